@@ -1,0 +1,68 @@
+//! The only file that reads clocks.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::engine::time::{Mono, Now, Wall};
+
+/// Reads the wall clock and the monotonic clock. Copies tell the same time.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+    /// What the monotonic side read at `origin`.
+    offset: Mono,
+}
+
+impl Clock {
+    /// A clock whose monotonic side begins at zero now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::resume(Mono(0))
+    }
+
+    /// A clock whose monotonic side goes on from `last`.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the file that reads clocks"
+    )]
+    pub fn resume(last: Mono) -> Self {
+        Self {
+            origin: Instant::now(),
+            offset: last,
+        }
+    }
+
+    /// Both clocks, now.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        Now {
+            wall: Self::wall(),
+            mono: self.mono(),
+        }
+    }
+
+    /// The monotonic clock, now.
+    #[must_use]
+    pub fn mono(&self) -> Mono {
+        self.offset.plus(self.origin.elapsed())
+    }
+
+    /// The instant at which the monotonic side reads `at`, for waits of the standard library; the
+    /// origin if that lies before it, and `None` if it is further away than an instant can say.
+    #[must_use]
+    pub fn instant(&self, at: Mono) -> Option<Instant> {
+        self.origin.checked_add(at.since(self.offset))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the file that reads clocks"
+    )]
+    fn wall() -> Wall {
+        let micros = |d: Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX);
+        Wall(match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(after) => micros(after),
+            Err(before) => -micros(before.duration()),
+        })
+    }
+}

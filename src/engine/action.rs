@@ -1,0 +1,90 @@
+//! What the engine asks of the world. Actions are carried out only after the facts they rest on are
+//! committed.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::id::{AttemptId, CallerId, RunId};
+use super::outcome::StopReason;
+use super::spec::{JobSpec, Name};
+
+/// Something for a lane or for a caller.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Start this attempt in its lane.
+    Start(StartOrder),
+    /// Ask this attempt to stop; its end will be reported all the same.
+    Stop {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Tell this caller.
+    Answer {
+        /// Whom.
+        caller: CallerId,
+        /// What.
+        answer: Answer,
+    },
+}
+
+/// All that a lane needs to carry out an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartOrder {
+    /// Which attempt.
+    pub attempt: AttemptId,
+    /// Its job, as it was when the run was accepted.
+    pub job: Arc<JobSpec>,
+    /// The run's arguments.
+    pub args: Option<Arc<Value>>,
+}
+
+/// What a caller is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// These runs exist, in the order of the submission's items.
+    Submitted(Vec<RunId>),
+    /// The run never started and never will.
+    Cancelled(RunId),
+    /// The run was asked to stop; its end follows.
+    Stopping(RunId),
+    /// The run had ended before.
+    AlreadyEnded(RunId),
+    /// There is no such run.
+    UnknownRun(RunId),
+    /// Nothing of the submission was accepted.
+    Refused(Refusal),
+}
+
+/// Why a submission was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A submission needs at least one item.
+    #[error("the submission names no job")]
+    Empty,
+    /// No job has this name.
+    #[error("there is no job `{0}`")]
+    UnknownJob(Name),
+    /// The job comes after another one that is not part of the submission.
+    #[error("job `{job}` comes after `{needs}`, which is not in the same submission")]
+    MissingDependency {
+        /// The job.
+        job: Name,
+        /// What it comes after.
+        needs: Name,
+    },
+    /// A job that others come after stands in the submission more than once.
+    #[error("job `{0}` is in the submission twice, and others in it come after it")]
+    AmbiguousDependency(Name),
+    /// The bound on unfinished runs is reached.
+    #[error("the bound of {bound} unfinished runs (`queue.max_runs`) is reached")]
+    Full {
+        /// The bound.
+        bound: u64,
+    },
+    /// The daemon is shutting down.
+    #[error("the daemon is shutting down")]
+    Draining,
+}

@@ -1,0 +1,146 @@
+//! What the engine decided and what is recorded. State is the fold of facts, live and in recovery.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::id::RunId;
+use super::outcome::{End, SkipReason, StopReason};
+use super::spec::{Definitions, JobSpec, Priority};
+use super::time::{Mono, Now};
+
+/// A fact with its number and time: one entry of the log of facts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// From 1, without gaps.
+    pub number: u64,
+    /// When it was decided.
+    pub at: Now,
+    /// What was decided.
+    pub fact: Fact,
+}
+
+/// One recorded decision. Facts about a run carry the job that the run was accepted with, so that a
+/// reader needs no other table to tell what it was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// The daemon started; what was draining drains no more.
+    Opened,
+    /// These definitions are in force from here on.
+    Configured {
+        /// All of them.
+        definitions: Arc<Definitions>,
+    },
+    /// A run exists. It is blocked if it comes after others, else scheduled if it is not yet due,
+    /// else queued.
+    Accepted {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// How urgent it is.
+        priority: Priority,
+        /// Its arguments.
+        args: Option<Arc<Value>>,
+        /// The runs that have to succeed first.
+        after: Box<[RunId]>,
+        /// When it may be queued at the earliest.
+        due: Option<Mono>,
+    },
+    /// The last of the runs that it comes after has succeeded: scheduled if not yet due, else queued.
+    Released {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+    },
+    /// Its time has come: queued.
+    Due {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+    },
+    /// An attempt holds what it needs and goes to its lane: running.
+    Started {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The attempt's epoch.
+        epoch: u32,
+    },
+    /// The running attempt was asked to stop: stopping.
+    Stopping {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The attempt's epoch.
+        epoch: u32,
+        /// Why.
+        reason: StopReason,
+    },
+    /// The attempt has left its lane and with it the run is over: succeeded, failed or cancelled.
+    Ended {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The attempt's epoch.
+        epoch: u32,
+        /// How the run ended.
+        state: FinalState,
+        /// What the lane reported.
+        end: End,
+    },
+    /// A run that had not started was cancelled.
+    Cancelled {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// Why.
+        reason: StopReason,
+    },
+    /// A run will never start.
+    Skipped {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// From here on nothing starts.
+    Draining,
+}
+
+/// How a run that had started ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FinalState {
+    /// The work was done.
+    Succeeded,
+    /// It was not.
+    Failed(super::outcome::Failure),
+    /// It was stopped before it was done.
+    Cancelled(StopReason),
+}
+
+impl Fact {
+    /// The run that the fact is about, with its job; `None` where it is about none.
+    #[must_use]
+    pub const fn run(&self) -> Option<(RunId, &Arc<JobSpec>)> {
+        match self {
+            Self::Opened | Self::Configured { .. } | Self::Draining => None,
+            Self::Accepted { run, job, .. }
+            | Self::Released { run, job }
+            | Self::Due { run, job }
+            | Self::Started { run, job, .. }
+            | Self::Stopping { run, job, .. }
+            | Self::Ended { run, job, .. }
+            | Self::Cancelled { run, job, .. }
+            | Self::Skipped { run, job, .. } => Some((*run, job)),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! How an attempt ended, as its lane reports it, and why a run failed, was cancelled or skipped.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::id::RunId;
+use super::spec::Name;
+use super::time::Now;
+
+/// What a lane says of an attempt that has left it for good: nothing of it runs any more.
+#[derive(Clone, Debug, PartialEq)]
+pub struct End {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What was measured on the way.
+    pub measures: Measures,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It did its work, with this result (`null` where it has none).
+    Succeeded(Arc<Value>),
+    /// It did not.
+    Failed(Failure),
+    /// It stopped early because it was asked to.
+    Stopped,
+}
+
+/// Why an attempt, and with it its run, failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The command exited with a code that does not count as success.
+    Exit(i32),
+    /// The command was ended by this signal.
+    Signal(i32),
+    /// It took longer than its `timeout`, which is given here.
+    Timeout(Duration),
+    /// The code panicked with this message.
+    Panic(Arc<str>),
+    /// The task gave up with this message.
+    Error(Arc<str>),
+    /// The daemon or the machine went down under it.
+    Crash,
+}
+
+impl Failure {
+    /// One word for it, as logs and answers have it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Exit(_) => "exit",
+            Self::Signal(_) => "signal",
+            Self::Timeout(_) => "timeout",
+            Self::Panic(_) => "panic",
+            Self::Error(_) => "error",
+            Self::Crash => "crash",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(code) => write!(f, "exited with code {code}"),
+            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Self::Timeout(after) => write!(f, "not done within its timeout of {after:?}"),
+            Self::Panic(message) => write!(f, "panicked: {message}"),
+            Self::Error(message) => f.write_str(message),
+            Self::Crash => f.write_str("the daemon or the machine went down under it"),
+        }
+    }
+}
+
+/// Why a running attempt was asked to stop, or a waiting run taken out of the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// Somebody asked for it.
+    Request,
+    /// The attempt took longer than its timeout.
+    Timeout,
+    /// The daemon shuts down.
+    Shutdown,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Request => "on request",
+            Self::Timeout => "because its timeout passed",
+            Self::Shutdown => "because the daemon shuts down",
+        })
+    }
+}
+
+/// Why a run never started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SkipReason {
+    /// The run that it comes after did not succeed.
+    Dependency {
+        /// That run.
+        run: RunId,
+        /// Its job.
+        job: Name,
+    },
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dependency { run, job } => {
+                write!(
+                    f,
+                    "run {run} of `{job}`, which it comes after, did not succeed"
+                )
+            }
+        }
+    }
+}
+
+/// What a lane measured of one attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// When its own code began.
+    pub began: Now,
+    /// When its own code had ended.
+    pub ended: Now,
+    /// CPU time of the thread while it ran; known on the cpu lane only.
+    pub cpu: Option<Duration>,
+    /// How much later than asked for a wait ended; of the tasks that wait for a time only.
+    pub late: Option<Duration>,
+    /// Notes that were folded into later ones because they came faster than they were taken.
+    pub coalesced: u64,
+}

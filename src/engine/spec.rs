@@ -1,0 +1,228 @@
+//! What a job is, once its text has been read and found valid: plain values that the configuration
+//! makes, the engine decides on and the lanes carry out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// A name of a job, pool, limit or handler.
+pub type Name = Arc<str>;
+
+/// Where attempts execute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// For work that waits: a tokio runtime, thousands at once.
+    Io,
+    /// For work that computes: a rayon pool, as many at once as there are cores.
+    Cpu,
+}
+
+impl Lane {
+    /// Both lanes, in the order in which they are listed for people.
+    pub const ALL: [Self; 2] = [Self::Io, Self::Cpu];
+
+    /// The word for it in configuration, logs and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Io => "io",
+            Self::Cpu => "cpu",
+        }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How urgent a run is: from -10 (last) to 10 (first), 0 unless said otherwise. A waiting run gains
+/// one level for each `aging` period (see [`Definitions::aging`]), so that none starves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Priority(i8);
+
+impl Priority {
+    /// The least urgent.
+    pub const MIN: Self = Self(-10);
+    /// The most urgent.
+    pub const MAX: Self = Self(10);
+
+    /// `level` as a priority, or `None` where it is out of range.
+    #[must_use]
+    pub fn new(level: i64) -> Option<Self> {
+        let level = i8::try_from(level).ok()?;
+        (Self::MIN.0..=Self::MAX.0)
+            .contains(&level)
+            .then_some(Self(level))
+    }
+
+    /// The level as a number, -10 to 10.
+    #[must_use]
+    pub const fn level(self) -> i8 {
+        self.0
+    }
+}
+
+/// A job: what to run, where, when, and with which limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSpec {
+    /// The NAME of `[jobs.NAME]`.
+    pub name: Name,
+    /// What it executes.
+    pub task: TaskSpec,
+    /// Where.
+    pub lane: Lane,
+    /// The named capacity inside the lane that each run takes one of, beside the lane's own.
+    pub pool: Option<Name>,
+    /// Named semaphores that each run holds while it executes; sorted, without doubles.
+    pub limits: Vec<Name>,
+    /// Unless a submission says otherwise.
+    pub priority: Priority,
+    /// How long a run stays `scheduled` after it was accepted; zero for not at all.
+    pub delay: Duration,
+    /// The longest that one attempt may take.
+    pub timeout: Option<Duration>,
+    /// Jobs whose runs of the same submission have to succeed first; sorted, without doubles.
+    pub after: Vec<Name>,
+    /// What makes it run without being asked for.
+    pub start: Start,
+    /// Texts of its own for the log.
+    pub messages: Messages,
+}
+
+/// What makes a job run without being asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing: it runs when it is submitted.
+    #[default]
+    OnDemand,
+    /// The start of the daemon.
+    Boot,
+}
+
+/// What a job executes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskSpec {
+    /// Wait for a time.
+    Sleep {
+        /// How long.
+        duration: Duration,
+    },
+    /// Read a file; its result is the size, the number of lines, and the text's beginning.
+    Read {
+        /// Which file; relative to the directory of the job file, made absolute on reading that.
+        path: PathBuf,
+    },
+    /// Two nested loops with `sum += i + j - 2 * j`, every step really computed.
+    Compute {
+        /// Rounds of the outer loop.
+        outer: u64,
+        /// Rounds of the inner loop in each of the outer one.
+        inner: u64,
+        /// Report progress each time this many outer rounds are done; `None`: never.
+        report_every: Option<u64>,
+    },
+    /// A Rust function that was registered under a name through the library.
+    Call {
+        /// The name it was registered under.
+        handler: Name,
+        /// What it is given; a run's own arguments take precedence, key by key.
+        args: Value,
+    },
+}
+
+impl TaskSpec {
+    /// The key that names this task in a job file.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Sleep { .. } => "sleep",
+            Self::Read { .. } => "read",
+            Self::Compute { .. } => "compute",
+            Self::Call { .. } => "call",
+        }
+    }
+}
+
+/// The texts that a job names for its own log lines. Where there is none, the log uses words of its
+/// own. A text may hold placeholders: `{job}`, `{run}`, `{attempt}`, `{lane}`, `{percent}`,
+/// `{message}`, `{result}`, `{error}`, `{duration}`; `{{` and `}}` stand for the braces themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// An attempt started.
+    pub started: Option<Arc<str>>,
+    /// A running attempt reported progress.
+    pub progress: Option<Arc<str>>,
+    /// A run succeeded.
+    pub finished: Option<Arc<str>>,
+    /// A run failed.
+    pub failed: Option<Arc<str>>,
+    /// A run was cancelled.
+    pub cancelled: Option<Arc<str>>,
+}
+
+/// A named capacity inside a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSpec {
+    /// The lane whose capacity it is a part of.
+    pub lane: Lane,
+    /// How many runs at once; 1 or more.
+    pub size: u32,
+}
+
+/// A named semaphore across jobs and lanes; a mutex when its size is 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitSpec {
+    /// How many runs may hold it at once; 1 or more.
+    pub size: u32,
+}
+
+/// Everything that the engine knows by name at one time. A reload replaces it as a whole; runs keep
+/// the job they were accepted with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definitions {
+    /// Jobs by name.
+    pub jobs: BTreeMap<Name, Arc<JobSpec>>,
+    /// Pools by name.
+    pub pools: BTreeMap<Name, PoolSpec>,
+    /// Limits by name.
+    pub limits: BTreeMap<Name, LimitSpec>,
+    /// How many attempts the io lane carries at once.
+    pub io_concurrency: u32,
+    /// How many attempts the cpu lane carries at once: its number of threads.
+    pub cpu_workers: u32,
+    /// A waiting run gains one level of priority each time this long has passed; never zero.
+    pub aging: Duration,
+    /// The most runs that may be unfinished at a time; submissions beyond it are refused.
+    pub max_runs: u64,
+}
+
+impl Definitions {
+    /// Definitions without any job, with the built-in settings and this many cpu workers.
+    #[must_use]
+    pub fn empty(cpu_workers: u32) -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            io_concurrency: 10_000,
+            cpu_workers,
+            aging: Duration::from_secs(60),
+            max_runs: 1_000_000,
+        }
+    }
+
+    /// How many attempts `lane` carries at once.
+    #[must_use]
+    pub const fn lane_size(&self, lane: Lane) -> u32 {
+        match lane {
+            Lane::Io => self.io_concurrency,
+            Lane::Cpu => self.cpu_workers,
+        }
+    }
+}
