@@ -78,6 +78,9 @@ pub enum Refusal {
     /// A job that others come after stands in the submission more than once.
     #[error("job `{0}` is in the submission twice, and others in it come after it")]
     AmbiguousDependency(Name),
+    /// Jobs of the submission come after each other in a circle, this one among them.
+    #[error("job `{0}` comes after itself, by way of other jobs of the submission")]
+    Circle(Name),
     /// The bound on unfinished runs is reached.
     #[error("the bound of {bound} unfinished runs (`queue.max_runs`) is reached")]
     Full {

@@ -1,10 +1,116 @@
 //! The scheduler itself: decides what runs, where and when. Knows no clock, thread, lock, file or
 //! random number of its own; time and everything else that happens enters as an [`input::Input`].
 
+use std::sync::Arc;
+
 pub mod action;
+mod capacity;
+mod check;
+mod decide;
+mod explain;
 pub mod fact;
 pub mod id;
 pub mod input;
+mod line;
 pub mod outcome;
+mod run;
 pub mod spec;
+mod state;
+mod submission;
+mod table;
 pub mod time;
+mod timers;
+mod view;
+
+use action::Action;
+pub use capacity::CapacityName;
+pub use check::Broken;
+pub use explain::{Explanation, Missing};
+use fact::Record;
+use input::Input;
+pub use run::{RunState, StateKind};
+use spec::Definitions;
+use state::State;
+use time::{Mono, Now};
+pub use timers::Timer;
+pub use view::{CapacityView, RunView, Status};
+
+/// The scheduler as a state machine without I/O. Its methods are of four kinds:
+///
+/// - **inputs**: [`apply`](Self::apply) takes in one thing that has happened, together with the
+///   time, and puts what follows from it into [`Outputs`]: records, to be made durable in their
+///   order, and actions, to be carried out once the records of the same call are durable;
+/// - **time**: [`next_deadline`](Self::next_deadline) says when to call `apply` again at the latest
+///   (with [`Input::Tick`] if nothing else has happened by then);
+/// - **getters**: [`run`](Self::run), [`status`](Self::status), [`explain`](Self::explain) and the
+///   like, which change nothing;
+/// - **recovery**: [`recover`](Self::recover) folds records into the state they were decided in.
+///
+/// The monotonic time handed in never goes backwards (if it does, the last one counts); wall time
+/// may jump. The same inputs at the same times always give the same outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Engine {
+    state: State,
+}
+
+/// What follows from an input. Reused from call to call: `apply` only appends.
+#[derive(Debug, Default, PartialEq)]
+pub struct Outputs {
+    /// Facts, in order.
+    pub records: Vec<Record>,
+    /// Requests to lanes and callers, in order.
+    pub actions: Vec<Action>,
+}
+
+impl Outputs {
+    /// Empties it, keeping its memory for the next call.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.actions.clear();
+    }
+}
+
+impl Engine {
+    /// An engine without runs.
+    #[must_use]
+    pub fn new(definitions: Arc<Definitions>) -> Self {
+        Self {
+            state: State::new(definitions),
+        }
+    }
+
+    /// The engine that decided `records`, which are all there are, from the first one on, of an
+    /// engine that began with `definitions`.
+    #[must_use]
+    pub fn recover<'a>(
+        definitions: Arc<Definitions>,
+        records: impl IntoIterator<Item = &'a Record>,
+    ) -> Self {
+        let mut engine = Self::new(definitions);
+        for record in records {
+            engine.state.absorb(record);
+        }
+        engine.state.capacities.untouch_all();
+        engine
+    }
+
+    /// Takes in what has happened at `now`, after everything that was due by then.
+    pub fn apply(&mut self, now: Now, input: Input, out: &mut Outputs) {
+        let now = Now {
+            wall: now.wall,
+            mono: now.mono.max(self.state.last.mono),
+        };
+        decide::Turn {
+            state: &mut self.state,
+            now,
+            out,
+        }
+        .decide(input);
+    }
+
+    /// When something is due next, and what.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Mono, Timer)> {
+        self.state.timers.first()
+    }
+}

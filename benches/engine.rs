@@ -1,0 +1,195 @@
+//! The bare engine on one core: inputs a second, whether the cost of an input depends on how many
+//! runs wait, and the memory of a waiting run. `cargo bench --bench engine`.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use serde_json::Value;
+use twolane::engine::action::Action;
+use twolane::engine::id::AttemptId;
+use twolane::engine::input::{Input, Submission, SubmitItem};
+use twolane::engine::outcome::{End, Measures, Outcome};
+use twolane::engine::spec::{
+    Definitions, JobSpec, Lane, Messages, Name, Priority, Start, TaskSpec,
+};
+use twolane::engine::time::{Mono, Now, Wall};
+use twolane::engine::{Engine, Outputs};
+
+/// Inputs of one measurement.
+const INPUTS: usize = 1_000_000;
+/// Runs that wait meanwhile.
+const DEPTHS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// Measurements of each depth; the median counts.
+const ROUNDS: usize = 5;
+
+const GOAL_RATE: f64 = 500_000.0;
+const GOAL_FLAT: f64 = 1.15;
+const GOAL_BYTES: f64 = 300.0;
+
+#[global_allocator]
+static ALLOCATED: Counting = Counting(AtomicUsize::new(0));
+
+/// The system's allocator, and how many bytes are in use.
+struct Counting(AtomicUsize);
+
+#[expect(unsafe_code, reason = "an allocator cannot be written without")]
+// SAFETY: everything is handed to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.0.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        self.0.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+fn main() {
+    println!("engine: {INPUTS} inputs (submit, start and end of no-op runs), median of {ROUNDS}");
+    println!(
+        "{:>12} {:>14} {:>12} {:>16}",
+        "waiting", "inputs/s", "ns/input", "bytes/waiting"
+    );
+    // The depths take turns, so that a slow moment of the machine falls on all of them.
+    let mut nanos = vec![Vec::new(); DEPTHS.len()];
+    let mut bytes = vec![0.0; DEPTHS.len()];
+    for _ in 0..ROUNDS {
+        for (index, depth) in DEPTHS.into_iter().enumerate() {
+            let (time, size) = measure(depth);
+            nanos[index].push(time);
+            bytes[index] = size;
+        }
+    }
+    let medians: Vec<f64> = nanos.iter_mut().map(|times| median(times)).collect();
+    for ((depth, nanos), bytes) in DEPTHS.iter().zip(&medians).zip(&bytes) {
+        println!(
+            "{depth:>12} {:>14.0} {nanos:>12.0} {bytes:>16.0}",
+            1e9 / nanos
+        );
+    }
+    let slowest = medians.iter().copied().fold(0.0, f64::max);
+    let fastest = medians.iter().copied().fold(f64::INFINITY, f64::min);
+    verdict(
+        "inputs/s at the slowest depth",
+        1e9 / slowest,
+        GOAL_RATE,
+        1e9 / slowest >= GOAL_RATE,
+    );
+    let ratio = slowest / fastest;
+    verdict(
+        "slowest depth / fastest depth",
+        ratio,
+        GOAL_FLAT,
+        ratio <= GOAL_FLAT,
+    );
+    let most = bytes.last().copied().unwrap_or_default();
+    verdict(
+        "bytes a waiting run of a million",
+        most,
+        GOAL_BYTES,
+        most <= GOAL_BYTES,
+    );
+}
+
+/// Nanoseconds an input with `depth` runs waiting, and bytes for each of those.
+fn measure(depth: usize) -> (f64, f64) {
+    let name = Name::from("noop");
+    let mut engine = Engine::new(Arc::new(definitions(&name)));
+    let mut out = Outputs::default();
+    let mut clock = 0;
+    let before = ALLOCATED.0.load(Ordering::Relaxed);
+    for _ in 0..=depth {
+        step(&mut engine, &mut clock, submit(&name), &mut out);
+    }
+    let bytes = (ALLOCATED.0.load(Ordering::Relaxed) - before) as f64 / depth as f64;
+    // The first run holds the only place of the lane; from here on each round submits one, ends the
+    // one that runs, and so starts the one that has waited longest: three things an input pair.
+    let mut running = AttemptId {
+        run: twolane::engine::id::RunId(1),
+        epoch: 1,
+    };
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    let start = Instant::now();
+    for _ in 0..INPUTS / 2 {
+        step(&mut engine, &mut clock, submit(&name), &mut out);
+        step(&mut engine, &mut clock, ended(running), &mut out);
+        for action in &out.actions {
+            if let Action::Start(order) = action {
+                running = order.attempt;
+            }
+        }
+    }
+    let time = start.elapsed().as_nanos() as f64 / INPUTS as f64;
+    assert_eq!(
+        engine.live_count(),
+        depth + 1,
+        "as many wait as at the beginning"
+    );
+    (time, bytes)
+}
+
+fn step(engine: &mut Engine, clock: &mut u64, input: Input, out: &mut Outputs) {
+    out.clear();
+    *clock += 1_000;
+    let now = Now {
+        wall: Wall(i64::try_from(*clock / 1_000).unwrap_or(i64::MAX)),
+        mono: Mono(*clock),
+    };
+    engine.apply(now, input, out);
+}
+
+fn submit(name: &Name) -> Input {
+    Input::Submit(Submission {
+        items: vec![SubmitItem::of(name)],
+        caller: None,
+    })
+}
+
+fn ended(attempt: AttemptId) -> Input {
+    Input::Ended {
+        attempt,
+        end: End {
+            outcome: Outcome::Succeeded(Arc::new(Value::Null)),
+            measures: Measures::default(),
+        },
+    }
+}
+
+fn definitions(name: &Name) -> Definitions {
+    let mut definitions = Definitions::empty(1);
+    definitions.max_runs = 10_000_000;
+    let job = JobSpec {
+        name: Name::clone(name),
+        task: TaskSpec::Call {
+            handler: Name::from("noop"),
+            args: Value::Null,
+        },
+        lane: Lane::Cpu,
+        pool: None,
+        limits: Vec::new(),
+        priority: Priority::default(),
+        delay: std::time::Duration::ZERO,
+        timeout: None,
+        after: Vec::new(),
+        start: Start::OnDemand,
+        messages: Messages::default(),
+    };
+    definitions.jobs.insert(Name::clone(name), Arc::new(job));
+    definitions
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn verdict(what: &str, value: f64, goal: f64, met: bool) {
+    let word = if met { "met" } else { "MISSED" };
+    println!("{what}: {value:.2}, goal {goal}: {word}");
+}

@@ -1,0 +1,199 @@
+//! All invariants across all tables. What may happen is handled elsewhere; what is found here is a
+//! bug of the engine.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use super::capacity::ClassId;
+use super::id::RunId;
+use super::run::{Run, RunState, StateKind};
+use super::state::{FINISHED_KEPT, State};
+use super::time::Mono;
+use super::timers::Timer;
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("broken invariant: {0}")]
+pub struct Broken(String);
+
+impl Engine {
+    /// Checks the tables against each other, in time that grows with the number of runs.
+    ///
+    /// # Errors
+    /// The first invariant found broken.
+    pub fn check(&self) -> Result<(), Broken> {
+        let state = &self.state;
+        check_counts(state)?;
+        check_lines(state)?;
+        check_capacities(state)?;
+        check_timers(state)?;
+        check_links(state)
+    }
+}
+
+fn hold(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Broken> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Broken(otherwise()))
+    }
+}
+
+/// The counts, the active set and the finished ones are what the table says.
+fn check_counts(state: &State) -> Result<(), Broken> {
+    let mut counts = [0; StateKind::ALL.len()];
+    for (id, run) in state.runs.iter() {
+        counts[run.state.kind() as usize] += 1;
+        hold(state.active.contains(&id) == run.state.is_active(), || {
+            format!(
+                "run {id} is {:?} and its place among the active differs",
+                run.state
+            )
+        })?;
+        hold(id.0 < state.next_run, || {
+            format!("run {id} is numbered ahead of its time")
+        })?;
+        hold(run.state.is_active() <= (run.epoch > 0), || {
+            format!("run {id} is active without an attempt")
+        })?;
+    }
+    hold(counts == state.counts, || {
+        format!("states are counted {:?}, and are {counts:?}", state.counts)
+    })?;
+    let over = state
+        .finished
+        .iter()
+        .filter(|id| {
+            state
+                .runs
+                .get(**id)
+                .is_some_and(|run| run.state.kind().is_final())
+        })
+        .count();
+    let in_final: usize = StateKind::ALL
+        .into_iter()
+        .filter(|kind| kind.is_final())
+        .map(|kind| counts[kind as usize])
+        .sum();
+    hold(
+        over == state.finished.len() && over == in_final && over <= FINISHED_KEPT,
+        || {
+            format!(
+                "{in_final} runs are over, {} are listed as such",
+                state.finished.len()
+            )
+        },
+    )
+}
+
+/// Each queued run stands in its line once, and nobody else does.
+fn check_lines(state: &State) -> Result<(), Broken> {
+    let mut waiting = 0;
+    for (class_id, class) in state.capacities.iter_classes() {
+        let mut last: BTreeMap<_, (u64, Mono)> = BTreeMap::new();
+        for (priority, entry, id) in class.entries() {
+            waiting += 1;
+            let run = state.runs.get(id);
+            let fits = run.is_some_and(|run| {
+                run.class == class_id
+                    && run.priority == priority
+                    && run.state
+                        == RunState::Queued {
+                            ticket: entry.ticket,
+                            since: entry.since,
+                        }
+            });
+            hold(fits, || format!("run {id} stands in a line and is {run:?}"))?;
+            let here = (entry.ticket, entry.since);
+            let before = last.insert(priority, here);
+            hold(
+                before.is_none_or(|before| before.0 < here.0 && before.1 <= here.1),
+                || format!("run {id} stands in its line out of order"),
+            )?;
+        }
+    }
+    let queued = state.counts[StateKind::Queued as usize];
+    hold(waiting == queued, || {
+        format!("{queued} runs are queued, {waiting} stand in lines")
+    })
+}
+
+/// What is used is what the active runs need; each class knows its unfinished runs; and no run
+/// waits that could start.
+fn check_capacities(state: &State) -> Result<(), Broken> {
+    let mut runs: BTreeMap<ClassId, usize> = BTreeMap::new();
+    let mut used: BTreeMap<_, u32> = BTreeMap::new();
+    for (_, run) in state.runs.iter() {
+        if !run.state.kind().is_final() {
+            *runs.entry(run.class).or_default() += 1;
+        }
+        if run.state.is_active() {
+            for need in &state.capacities.class(run.class).needs {
+                *used.entry(*need).or_default() += 1;
+            }
+        }
+    }
+    for (id, class) in state.capacities.iter_classes() {
+        let counted = runs.get(&id).copied().unwrap_or(0);
+        hold(class.runs == counted, || {
+            format!("class {id:?} has {counted} runs and counts {}", class.runs)
+        })?;
+        let stuck = !state.draining && class.waiting() > 0 && state.capacities.has_room(id);
+        hold(!stuck, || {
+            format!("class {id:?} has room and runs that wait")
+        })?;
+        for need in &class.needs {
+            let capacity = state.capacities.capacity(*need);
+            let counted = used.get(need).copied().unwrap_or(0);
+            hold(capacity.used == counted, || {
+                format!(
+                    "{} is held {counted} times and counts {}",
+                    capacity.name, capacity.used
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Each scheduled run and each running one with a timeout has its timer, and there are no others.
+fn check_timers(state: &State) -> Result<(), Broken> {
+    let expected = state.runs.iter().filter_map(|(id, run)| match &run.state {
+        RunState::Scheduled { due } => Some((*due, Timer::Due(id))),
+        RunState::Running { deadline, .. } => Some(((*deadline)?, Timer::Timeout(id))),
+        RunState::Blocked
+        | RunState::Queued { .. }
+        | RunState::Stopping { .. }
+        | RunState::Succeeded
+        | RunState::Failed(_)
+        | RunState::Cancelled(_)
+        | RunState::Skipped(_) => None,
+    });
+    let expected: std::collections::BTreeSet<(Mono, Timer)> = expected.collect();
+    hold(state.timers.iter().eq(expected.iter().copied()), || {
+        format!("timers are {:?}, and should be {expected:?}", state.timers)
+    })
+}
+
+/// A blocked run waits for unfinished runs that know it.
+fn check_links(state: &State) -> Result<(), Broken> {
+    for (id, run) in state.runs.iter() {
+        if run.state != RunState::Blocked {
+            continue;
+        }
+        let waits_for = |other: &RunId| {
+            state.runs.get(*other).is_some_and(|other| {
+                !other.state.kind().is_final() && other.dependents().contains(&id)
+            })
+        };
+        let open = run.after().iter().filter(|other| waits_for(other)).count();
+        let counted = run.links.as_ref().map_or(0, |links| links.open);
+        hold(open > 0 && open == counted, || {
+            format!("run {id} is blocked by {counted} runs, of which {open} are to be waited for")
+        })?;
+    }
+    Ok(())
+}
+
+/// A million of these wait, so their size is watched.
+const _: () = assert!(size_of::<Run>() <= 128);

@@ -1,0 +1,285 @@
+//! From inputs to facts and actions: one match over all that can happen, whose arms stay short.
+
+use std::sync::Arc;
+
+use super::Outputs;
+use super::action::{Action, Answer, StartOrder};
+use super::fact::{Fact, FinalState, Record};
+use super::id::{AttemptId, CallerId, RunId};
+use super::input::{Input, Submission};
+use super::outcome::{End, Failure, Outcome, SkipReason, StopReason};
+use super::run::RunState;
+use super::spec::JobSpec;
+use super::state::State;
+use super::submission::plan;
+use super::time::Now;
+use super::timers::Timer;
+
+/// One input on its way through the engine.
+pub(super) struct Turn<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) now: Now,
+    pub(super) out: &'a mut Outputs,
+}
+
+impl Turn<'_> {
+    pub(super) fn decide(&mut self, input: Input) {
+        self.fire_due();
+        match input {
+            Input::Tick => {}
+            Input::Open => self.record(Fact::Opened),
+            Input::Configure(definitions) => self.record(Fact::Configured { definitions }),
+            Input::Submit(submission) => self.submit(submission),
+            Input::Cancel { run, caller } => {
+                let answer = self.cancel(run);
+                self.answer(caller, answer);
+            }
+            Input::Ended { attempt, end } => self.ended(attempt, end),
+            Input::Drain => {
+                if !self.state.draining {
+                    self.record(Fact::Draining);
+                }
+            }
+            Input::StopRunning => self.stop_running(),
+            Input::CancelWaiting => self.cancel_waiting(),
+        }
+        self.dispatch();
+    }
+
+    /// Records a fact: numbers it, takes it in, hands it out.
+    fn record(&mut self, fact: Fact) {
+        let record = Record {
+            number: self.state.next_record,
+            at: self.now,
+            fact,
+        };
+        self.state.absorb(&record);
+        self.out.records.push(record);
+    }
+
+    fn answer(&mut self, caller: Option<CallerId>, answer: Answer) {
+        if let Some(caller) = caller {
+            self.out.actions.push(Action::Answer { caller, answer });
+        }
+    }
+
+    /// Each timer that is due goes with the fact that it gives, so this ends.
+    fn fire_due(&mut self) {
+        while let Some((at, timer)) = self.state.timers.first()
+            && at <= self.now.mono
+        {
+            match timer {
+                Timer::Due(run) => {
+                    let job = self.job(run);
+                    self.record(Fact::Due { run, job });
+                }
+                Timer::Timeout(run) => self.stop(run, StopReason::Timeout),
+            }
+        }
+    }
+
+    /// Starts what has room, best rank first, until nothing has.
+    fn dispatch(&mut self) {
+        if !self.state.draining {
+            let aging = self.state.aging_nanos();
+            while let Some(head) = self.state.capacities.next(aging) {
+                self.start(head.run);
+            }
+        }
+        self.state.capacities.untouch_all();
+    }
+
+    fn start(&mut self, id: RunId) {
+        let run = self.state.run(id);
+        let (job, args) = (Arc::clone(&run.job), run.args.clone());
+        let epoch = run.epoch + 1;
+        self.record(Fact::Started {
+            run: id,
+            job: Arc::clone(&job),
+            epoch,
+        });
+        let attempt = AttemptId { run: id, epoch };
+        self.out
+            .actions
+            .push(Action::Start(StartOrder { attempt, job, args }));
+    }
+
+    fn submit(&mut self, submission: Submission) {
+        let caller = submission.caller;
+        let planned = match plan(self.state, &submission) {
+            Ok(planned) => planned,
+            Err(refusal) => return self.answer(caller, Answer::Refused(refusal)),
+        };
+        let first = self.state.next_run;
+        let number = |item: usize| RunId(first + item as u64);
+        let runs = (0..submission.items.len()).map(number).collect();
+        for plan in planned {
+            let item = &submission.items[plan.item];
+            let due = (!plan.job.delay.is_zero()).then(|| self.now.mono.plus(plan.job.delay));
+            self.record(Fact::Accepted {
+                run: number(plan.item),
+                priority: item.priority.unwrap_or(plan.job.priority),
+                job: plan.job,
+                args: item.args.clone(),
+                after: plan.after.into_iter().map(number).collect(),
+                due,
+            });
+        }
+        self.answer(caller, Answer::Submitted(runs));
+    }
+
+    fn cancel(&mut self, id: RunId) -> Answer {
+        let Some(run) = self.state.runs.get(id) else {
+            return if id.0 > 0 && id.0 < self.state.next_run {
+                Answer::AlreadyEnded(id)
+            } else {
+                Answer::UnknownRun(id)
+            };
+        };
+        match run.state {
+            RunState::Scheduled { .. } | RunState::Blocked | RunState::Queued { .. } => {
+                let job = Arc::clone(&run.job);
+                self.record(Fact::Cancelled {
+                    run: id,
+                    job,
+                    reason: StopReason::Request,
+                });
+                self.settle_dependents(id);
+                Answer::Cancelled(id)
+            }
+            RunState::Running { .. } => {
+                self.stop(id, StopReason::Request);
+                Answer::Stopping(id)
+            }
+            RunState::Stopping { .. } => Answer::Stopping(id),
+            RunState::Succeeded
+            | RunState::Failed(_)
+            | RunState::Cancelled(_)
+            | RunState::Skipped(_) => Answer::AlreadyEnded(id),
+        }
+    }
+
+    /// Asks the running attempt of a run to stop.
+    fn stop(&mut self, id: RunId, reason: StopReason) {
+        let run = self.state.run(id);
+        let (job, epoch) = (Arc::clone(&run.job), run.epoch);
+        self.record(Fact::Stopping {
+            run: id,
+            job,
+            epoch,
+            reason,
+        });
+        let attempt = AttemptId { run: id, epoch };
+        self.out.actions.push(Action::Stop { attempt, reason });
+    }
+
+    fn ended(&mut self, attempt: AttemptId, end: End) {
+        let id = attempt.run;
+        // A stale attempt can finish nothing: only the running one's own epoch counts.
+        let Some(run) = self.state.runs.get(id) else {
+            return;
+        };
+        if run.epoch != attempt.epoch || !run.state.is_active() {
+            return;
+        }
+        let job = Arc::clone(&run.job);
+        let state = final_state(&run.state, &job, &end.outcome);
+        self.record(Fact::Ended {
+            run: id,
+            job,
+            epoch: attempt.epoch,
+            state,
+            end,
+        });
+        self.settle_dependents(id);
+    }
+
+    /// After a run has ended: releases what came after it, or skips it and all that came after that.
+    fn settle_dependents(&mut self, ended: RunId) {
+        let mut over = vec![ended];
+        while let Some(id) = over.pop() {
+            let run = self.state.run(id);
+            if run.dependents().is_empty() {
+                continue;
+            }
+            let succeeded = run.state == RunState::Succeeded;
+            let reason = SkipReason::Dependency {
+                run: id,
+                job: Arc::clone(&run.job.name),
+            };
+            for dependent in run.dependents().to_vec() {
+                let Some(run) = self.state.runs.get(dependent) else {
+                    continue;
+                };
+                if run.state != RunState::Blocked {
+                    continue;
+                }
+                let job = Arc::clone(&run.job);
+                if !succeeded {
+                    self.record(Fact::Skipped {
+                        run: dependent,
+                        job,
+                        reason: reason.clone(),
+                    });
+                    over.push(dependent);
+                } else if run.links.as_ref().is_some_and(|links| links.open == 0) {
+                    self.record(Fact::Released {
+                        run: dependent,
+                        job,
+                    });
+                }
+            }
+        }
+    }
+
+    fn stop_running(&mut self) {
+        let active: Vec<RunId> = self.state.active.iter().copied().collect();
+        for id in active {
+            if let RunState::Running { .. } = self.state.run(id).state {
+                self.stop(id, StopReason::Shutdown);
+            }
+        }
+    }
+
+    fn cancel_waiting(&mut self) {
+        let waiting: Vec<(RunId, Arc<JobSpec>)> = self
+            .state
+            .runs
+            .iter()
+            .filter(|(_, run)| run.state.is_waiting())
+            .map(|(id, run)| (id, Arc::clone(&run.job)))
+            .collect();
+        for (run, job) in waiting {
+            self.record(Fact::Cancelled {
+                run,
+                job,
+                reason: StopReason::Shutdown,
+            });
+        }
+    }
+
+    fn job(&self, id: RunId) -> Arc<JobSpec> {
+        Arc::clone(&self.state.run(id).job)
+    }
+}
+
+/// What an attempt's outcome means for its run.
+fn final_state(before: &RunState, job: &JobSpec, outcome: &Outcome) -> FinalState {
+    let asked = if let RunState::Stopping { reason, .. } = before {
+        Some(*reason)
+    } else {
+        None
+    };
+    let timeout = Failure::Timeout(job.timeout.unwrap_or_default());
+    match (outcome, asked) {
+        // Work that was done is done, also if somebody had meanwhile asked to stop it.
+        (Outcome::Succeeded(_), _) => FinalState::Succeeded,
+        (Outcome::Failed(_) | Outcome::Stopped, Some(StopReason::Timeout)) => {
+            FinalState::Failed(timeout)
+        }
+        (Outcome::Failed(failure), _) => FinalState::Failed(failure.clone()),
+        (Outcome::Stopped, Some(reason)) => FinalState::Cancelled(reason),
+        // A lane stops attempts by itself only when it goes down.
+        (Outcome::Stopped, None) => FinalState::Cancelled(StopReason::Shutdown),
+    }
+}

@@ -1,0 +1,185 @@
+//! One run as the engine keeps it: its job, its state, and what hangs on it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::capacity::ClassId;
+use super::id::RunId;
+use super::outcome::{Failure, SkipReason, StopReason};
+use super::spec::{JobSpec, Priority};
+use super::time::{Mono, Wall};
+
+/// Where a run stands. Data lives only in the state in which it is valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// Its time has not come.
+    Scheduled {
+        /// When it comes.
+        due: Mono,
+    },
+    /// It comes after runs that have not all succeeded yet.
+    Blocked,
+    /// It waits for room in its lane, its pool and its limits.
+    Queued {
+        /// Its place in the order of all that was ever queued.
+        ticket: u64,
+        /// Since when.
+        since: Mono,
+    },
+    /// An attempt holds what it needs and is in its lane.
+    Running {
+        /// Since when.
+        since: Mono,
+        /// When its timeout passes.
+        deadline: Option<Mono>,
+    },
+    /// The attempt was asked to stop and something of it may still run.
+    Stopping {
+        /// Since when the attempt has been in its lane.
+        since: Mono,
+        /// Why.
+        reason: StopReason,
+    },
+    /// The work was done.
+    Succeeded,
+    /// It was not.
+    Failed(Failure),
+    /// It was stopped, or never started, because somebody or the daemon wanted so.
+    Cancelled(StopReason),
+    /// It never started, because of something else.
+    Skipped(SkipReason),
+}
+
+/// The state without its data, for counts and lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    missing_docs,
+    reason = "each is explained at the variant of `RunState` of its name"
+)]
+pub enum StateKind {
+    Scheduled,
+    Blocked,
+    Queued,
+    Running,
+    Stopping,
+    Succeeded,
+    Failed,
+    Cancelled,
+    Skipped,
+}
+
+impl StateKind {
+    /// All of them, in the order of a run's life.
+    pub const ALL: [Self; 9] = [
+        Self::Scheduled,
+        Self::Blocked,
+        Self::Queued,
+        Self::Running,
+        Self::Stopping,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Skipped,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Blocked => "blocked",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// Whether a run in this state is over.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Scheduled | Self::Blocked | Self::Queued | Self::Running | Self::Stopping => {
+                false
+            }
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::Skipped => true,
+        }
+    }
+}
+
+impl RunState {
+    /// The state without its data.
+    #[must_use]
+    pub const fn kind(&self) -> StateKind {
+        match self {
+            Self::Scheduled { .. } => StateKind::Scheduled,
+            Self::Blocked => StateKind::Blocked,
+            Self::Queued { .. } => StateKind::Queued,
+            Self::Running { .. } => StateKind::Running,
+            Self::Stopping { .. } => StateKind::Stopping,
+            Self::Succeeded => StateKind::Succeeded,
+            Self::Failed(_) => StateKind::Failed,
+            Self::Cancelled(_) => StateKind::Cancelled,
+            Self::Skipped(_) => StateKind::Skipped,
+        }
+    }
+
+    /// Whether the run holds capacities: something of it is, or may be, in a lane.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        matches!(self, Self::Running { .. } | Self::Stopping { .. })
+    }
+
+    /// Whether the run has not started and may still do so.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        matches!(
+            self,
+            Self::Scheduled { .. } | Self::Blocked | Self::Queued { .. }
+        )
+    }
+}
+
+/// A run in the engine's table. A million of these may wait, so what few runs have is boxed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Run {
+    pub(super) job: Arc<JobSpec>,
+    pub(super) args: Option<Arc<Value>>,
+    pub(super) links: Option<Box<Links>>,
+    pub(super) state: RunState,
+    pub(super) accepted: Wall,
+    pub(super) due: Option<Mono>,
+    pub(super) class: ClassId,
+    /// Epoch of its last attempt; 0 before the first.
+    pub(super) epoch: u32,
+    pub(super) priority: Priority,
+}
+
+/// What ties a run to others.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Links {
+    /// The runs that have to succeed first.
+    pub(super) after: Box<[RunId]>,
+    /// How many of them have not yet.
+    pub(super) open: usize,
+    /// The runs that come after this one.
+    pub(super) dependents: Vec<RunId>,
+}
+
+impl Run {
+    pub(super) fn after(&self) -> &[RunId] {
+        self.links.as_ref().map_or(&[], |links| &links.after)
+    }
+
+    pub(super) fn dependents(&self) -> &[RunId] {
+        self.links.as_ref().map_or(&[], |links| &links.dependents)
+    }
+
+    pub(super) fn links_mut(&mut self) -> &mut Links {
+        self.links.get_or_insert_with(Box::default)
+    }
+}

@@ -1,0 +1,289 @@
+//! The tables, and `absorb`: the only thing that changes them, used live and in recovery alike.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::capacity::{Capacities, ClassId};
+use super::fact::{Fact, FinalState, Record};
+use super::id::RunId;
+use super::run::{Run, RunState, StateKind};
+use super::spec::{Definitions, JobSpec, Name};
+use super::table::RunTable;
+use super::time::{Mono, Now};
+use super::timers::{Timer, Timers};
+
+/// How many ended runs are remembered, so that a question shortly after the end finds its answer.
+pub(super) const FINISHED_KEPT: usize = 1_000;
+
+/// Everything the engine knows. Two engines that absorbed the same facts are equal.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct State {
+    pub(super) definitions: Arc<Definitions>,
+    /// The current jobs with their classes.
+    pub(super) jobs: BTreeMap<Name, (Arc<JobSpec>, ClassId)>,
+    pub(super) runs: RunTable,
+    pub(super) capacities: Capacities,
+    pub(super) timers: Timers,
+    /// The runs that hold capacities.
+    pub(super) active: BTreeSet<RunId>,
+    /// Ended runs that are still in the table, oldest first.
+    pub(super) finished: VecDeque<RunId>,
+    /// How many of the runs in the table are in each state.
+    pub(super) counts: [usize; StateKind::ALL.len()],
+    pub(super) draining: bool,
+    /// Number of the next run.
+    pub(super) next_run: u64,
+    /// Number of the next record.
+    pub(super) next_record: u64,
+    /// Ticket of the next run that is queued.
+    next_ticket: u64,
+    /// Time of the last record.
+    pub(super) last: Now,
+}
+
+impl State {
+    pub(super) fn new(definitions: Arc<Definitions>) -> Self {
+        let mut state = Self {
+            definitions: Arc::clone(&definitions),
+            jobs: BTreeMap::new(),
+            runs: RunTable::default(),
+            capacities: Capacities::default(),
+            timers: Timers::default(),
+            active: BTreeSet::new(),
+            finished: VecDeque::new(),
+            counts: [0; StateKind::ALL.len()],
+            draining: false,
+            next_run: 1,
+            next_record: 1,
+            next_ticket: 0,
+            last: Now::default(),
+        };
+        state.configure(&definitions);
+        state
+    }
+
+    /// Unfinished runs.
+    pub(super) fn live(&self) -> usize {
+        self.runs.len() - self.finished.len()
+    }
+
+    /// The aging period in nanoseconds.
+    pub(super) fn aging_nanos(&self) -> i64 {
+        i64::try_from(self.definitions.aging.as_nanos()).unwrap_or(i64::MAX)
+    }
+
+    /// Takes a fact in.
+    pub(super) fn absorb(&mut self, record: &Record) {
+        self.next_record = record.number + 1;
+        self.last = record.at;
+        match &record.fact {
+            Fact::Opened => {
+                self.draining = false;
+                self.capacities.touch_all();
+            }
+            Fact::Draining => self.draining = true,
+            Fact::Configured { definitions } => self.configure(definitions),
+            Fact::Accepted { .. } => self.accept(record),
+            Fact::Released { run, .. } => {
+                let due = self.run(*run).due.filter(|due| *due > record.at.mono);
+                self.wait(*run, due, record.at);
+            }
+            Fact::Due { run, .. } => self.wait(*run, None, record.at),
+            Fact::Started { run, job, epoch } => {
+                let since = record.at.mono;
+                self.run_mut(*run).epoch = *epoch;
+                let deadline = job.timeout.map(|timeout| since.plus(timeout));
+                self.enter(*run, RunState::Running { since, deadline });
+            }
+            Fact::Stopping { run, reason, .. } => {
+                if let RunState::Running { since, .. } = self.run(*run).state {
+                    let reason = *reason;
+                    self.enter(*run, RunState::Stopping { since, reason });
+                }
+            }
+            Fact::Ended { run, state, .. } => self.finish(
+                *run,
+                match state {
+                    FinalState::Succeeded => RunState::Succeeded,
+                    FinalState::Failed(failure) => RunState::Failed(failure.clone()),
+                    FinalState::Cancelled(reason) => RunState::Cancelled(*reason),
+                },
+            ),
+            Fact::Cancelled { run, reason, .. } => {
+                self.finish(*run, RunState::Cancelled(*reason));
+            }
+            Fact::Skipped { run, reason, .. } => {
+                self.finish(*run, RunState::Skipped(reason.clone()));
+            }
+        }
+    }
+
+    /// The run of this number, which the fact at hand says exists.
+    pub(super) fn run(&self, id: RunId) -> &Run {
+        self.runs.get(id).expect("a fact names a run in the table")
+    }
+
+    fn run_mut(&mut self, id: RunId) -> &mut Run {
+        self.runs
+            .get_mut(id)
+            .expect("a fact names a run in the table")
+    }
+
+    fn configure(&mut self, definitions: &Arc<Definitions>) {
+        self.definitions = Arc::clone(definitions);
+        self.capacities.configure(definitions);
+        self.jobs = definitions
+            .jobs
+            .iter()
+            .map(|(name, job)| {
+                let class = self.capacities.class_of(job);
+                (Arc::clone(name), (Arc::clone(job), class))
+            })
+            .collect();
+        self.capacities.touch_all();
+    }
+
+    fn accept(&mut self, record: &Record) {
+        let Fact::Accepted {
+            run: id,
+            job,
+            priority,
+            args,
+            after,
+            due,
+        } = &record.fact
+        else {
+            return;
+        };
+        let class = match self.jobs.get(&job.name) {
+            Some((current, class)) if Arc::ptr_eq(current, job) => *class,
+            _ => self.capacities.class_of(job),
+        };
+        self.capacities.class_mut(class).runs += 1;
+        let mut run = Run {
+            job: Arc::clone(job),
+            args: args.clone(),
+            links: None,
+            // Any state that owns nothing will do until the run is put into its own one below.
+            state: RunState::Blocked,
+            accepted: record.at.wall,
+            due: *due,
+            class,
+            epoch: 0,
+            priority: *priority,
+        };
+        if !after.is_empty() {
+            let links = run.links_mut();
+            links.after = after.clone();
+            links.open = after.len();
+        }
+        self.next_run = self.next_run.max(id.0 + 1);
+        let fresh = self.runs.insert(*id, run).is_ok();
+        assert!(fresh, "run {id} is accepted once");
+        self.counts[StateKind::Blocked as usize] += 1;
+        for dependency in after {
+            self.run_mut(*dependency).links_mut().dependents.push(*id);
+        }
+        if after.is_empty() {
+            self.wait(*id, *due, record.at);
+        }
+    }
+
+    /// Puts a run that is not blocked where it waits: scheduled until `due`, else queued.
+    fn wait(&mut self, id: RunId, due: Option<Mono>, at: Now) {
+        let state = match due {
+            Some(due) => RunState::Scheduled { due },
+            None => {
+                let ticket = self.next_ticket;
+                self.next_ticket += 1;
+                RunState::Queued {
+                    ticket,
+                    since: at.mono,
+                }
+            }
+        };
+        self.enter(id, state);
+    }
+
+    fn finish(&mut self, id: RunId, state: RunState) {
+        let succeeded = state == RunState::Succeeded;
+        self.enter(id, state);
+        let class = self.run(id).class;
+        self.capacities.class_mut(class).runs -= 1;
+        if succeeded {
+            let dependents = self.run(id).dependents().to_vec();
+            for dependent in dependents {
+                if let Some(run) = self.runs.get_mut(dependent) {
+                    run.links_mut().open -= 1;
+                }
+            }
+        }
+        // What the engine itself still needs of an ended run is little; results live in its facts.
+        self.run_mut(id).args = None;
+        self.finished.push_back(id);
+        if self.finished.len() > FINISHED_KEPT
+            && let Some(oldest) = self.finished.pop_front()
+            && let Some(run) = self.runs.remove(oldest)
+        {
+            self.counts[run.state.kind() as usize] -= 1;
+        }
+    }
+
+    /// Moves a run from its state to another: gives back what the old one owns and takes what the
+    /// new one owns. All bookkeeping that depends on states is here.
+    fn enter(&mut self, id: RunId, state: RunState) {
+        let run = self
+            .runs
+            .get_mut(id)
+            .expect("a fact names a run in the table");
+        let (class, priority) = (run.class, run.priority);
+        let old = std::mem::replace(&mut run.state, state.clone());
+        self.counts[old.kind() as usize] -= 1;
+        self.counts[state.kind() as usize] += 1;
+        match old {
+            RunState::Scheduled { due } => self.timers.remove(due, Timer::Due(id)),
+            RunState::Queued { ticket, .. } => {
+                self.capacities.dequeue(class, priority, ticket);
+            }
+            RunState::Running { deadline, .. } => {
+                if let Some(deadline) = deadline {
+                    self.timers.remove(deadline, Timer::Timeout(id));
+                }
+                if !state.is_active() {
+                    self.leave_lane(id, class);
+                }
+            }
+            RunState::Stopping { .. } => self.leave_lane(id, class),
+            RunState::Blocked
+            | RunState::Succeeded
+            | RunState::Failed(_)
+            | RunState::Cancelled(_)
+            | RunState::Skipped(_) => {}
+        }
+        match state {
+            RunState::Scheduled { due } => self.timers.insert(due, Timer::Due(id)),
+            RunState::Queued { ticket, since } => {
+                self.capacities
+                    .enqueue(class, (priority, ticket, since, id));
+            }
+            RunState::Running { deadline, .. } => {
+                self.active.insert(id);
+                self.capacities.acquire(class);
+                if let Some(deadline) = deadline {
+                    self.timers.insert(deadline, Timer::Timeout(id));
+                }
+            }
+            RunState::Stopping { .. }
+            | RunState::Blocked
+            | RunState::Succeeded
+            | RunState::Failed(_)
+            | RunState::Cancelled(_)
+            | RunState::Skipped(_) => {}
+        }
+    }
+
+    fn leave_lane(&mut self, id: RunId, class: ClassId) {
+        self.active.remove(&id);
+        self.capacities.release(class);
+    }
+}

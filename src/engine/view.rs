@@ -1,0 +1,131 @@
+//! Read models: what others may see of runs, capacities and the whole.
+
+use std::sync::Arc;
+
+use super::Engine;
+use super::capacity::CapacityName;
+use super::id::RunId;
+use super::run::{Run, RunState, StateKind};
+use super::spec::{Definitions, JobSpec, Priority};
+use super::time::Wall;
+
+/// One run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunView {
+    /// Its number.
+    pub run: RunId,
+    /// The job it was accepted with.
+    pub job: Arc<JobSpec>,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it was accepted.
+    pub accepted: Wall,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// A lane, pool or limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapacityView {
+    /// Which one.
+    pub name: CapacityName,
+    /// Its places.
+    pub size: u32,
+    /// How many are taken; more than there are for a while after a reload took some away.
+    pub used: u32,
+}
+
+/// The whole, in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Runs in each state, in the order of a run's life. Of the final states only those that are
+    /// still remembered are counted.
+    pub counts: Vec<(StateKind, usize)>,
+    /// Lanes, pools and limits.
+    pub capacities: Vec<CapacityView>,
+    /// Unfinished runs.
+    pub live: usize,
+    /// The bound on unfinished runs.
+    pub max_runs: u64,
+    /// Whether nothing starts any more.
+    pub draining: bool,
+    /// Jobs that are defined.
+    pub jobs: usize,
+    /// Records so far.
+    pub records: u64,
+}
+
+impl Engine {
+    /// A run; `None` if there is none of this number or it ended too long ago.
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<RunView> {
+        self.state.runs.get(id).map(|run| view(id, run))
+    }
+
+    /// All runs that are remembered, in the order of their numbers.
+    pub fn runs(&self) -> impl Iterator<Item = RunView> + '_ {
+        self.state.runs.iter().map(|(id, run)| view(id, run))
+    }
+
+    /// The runs that are running or stopping, in the order of their numbers.
+    pub fn active(&self) -> impl Iterator<Item = RunView> + '_ {
+        self.state.active.iter().filter_map(|id| self.run(*id))
+    }
+
+    /// How many runs are running or stopping.
+    #[must_use]
+    pub fn active_count(&self) -> usize {
+        self.state.active.len()
+    }
+
+    /// How many runs are unfinished.
+    #[must_use]
+    pub fn live_count(&self) -> usize {
+        self.state.live()
+    }
+
+    /// What is in force.
+    #[must_use]
+    pub const fn definitions(&self) -> &Arc<Definitions> {
+        &self.state.definitions
+    }
+
+    /// The whole, in numbers.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let state = &self.state;
+        Status {
+            counts: StateKind::ALL
+                .into_iter()
+                .map(|kind| (kind, state.counts[kind as usize]))
+                .collect(),
+            capacities: state
+                .capacities
+                .iter()
+                .map(|capacity| CapacityView {
+                    name: capacity.name.clone(),
+                    size: capacity.size,
+                    used: capacity.used,
+                })
+                .collect(),
+            live: state.live(),
+            max_runs: state.definitions.max_runs,
+            draining: state.draining,
+            jobs: state.jobs.len(),
+            records: state.next_record - 1,
+        }
+    }
+}
+
+fn view(id: RunId, run: &Run) -> RunView {
+    RunView {
+        run: id,
+        job: Arc::clone(&run.job),
+        state: run.state.clone(),
+        accepted: run.accepted,
+        priority: run.priority,
+        attempts: run.epoch,
+    }
+}

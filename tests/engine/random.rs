@@ -1,0 +1,148 @@
+//! Seeded random histories: whatever comes in whatever order, the invariants hold, recovery gives
+//! the same state, and when everything has ended nothing is held.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use twolane::engine::action::Action;
+use twolane::engine::id::{AttemptId, RunId};
+use twolane::engine::input::{Input, Submission, SubmitItem};
+use twolane::engine::outcome::{End, Measures};
+use twolane::engine::spec::{Name, Priority};
+
+use crate::script::{Bench, at, define, outcome};
+
+/// xorshift64*, see <https://en.wikipedia.org/wiki/Xorshift>.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
+    }
+
+    fn of<T: Copy>(&mut self, choice: &[T]) -> T {
+        choice[usize::try_from(self.below(choice.len() as u64)).unwrap()]
+    }
+}
+
+const CONFIGURATIONS: [&str; 3] = [
+    "cpu 2; io 5; pool p io 2; limit m 1; limit n 3; job a cpu; job b io pool=p limits=m; \
+     job c cpu limits=m,n timeout=3s; job d io limits=n delay=2s; job e io after=a,d; job f cpu after=e",
+    "cpu 1; io 2; pool p io 1; limit m 2; job a cpu timeout=1s; job b io pool=p; job c cpu limits=m; \
+     job d io; job e io after=a,d; job f cpu after=e",
+    "cpu 4; io 50; job a io limits=new; limit new 1; job b io; job d cpu delay=1s; job e cpu after=a,d",
+];
+
+#[test]
+fn promise_2_and_3_hold_in_any_history() {
+    for seed in 1..=200 {
+        history(seed);
+    }
+}
+
+fn history(seed: u64) {
+    let mut random = Random(seed);
+    let mut bench = Bench::new(define(&CONFIGURATIONS[0].replace(';', "\n")));
+    let mut running: Vec<AttemptId> = Vec::new();
+    let mut millis = 0;
+    for step in 0..300 {
+        millis += random.below(400);
+        let input = any_input(&mut random, &running);
+        apply(&mut bench, millis, input, &mut running);
+        if step % 50 == 0 {
+            bench.check_recovery();
+        }
+    }
+    // The end: everything that is left starts, runs and ends.
+    apply(&mut bench, millis, Input::Open, &mut running);
+    for _ in 0..10_000 {
+        millis += 1_000;
+        let input = match running.first() {
+            Some(attempt) => ended(*attempt, "ok"),
+            None if bench.engine.live_count() == 0 => break,
+            None => Input::Tick,
+        };
+        apply(&mut bench, millis, input, &mut running);
+    }
+    let status = bench.engine.status();
+    assert_eq!(status.live, 0, "seed {seed}: all runs end");
+    assert!(
+        status.capacities.iter().all(|c| c.used == 0),
+        "seed {seed}: {status:?}"
+    );
+    assert_eq!(
+        bench.engine.next_deadline(),
+        None,
+        "seed {seed}: no timer is left"
+    );
+}
+
+fn apply(bench: &mut Bench, millis: u64, input: Input, running: &mut Vec<AttemptId>) {
+    if let Input::Ended { attempt, .. } = &input {
+        running.retain(|other| other != attempt);
+    }
+    let out = bench.apply(at(Duration::from_millis(millis)), input);
+    for action in &out.actions {
+        if let Action::Start(order) = action {
+            let twice = running.iter().any(|other| other.run == order.attempt.run);
+            assert!(
+                !twice,
+                "no two attempts of run {} at once",
+                order.attempt.run
+            );
+            running.push(order.attempt);
+        }
+    }
+}
+
+fn any_input(random: &mut Random, running: &[AttemptId]) -> Input {
+    match random.below(100) {
+        0..35 => Input::Submit(Submission {
+            items: (0..=random.below(4))
+                .map(|_| SubmitItem {
+                    priority: Priority::new(i64::try_from(random.below(20)).unwrap() - 10),
+                    ..SubmitItem::of(&Name::from(random.of(&["a", "b", "c", "d", "e", "f"])))
+                })
+                .collect(),
+            caller: None,
+        }),
+        35..75 => match running {
+            [] => Input::Tick,
+            _ => ended(
+                random.of(running),
+                random.of(&["ok", "ok", "error", "panic", "stopped"]),
+            ),
+        },
+        75..80 => {
+            let stale = AttemptId {
+                run: RunId(random.below(300)),
+                epoch: 7,
+            };
+            ended(stale, "ok")
+        }
+        80..90 => Input::Cancel {
+            run: RunId(random.below(300)),
+            caller: None,
+        },
+        90..93 => Input::Drain,
+        93..96 => Input::Open,
+        96..97 => Input::StopRunning,
+        97..98 => Input::CancelWaiting,
+        _ => Input::Configure(Arc::new(define(
+            &random.of(&CONFIGURATIONS).replace(';', "\n"),
+        ))),
+    }
+}
+
+fn ended(attempt: AttemptId, how: &str) -> Input {
+    Input::Ended {
+        attempt,
+        end: End {
+            outcome: outcome(how),
+            measures: Measures::default(),
+        },
+    }
+}
