@@ -18,6 +18,7 @@ pub mod spec;
 mod state;
 mod submission;
 mod table;
+pub mod template;
 pub mod time;
 mod timers;
 mod view;
