@@ -1,0 +1,448 @@
+//! What the log says of a fact or a note: plain values, worked out from the fact or the note alone.
+//! Knows neither formats nor levels in force nor where a line goes.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde_json::Value;
+use tracing::Level;
+
+use crate::engine::fact::{Fact, FinalState, Record};
+use crate::engine::id::{AttemptId, RunId};
+use crate::engine::outcome::{End, Measures, Outcome};
+use crate::engine::spec::JobSpec;
+use crate::engine::template::{Placeholder, Template};
+use crate::engine::time::{Now, Wall};
+use crate::inbox::{Note, Progress};
+
+/// The most of a result that a line carries, in bytes of JSON; `twolane show` has the whole. Enough
+/// for what people return as a result, and little enough that a line stays a line.
+pub const RESULT_BOUND: usize = 4096;
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// The daemon started.
+    Opened,
+    /// Definitions came into force.
+    Configured,
+    /// From here on nothing starts.
+    Draining,
+    /// A run exists.
+    Accepted,
+    /// A run waits for no other one any more.
+    Released,
+    /// A run's time has come.
+    Due,
+    /// An attempt started.
+    Started,
+    /// An attempt came further.
+    Progress,
+    /// An attempt was asked to stop.
+    Stopping,
+    /// A run succeeded.
+    Finished,
+    /// A run failed.
+    Failed,
+    /// A run was cancelled.
+    Cancelled,
+    /// A run will never start.
+    Skipped,
+}
+
+impl Event {
+    /// What a fact tells of.
+    #[must_use]
+    pub const fn of(fact: &Fact) -> Self {
+        match fact {
+            Fact::Opened => Self::Opened,
+            Fact::Configured { .. } => Self::Configured,
+            Fact::Draining => Self::Draining,
+            Fact::Accepted { .. } => Self::Accepted,
+            Fact::Released { .. } => Self::Released,
+            Fact::Due { .. } => Self::Due,
+            Fact::Started { .. } => Self::Started,
+            Fact::Stopping { .. } => Self::Stopping,
+            Fact::Ended { state, .. } => match state {
+                FinalState::Succeeded => Self::Finished,
+                FinalState::Failed(_) => Self::Failed,
+                FinalState::Cancelled(_) => Self::Cancelled,
+            },
+            Fact::Cancelled { .. } => Self::Cancelled,
+            Fact::Skipped { .. } => Self::Skipped,
+        }
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Configured => "configured",
+            Self::Draining => "draining",
+            Self::Accepted => "accepted",
+            Self::Released => "released",
+            Self::Due => "due",
+            Self::Started => "started",
+            Self::Progress => "progress",
+            Self::Stopping => "stopping",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// How loud it is. ERROR stays for twolane itself being broken: a job that fails is a warning.
+    #[must_use]
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Accepted | Self::Released | Self::Due => Level::DEBUG,
+            Self::Opened
+            | Self::Configured
+            | Self::Draining
+            | Self::Started
+            | Self::Progress
+            | Self::Stopping
+            | Self::Finished
+            | Self::Cancelled
+            | Self::Skipped => Level::INFO,
+            Self::Failed => Level::WARN,
+        }
+    }
+
+    /// Whether it happened to the scheduler as a whole and to no run.
+    #[must_use]
+    pub const fn of_no_run(self) -> bool {
+        matches!(self, Self::Opened | Self::Configured | Self::Draining)
+    }
+}
+
+/// A line of the log before it has a form. What does not apply is `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line<'a> {
+    /// What happened.
+    pub event: Event,
+    /// When: the time of the fact or the note, not of the writing.
+    pub at: Wall,
+    /// The job's own text for it, placeholders filled in.
+    pub text: Option<String>,
+    /// The job's name.
+    pub job: Option<&'a str>,
+    /// The run's number.
+    pub run: Option<u64>,
+    /// The lane.
+    pub lane: Option<&'static str>,
+    /// The attempt's number within its run.
+    pub attempt: Option<u32>,
+    /// The run's state from here on.
+    pub state: Option<&'static str>,
+    /// How much of the work is done, 0 to 1.
+    pub fraction: Option<f64>,
+    /// The same in whole percent, 0 to 100; 100 only when all is done.
+    pub percent: Option<u8>,
+    /// The task's own words.
+    pub message: Option<&'a str>,
+    /// Why it was stopped, cancelled or skipped.
+    pub reason: Option<String>,
+    /// Why it failed, in words.
+    pub error: Option<String>,
+    /// Why it failed, in one word.
+    pub error_kind: Option<&'static str>,
+    /// How long the attempt's own code took.
+    pub duration: Option<Duration>,
+    /// CPU time of it.
+    pub cpu: Option<Duration>,
+    /// How much later than asked for its wait ended.
+    pub late: Option<Duration>,
+    /// Notes that were folded into later ones.
+    pub coalesced: Option<u64>,
+    /// What it resulted in, as JSON; beyond [`RESULT_BOUND`] a JSON string of its beginning that ends
+    /// in `…`.
+    pub result: Option<String>,
+    /// How many jobs are configured.
+    pub jobs: Option<usize>,
+    /// How many pools are configured.
+    pub pools: Option<usize>,
+    /// How many limits are configured.
+    pub limits: Option<usize>,
+}
+
+impl<'a> Line<'a> {
+    /// What the log says of a fact.
+    #[must_use]
+    pub fn of_fact(record: &'a Record) -> Self {
+        let bare = Self::bare(Event::of(&record.fact), record.at.wall);
+        match &record.fact {
+            Fact::Opened | Fact::Draining => bare,
+            Fact::Configured { definitions } => Self {
+                jobs: Some(definitions.jobs.len()),
+                pools: Some(definitions.pools.len()),
+                limits: Some(definitions.limits.len()),
+                ..bare
+            },
+            Fact::Accepted {
+                run,
+                job,
+                after,
+                due,
+                ..
+            } => {
+                let waits = due.is_some_and(|due| due > record.at.mono);
+                let state = match (after.is_empty(), waits) {
+                    (false, _) => "blocked",
+                    (true, true) => "scheduled",
+                    (true, false) => "queued",
+                };
+                bare.about(job, *run).now(state)
+            }
+            Fact::Released { run, job } => {
+                let line = bare.about(job, *run);
+                // With a delay it depends on when the run was accepted, which this fact does not say.
+                if job.delay.is_zero() {
+                    line.now("queued")
+                } else {
+                    line
+                }
+            }
+            Fact::Due { run, job } => bare.about(job, *run).now("queued"),
+            Fact::Started { run, job, epoch } => {
+                bare.tried(job, *run, *epoch).now("running").say(job)
+            }
+            Fact::Stopping {
+                run,
+                job,
+                epoch,
+                reason,
+            } => Self {
+                reason: Some(reason.to_string()),
+                ..bare.tried(job, *run, *epoch).now("stopping")
+            },
+            Fact::Ended {
+                run,
+                job,
+                epoch,
+                state,
+                end,
+            } => bare.tried(job, *run, *epoch).ended(state, end).say(job),
+            Fact::Cancelled { run, job, reason } => Self {
+                reason: Some(reason.to_string()),
+                ..bare.about(job, *run).now("cancelled")
+            }
+            .say(job),
+            Fact::Skipped { run, job, reason } => Self {
+                reason: Some(reason.to_string()),
+                ..bare.about(job, *run).now("skipped")
+            },
+        }
+    }
+
+    /// What the log says of a note.
+    #[must_use]
+    pub fn of_note(note: &'a Note) -> Self {
+        let AttemptId { run, epoch } = note.attempt;
+        let Progress { fraction, message } = &note.progress;
+        let fraction = fraction
+            .filter(|part| !part.is_nan())
+            .map(|part| part.clamp(0.0, 1.0));
+        Self {
+            fraction,
+            percent: fraction.map(percent),
+            message: message.as_deref(),
+            ..Self::bare(Event::Progress, note.at.wall)
+                .tried(&note.job, run, epoch)
+                .now("running")
+        }
+        .say(&note.job)
+    }
+
+    const fn bare(event: Event, at: Wall) -> Self {
+        Self {
+            event,
+            at,
+            text: None,
+            job: None,
+            run: None,
+            lane: None,
+            attempt: None,
+            state: None,
+            fraction: None,
+            percent: None,
+            message: None,
+            reason: None,
+            error: None,
+            error_kind: None,
+            duration: None,
+            cpu: None,
+            late: None,
+            coalesced: None,
+            result: None,
+            jobs: None,
+            pools: None,
+            limits: None,
+        }
+    }
+
+    fn about(self, job: &'a JobSpec, run: RunId) -> Self {
+        Self {
+            job: Some(&job.name),
+            run: Some(run.0),
+            lane: Some(job.lane.as_str()),
+            ..self
+        }
+    }
+
+    fn tried(self, job: &'a JobSpec, run: RunId, epoch: u32) -> Self {
+        Self {
+            attempt: Some(epoch),
+            ..self.about(job, run)
+        }
+    }
+
+    fn now(self, state: &'static str) -> Self {
+        Self {
+            state: Some(state),
+            ..self
+        }
+    }
+
+    fn ended(self, state: &FinalState, end: &'a End) -> Self {
+        let Measures {
+            began,
+            ended,
+            cpu,
+            late,
+            coalesced,
+        } = end.measures;
+        let line = Self {
+            // Of an attempt that went down with the daemon nothing was measured.
+            duration: (began != Now::default()).then(|| ended.mono.since(began.mono)),
+            cpu,
+            late,
+            coalesced: (coalesced > 0).then_some(coalesced),
+            ..self
+        };
+        match state {
+            FinalState::Succeeded => Self {
+                result: result_of(&end.outcome).map(json),
+                ..line.now("succeeded")
+            },
+            FinalState::Failed(failure) => Self {
+                error: Some(failure.to_string()),
+                error_kind: Some(failure.kind()),
+                ..line.now("failed")
+            },
+            FinalState::Cancelled(reason) => Self {
+                reason: Some(reason.to_string()),
+                ..line.now("cancelled")
+            },
+        }
+    }
+
+    /// With the job's own text for this event, where it has one.
+    fn say(self, job: &JobSpec) -> Self {
+        let messages = &job.messages;
+        let text = match self.event {
+            Event::Started => &messages.started,
+            Event::Progress => &messages.progress,
+            Event::Finished => &messages.finished,
+            Event::Failed => &messages.failed,
+            Event::Cancelled => &messages.cancelled,
+            Event::Opened
+            | Event::Configured
+            | Event::Draining
+            | Event::Accepted
+            | Event::Released
+            | Event::Due
+            | Event::Stopping
+            | Event::Skipped => &None,
+        };
+        let text = text
+            .as_deref()
+            .map(|text| Template::lenient(text).render(|name, out| self.fill(name, out)));
+        Self { text, ..self }
+    }
+
+    /// Writes the value of a placeholder; nothing where this event has none.
+    fn fill(&self, placeholder: Placeholder, out: &mut String) {
+        match placeholder {
+            Placeholder::Job => out.push_str(self.job.unwrap_or_default()),
+            Placeholder::Run => push(out, self.run),
+            Placeholder::Attempt => push(out, self.attempt),
+            Placeholder::Lane => out.push_str(self.lane.unwrap_or_default()),
+            Placeholder::Percent => push(out, self.percent),
+            Placeholder::Message => out.push_str(self.message.unwrap_or_default()),
+            Placeholder::Result => {
+                let result = self.result.as_deref().unwrap_or_default();
+                match serde_json::from_str(result) {
+                    Ok(Value::String(text)) => out.push_str(&text),
+                    Ok(_) | Err(_) => out.push_str(result),
+                }
+            }
+            Placeholder::Error => out.push_str(self.error.as_deref().unwrap_or_default()),
+            Placeholder::Duration => push(out, self.duration.map(seconds)),
+        }
+    }
+}
+
+/// A span of time as people read it: seconds to the microsecond, with the unit.
+#[must_use]
+pub fn seconds(duration: Duration) -> String {
+    format!("{}.{:06}s", duration.as_secs(), duration.subsec_micros())
+}
+
+/// Whole percent of a fraction from 0 to 1, rounded down, so that 100 means done.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a fraction from 0 to 1 gives a number from 0 to 100"
+)]
+#[must_use]
+pub fn percent(fraction: f64) -> u8 {
+    // 0.29 times 100 is a little less than 29; the billionth makes it 29 and nothing else more.
+    (fraction.clamp(0.0, 1.0) * 100.0 + 1e-9).floor() as u8
+}
+
+fn push(out: &mut String, value: Option<impl ToString>) {
+    if let Some(value) = value {
+        out.push_str(&value.to_string());
+    }
+}
+
+/// The result, where there is one to tell.
+fn result_of(outcome: &Outcome) -> Option<&Value> {
+    match outcome {
+        Outcome::Succeeded(result) => (!result.is_null()).then_some(result),
+        Outcome::Failed(_) | Outcome::Stopped => None,
+    }
+}
+
+/// A result as JSON, at most about [`RESULT_BOUND`] of it.
+fn json(result: &Value) -> String {
+    let mut beginning = Beginning(Vec::new());
+    let whole = serde_json::to_writer(&mut beginning, result).is_ok();
+    let text = String::from_utf8_lossy(&beginning.0);
+    if whole {
+        return text.into_owned();
+    }
+    // The cut may have gone through a character.
+    let text = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
+    Value::String(format!("{text}…")).to_string()
+}
+
+/// Takes the first [`RESULT_BOUND`] bytes and refuses the next.
+struct Beginning(Vec<u8>);
+
+impl Write for Beginning {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = RESULT_BOUND - self.0.len();
+        let taken = bytes.len().min(room);
+        self.0.extend_from_slice(&bytes[..taken]);
+        // Zero makes the caller give up with an error, which is what ends the serialisation.
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
