@@ -1,22 +1,17 @@
-//! Live progress of running attempts on a terminal: what runs (`Board`, kept by the narrator), how it
-//! looks (`frame`, pure), and the drawing (`Screen`, used by the writer thread alone).
+//! Live progress of running attempts on a terminal: what runs (`Board`, kept by the narrator) and the
+//! drawing of it (`Screen`, used by the writer thread alone). Knows not how a bar looks.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fmt::Write as _;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::escape;
-use super::line::percent;
+use super::frame::{Bar, PERIOD, frame};
 use super::queue::Queue;
 use crate::engine::fact::{Fact, Record};
 use crate::engine::id::{AttemptId, RunId};
-use crate::engine::spec::JobSpec;
 use crate::engine::time::Mono;
 use crate::inbox::{Note, Progress};
 
@@ -24,14 +19,6 @@ use crate::inbox::{Note, Progress};
 /// terminal of 24 rows.
 pub(super) const BARS_BOUND: usize = 20;
 
-/// From one drawing to the next: often enough to look alive, ten wake-ups a second while something
-/// runs and none otherwise.
-pub(super) const PERIOD: Duration = Duration::from_millis(100);
-
-/// Columns of the bar itself.
-const BAR: usize = 24;
-/// Columns for names, at most.
-const NAME: usize = 24;
 /// Columns, where the terminal does not say how many it has.
 const COLUMNS: usize = 80;
 
@@ -41,15 +28,6 @@ pub(super) struct Board {
     running: Mutex<BTreeMap<AttemptId, Bar>>,
     /// Whom to wake when the first one starts and the last one ends.
     queue: Arc<Queue>,
-}
-
-/// One running attempt.
-#[derive(Clone, Debug)]
-pub(super) struct Bar {
-    job: Arc<JobSpec>,
-    since: Mono,
-    progress: Progress,
-    stopping: bool,
 }
 
 impl Board {
@@ -140,92 +118,6 @@ impl Board {
 
 const fn attempt(run: RunId, epoch: u32) -> AttemptId {
     AttemptId { run, epoch }
-}
-
-/// How the bars look at `now` on a terminal of so many columns: one line each.
-fn frame(bars: &[Bar], more: usize, now: Mono, columns: usize) -> String {
-    let names: Vec<String> = bars
-        .iter()
-        .map(|bar| fit(&shown(&bar.job.name), NAME))
-        .collect();
-    let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
-    let mut frame = String::new();
-    for (bar, name) in bars.iter().zip(names) {
-        let pad = widest - name.width();
-        let elapsed = now.since(bar.since);
-        let mut line = format!("{name}{:pad$} {:3} ", "", bar.job.lane.as_str());
-        match bar.progress.fraction {
-            Some(fraction) if !fraction.is_nan() => push_bar(&mut line, percent(fraction)),
-            Some(_) | None => push_spinner(&mut line, elapsed),
-        }
-        push_elapsed(&mut line, elapsed);
-        if bar.stopping {
-            line.push_str("  stopping");
-        }
-        if let Some(message) = &bar.progress.message {
-            line.push_str("  ");
-            line.push_str(&shown(message));
-        }
-        if !frame.is_empty() {
-            frame.push('\n');
-        }
-        frame.push_str(&fit(&line, columns));
-    }
-    if more > 0 {
-        _ = write!(frame, "\n+{more} more");
-    }
-    frame
-}
-
-fn push_bar(line: &mut String, percent: u8) {
-    let done = usize::from(percent) * BAR / 100;
-    let head = usize::from(done < BAR);
-    let left = BAR - done - head;
-    let point = if head == 1 { ">" } else { "" };
-    _ = write!(line, "[{:=<done$}{point}{:left$}] {percent:3}%", "", "");
-}
-
-/// Something that goes to and fro, a column each period.
-fn push_spinner(line: &mut String, elapsed: Duration) {
-    const BODY: &str = "<=>";
-    let way = BAR - BODY.len();
-    let step = elapsed.as_millis() / PERIOD.as_millis() % (2 * way as u128);
-    let step = usize::try_from(step).unwrap_or(0);
-    let left = if step <= way { step } else { 2 * way - step };
-    let right = way - left;
-    _ = write!(line, "[{:left$}{BODY}{:right$}]     ", "", "");
-}
-
-fn push_elapsed(line: &mut String, elapsed: Duration) {
-    let seconds = elapsed.as_secs();
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    _ = if hours > 0 {
-        write!(line, " {hours}:{minutes:02}:{seconds:02}")
-    } else {
-        write!(line, " {minutes:02}:{seconds:02}")
-    };
-}
-
-/// `text` without anything that commands a terminal.
-fn shown(text: &str) -> String {
-    let mut out = String::new();
-    escape::plain(&mut out, text);
-    out
-}
-
-/// As much of `text` as fits into so many columns.
-fn fit(text: &str, columns: usize) -> String {
-    if text.width() <= columns {
-        return text.to_owned();
-    }
-    let mut used = 1;
-    let whole = |c: &char| {
-        used += c.width().unwrap_or(0);
-        used <= columns
-    };
-    let mut out: String = text.chars().take_while(whole).collect();
-    out.push('…');
-    out
 }
 
 /// The terminal's part that bars are drawn on, below the log lines.

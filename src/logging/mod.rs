@@ -5,6 +5,7 @@ mod bars;
 mod escape;
 mod fields;
 mod filter;
+mod frame;
 mod json;
 mod layer;
 pub mod line;
@@ -246,7 +247,7 @@ impl Logging {
             board.clear();
         }
         self.queue.close();
-        self.queue.flush(limit)
+        self.queue.wait_for_end(limit)
     }
 
     /// Lines that are missing so far.

@@ -77,6 +77,7 @@ struct State {
     hurry: bool,
     woken: bool,
     closed: bool,
+    ended: bool,
 }
 
 /// What the taking side waits for.
@@ -149,19 +150,15 @@ impl Queue {
     pub(super) fn flush(&self, limit: Duration) -> bool {
         let mut state = self.lock();
         let (pushed, lost) = (state.pushed, state.lost_in_all);
-        let open = |state: &mut State| state.done < pushed || state.told < lost;
-        if open(&mut state) {
+        let open = |state: &State| state.done < pushed || state.told < lost;
+        if open(&state) {
             state.hurry = true;
             if state.waiting != Waiting::No {
                 state.waiting = Waiting::No;
                 self.filled.notify_one();
             }
         }
-        let (mut state, _) = self
-            .written
-            .wait_timeout_while(state, limit, open)
-            .unwrap_or_else(PoisonError::into_inner);
-        !open(&mut state)
+        !open(&self.wait(state, limit, |state| open(state) && !state.ended))
     }
 
     /// Nothing is taken along any more; what is there is still written.
@@ -169,6 +166,22 @@ impl Queue {
         let mut state = self.lock();
         state.closed = true;
         self.rouse(state);
+    }
+
+    /// Waits for the end of the taking side, at most so long; `false` if it has not dealt with all
+    /// until then.
+    pub(super) fn wait_for_end(&self, limit: Duration) -> bool {
+        let state = self.wait(self.lock(), limit, |state| !state.ended);
+        state.ended && state.done == state.pushed
+    }
+
+    /// The taking side takes nothing any more.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.ended = true;
+        drop(state);
+        self.written.notify_all();
     }
 
     /// Puts the next lines into `batch`. Waits for some; with a time given, until that time unless
@@ -226,6 +239,19 @@ impl Queue {
         batch.lines.clear();
         batch.bytes = 0;
         batch.lost_after = 0;
+    }
+
+    /// Waits while `waits` holds, at most so long.
+    fn wait<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        limit: Duration,
+        waits: impl Fn(&State) -> bool,
+    ) -> MutexGuard<'a, State> {
+        let waited = self
+            .written
+            .wait_timeout_while(state, limit, |state| waits(state));
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Wakes the taking side once.

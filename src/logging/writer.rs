@@ -29,6 +29,15 @@ pub(super) struct Writer {
     pub(super) failed: Arc<AtomicU64>,
 }
 
+/// Tells the queue of the thread's end, also if an output of somebody else's panics.
+struct Ends<'a>(&'a Queue);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// What is to be told as soon as the output takes something.
 #[derive(Default)]
 struct Unsaid {
@@ -60,6 +69,8 @@ enum What {
 impl Writer {
     /// Writes until the queue is closed and empty.
     pub(super) fn run(mut self) {
+        let queue = Arc::clone(&self.queue);
+        let _ends = Ends(&queue);
         let mut batch = Batch::default();
         let mut unsaid = Unsaid::default();
         loop {

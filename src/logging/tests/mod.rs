@@ -57,7 +57,7 @@ fn all_kinds(job: &JobSpec) -> Vec<Said> {
         succeeded(job, Value::Null),
         failed(job, Failure::Exit(3)),
         failed(job, Failure::Timeout(Duration::from_secs(2))),
-        crashed(job),
+        crashed(job, 2),
         stopped(job, StopReason::Shutdown),
         cancelled(job),
         skipped(job),
@@ -202,12 +202,12 @@ fn failed(job: &JobSpec, failure: Failure) -> Said {
     )
 }
 
-fn crashed(job: &JobSpec) -> Said {
+fn crashed(job: &JobSpec, epoch: u32) -> Said {
     let failure = Failure::Crash;
     fact(Fact::Ended {
         run: RunId(3),
         job: Arc::new(job.clone()),
-        epoch: 2,
+        epoch,
         state: FinalState::Failed(failure.clone()),
         end: End {
             outcome: Outcome::Failed(failure),
