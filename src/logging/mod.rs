@@ -3,6 +3,7 @@
 
 mod bars;
 mod escape;
+mod event;
 mod fields;
 mod filter;
 mod frame;
@@ -32,6 +33,7 @@ use jiff::tz::TimeZone;
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
+pub use event::Event;
 pub use filter::{FilterError, FilterErrorKind};
 pub use narrator::{DAEMON_TARGET, Narrator, RUN_TARGET};
 pub use queue::{BYTES_BOUND, LINES_BOUND};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tracing::Level;
 
 use super::bars::Board;
-use super::line::{Event, Line};
+use super::event::Event;
+use super::line::Line;
 use crate::engine::fact::Record;
 use crate::inbox::Note;
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use tracing::Level;
 
 use super::escape;
+use super::event::Event;
 use super::fields::{Fields, Head, Of, Value};
-use super::line::Event;
 use super::stamp::Stamps;
 
 /// Whether levels are coloured.

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
 use expect_test::{Expect, expect};
 use serde_json::Value;
@@ -205,6 +207,37 @@ fn a_full_disk_and_a_reader_that_went_away() {
         };
         assert_eq!(logging.dropped(), dropped);
     }
+}
+
+#[test]
+fn a_stream_that_does_not_block_is_waited_for() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let mut stream = Stream(File::from(OwnedFd::from(ours)));
+    let reader = thread::spawn(|| io::copy(&mut { theirs }, &mut io::sink()));
+    // More than any socket takes at once.
+    let much = vec![b'x'; 8 << 20];
+    stream.write_all(&much).unwrap();
+    drop(stream);
+    assert_eq!(reader.join().unwrap().unwrap(), much.len() as u64);
+}
+
+#[test]
+fn an_output_that_panics_holds_up_nobody() {
+    struct Panics;
+    impl Write for Panics {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            panic!("on purpose");
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let output = Output::Writer(Box::new(Panics));
+    let (logging, dispatch) = scoped(with(Format::Text, output), Clock::start()).unwrap();
+    tracing::dispatcher::with_default(&dispatch, || tracing::info!("lost"));
+    assert!(!logging.flush(LIMIT) && !logging.close(LIMIT));
 }
 
 #[test]

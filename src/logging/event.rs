@@ -1,0 +1,104 @@
+//! The kinds of things that the log tells of, and how loud each is.
+
+use tracing::Level;
+
+use crate::engine::fact::{Fact, FinalState};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// The daemon started.
+    Opened,
+    /// Definitions came into force.
+    Configured,
+    /// From here on nothing starts.
+    Draining,
+    /// A run exists.
+    Accepted,
+    /// A run waits for no other one any more.
+    Released,
+    /// A run's time has come.
+    Due,
+    /// An attempt started.
+    Started,
+    /// An attempt came further.
+    Progress,
+    /// An attempt was asked to stop.
+    Stopping,
+    /// A run succeeded.
+    Finished,
+    /// A run failed.
+    Failed,
+    /// A run was cancelled.
+    Cancelled,
+    /// A run will never start.
+    Skipped,
+}
+
+impl Event {
+    /// What a fact tells of.
+    #[must_use]
+    pub const fn of(fact: &Fact) -> Self {
+        match fact {
+            Fact::Opened => Self::Opened,
+            Fact::Configured { .. } => Self::Configured,
+            Fact::Draining => Self::Draining,
+            Fact::Accepted { .. } => Self::Accepted,
+            Fact::Released { .. } => Self::Released,
+            Fact::Due { .. } => Self::Due,
+            Fact::Started { .. } => Self::Started,
+            Fact::Stopping { .. } => Self::Stopping,
+            Fact::Ended { state, .. } => match state {
+                FinalState::Succeeded => Self::Finished,
+                FinalState::Failed(_) => Self::Failed,
+                FinalState::Cancelled(_) => Self::Cancelled,
+            },
+            Fact::Cancelled { .. } => Self::Cancelled,
+            Fact::Skipped { .. } => Self::Skipped,
+        }
+    }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Configured => "configured",
+            Self::Draining => "draining",
+            Self::Accepted => "accepted",
+            Self::Released => "released",
+            Self::Due => "due",
+            Self::Started => "started",
+            Self::Progress => "progress",
+            Self::Stopping => "stopping",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// How loud it is. ERROR stays for twolane itself being broken: a job that fails is a warning.
+    #[must_use]
+    pub const fn level(self) -> Level {
+        match self {
+            Self::Accepted | Self::Released | Self::Due => Level::DEBUG,
+            Self::Opened
+            | Self::Configured
+            | Self::Draining
+            | Self::Started
+            | Self::Progress
+            | Self::Stopping
+            | Self::Finished
+            | Self::Cancelled
+            | Self::Skipped => Level::INFO,
+            Self::Failed => Level::WARN,
+        }
+    }
+
+    /// Whether it happened to the scheduler as a whole and to no run.
+    #[must_use]
+    pub const fn of_no_run(self) -> bool {
+        matches!(self, Self::Opened | Self::Configured | Self::Draining)
+    }
+}
