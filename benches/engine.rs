@@ -1,6 +1,8 @@
 //! The bare engine on one core: inputs a second, whether the cost of an input depends on how many
 //! runs wait, and the memory of a waiting run. `cargo bench --bench engine`.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -79,14 +79,17 @@ impl Event {
     }
 
     /// How loud it is. ERROR stays for twolane itself being broken: a job that fails is a warning.
+    /// Of what happens to the scheduler as a whole the daemon tells people in words of its own.
     #[must_use]
     pub const fn level(self) -> Level {
         match self {
-            Self::Accepted | Self::Released | Self::Due => Level::DEBUG,
             Self::Opened
             | Self::Configured
             | Self::Draining
-            | Self::Started
+            | Self::Accepted
+            | Self::Released
+            | Self::Due => Level::DEBUG,
+            Self::Started
             | Self::Progress
             | Self::Stopping
             | Self::Finished

@@ -53,7 +53,7 @@ impl Narrator {
 /// Whether somebody listens to such an event. Costs an atomic load where nobody does.
 fn wanted(event: Event) -> bool {
     match event.level() {
-        _ if event.of_no_run() => tracing::enabled!(target: DAEMON_TARGET, Level::INFO),
+        _ if event.of_no_run() => tracing::enabled!(target: DAEMON_TARGET, Level::DEBUG),
         Level::DEBUG => tracing::enabled!(target: RUN_TARGET, Level::DEBUG),
         Level::WARN => tracing::enabled!(target: RUN_TARGET, Level::WARN),
         _ => tracing::enabled!(target: RUN_TARGET, Level::INFO),
@@ -92,7 +92,7 @@ fn tell(line: &Line<'_>) {
     if line.event.of_no_run() {
         tracing::event!(
             target: DAEMON_TARGET,
-            Level::INFO,
+            Level::DEBUG,
             at = line.at.0,
             event = line.event.as_str(),
             jobs = line.jobs,

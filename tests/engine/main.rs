@@ -1,6 +1,8 @@
 //! The engine in virtual time: scripts of inputs with their times, and the facts and actions that
 //! they give.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod admission;
 mod cancel;
 mod capacity;

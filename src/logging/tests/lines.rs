@@ -11,8 +11,8 @@ fn each_kind_in_text() {
     let job = job("computer");
     let told = told(Format::Text, "trace", &all_kinds(&job));
     expect![[r#"
-        2024-05-15 18:29:19.702689  INFO opened
-        2024-05-15 18:29:19.702689  INFO configured  jobs=1 pools=1 limits=1
+        2024-05-15 18:29:19.702689 DEBUG opened
+        2024-05-15 18:29:19.702689 DEBUG configured  jobs=1 pools=1 limits=1
         2024-05-15 18:29:19.702689 DEBUG run 3 computer: accepted  lane=cpu state=queued
         2024-05-15 18:29:19.702689 DEBUG run 3 computer: accepted  lane=cpu state=blocked
         2024-05-15 18:29:19.702689 DEBUG run 3 computer: accepted  lane=cpu state=scheduled
@@ -33,7 +33,7 @@ fn each_kind_in_text() {
         2024-05-15 18:29:19.702689  INFO run 3 computer: cancelled  lane=cpu attempt=2 reason="because the daemon shuts down" duration=7.010283s cpu=7.000001s late=312µs coalesced=4
         2024-05-15 18:29:19.702689  INFO run 3 computer: cancelled  lane=cpu reason="on request"
         2024-05-15 18:29:19.702689  INFO run 3 computer: skipped  lane=cpu reason="run 2 of `fetch`, which it comes after, did not succeed"
-        2024-05-15 18:29:19.702689  INFO draining
+        2024-05-15 18:29:19.702689 DEBUG draining
     "#]].assert_eq(&told);
 }
 
@@ -46,8 +46,8 @@ fn each_kind_in_json() {
         assert!(parsed.is_object());
     }
     expect![[r#"
-        {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::daemon","event":"opened"}
-        {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::daemon","event":"configured","jobs":1,"pools":1,"limits":1}
+        {"time":"2024-05-15T18:29:19.702689+08:00","level":"DEBUG","target":"twolane::daemon","event":"opened"}
+        {"time":"2024-05-15T18:29:19.702689+08:00","level":"DEBUG","target":"twolane::daemon","event":"configured","jobs":1,"pools":1,"limits":1}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"DEBUG","target":"twolane::run","event":"accepted","job":"computer","run":3,"lane":"cpu","state":"queued"}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"DEBUG","target":"twolane::run","event":"accepted","job":"computer","run":3,"lane":"cpu","state":"blocked"}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"DEBUG","target":"twolane::run","event":"accepted","job":"computer","run":3,"lane":"cpu","state":"scheduled"}
@@ -68,7 +68,7 @@ fn each_kind_in_json() {
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::run","event":"cancelled","job":"computer","run":3,"lane":"cpu","attempt":2,"state":"cancelled","reason":"because the daemon shuts down","duration":7.010283,"cpu":7.000001,"late":312,"coalesced":4}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::run","event":"cancelled","job":"computer","run":3,"lane":"cpu","state":"cancelled","reason":"on request"}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::run","event":"skipped","job":"computer","run":3,"lane":"cpu","state":"skipped","reason":"run 2 of `fetch`, which it comes after, did not succeed"}
-        {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::daemon","event":"draining"}
+        {"time":"2024-05-15T18:29:19.702689+08:00","level":"DEBUG","target":"twolane::daemon","event":"draining"}
     "#]].assert_eq(&told);
 }
 
@@ -262,8 +262,8 @@ fn a_filter_decides_by_target_and_level() {
     let all = words("trace");
     assert_eq!(all, words("debug"));
     expect!["opened configured accepted accepted accepted released released due started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped draining"].assert_eq(&all);
-    expect!["opened configured started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped draining"].assert_eq(&words("info"));
-    expect!["opened configured started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped draining"].assert_eq(&words(""));
+    expect!["started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words("info"));
+    expect!["started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words(""));
     expect!["failed failed failed"].assert_eq(&words("warn"));
     expect!["started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words("twolane::daemon=off,twolane::run=info,warn"));
     expect![[r#""#]].assert_eq(&words("error"));
