@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::engine::time::Mono;
 
-/// Lines that may wait to be written, those that are being written included: at 100,000 lines a
-/// second it outlasts a stall of 80 ms, and a reader that is gone for good costs no more than this.
-pub const LINES_BOUND: usize = 8192;
+/// Lines that may wait to be written, those that are being written included: all that the io lane
+/// says when it starts full, several times over. The bytes are bounded apart, so a reader that is
+/// gone for good costs no more than those.
+pub const LINES_BOUND: usize = 65_536;
 
 /// The same in bytes, so that long lines cannot make a heap of what the number allows: 1 KiB a line.
 pub const BYTES_BOUND: usize = 8 << 20;
@@ -18,9 +19,9 @@ pub const BYTES_BOUND: usize = 8 << 20;
 /// The most that is written at once, in bytes: what a pipe takes at a time.
 const BATCH_BYTES: usize = 64 << 10;
 
-/// Lines that are worth a drawing before its time, while bars are shown: an eighth of the bound, so
+/// Lines that are worth a drawing before its time, while bars are shown: so small a part of the bound
 /// that lines do not get lost by waiting for it.
-const HOLD_BOUND: usize = LINES_BOUND / 8;
+const HOLD_BOUND: usize = LINES_BOUND / 64;
 
 /// A line, and what was lost before it.
 #[derive(Debug)]

@@ -16,6 +16,9 @@ pub(super) enum Paint {
     Levels,
 }
 
+/// Of a result, people are shown this many bytes; the form for programs has more of it.
+const JSON_SHOWN: usize = 200;
+
 /// Appends the line of an event, with its end.
 pub(super) fn push(
     out: &mut String,
@@ -119,6 +122,10 @@ fn push_field(out: &mut String, name: &str, value: Value<'_>, of: Of) {
         Value::Float(value) => _ = write!(out, "{value}{unit}"),
         Value::Flag(value) => _ = write!(out, "{value}"),
         Value::Text(text) => escape::value(out, text),
-        Value::Json(json) => escape::json_value(out, json),
+        Value::Json(json) => {
+            let shown = json.floor_char_boundary(JSON_SHOWN);
+            escape::json_value(out, &json[..shown]);
+            out.push_str(if shown < json.len() { "…" } else { "" });
+        }
     }
 }

@@ -148,7 +148,7 @@ impl Writer {
         for queued in &batch.lines {
             lost += queued.lost_before;
             if lost > 0 {
-                let line = self.told(lost, "was blocked");
+                let line = self.told(lost, "did not keep up");
                 add(&mut buffer, line.as_bytes(), What::Lost(lost));
                 lost = 0;
             }
@@ -156,7 +156,7 @@ impl Writer {
         }
         lost += batch.lost_after;
         if lost > 0 {
-            let line = self.told(lost, "was blocked");
+            let line = self.told(lost, "did not keep up");
             add(&mut buffer, line.as_bytes(), What::Lost(lost));
         }
         (buffer, segments)

@@ -52,7 +52,7 @@ fn a_blocked_output_keeps_nobody_waiting_and_losses_are_told_in_place() {
         let line: Value = serde_json::from_str(&line).expect("no line is torn");
         match line["dropped"].as_u64() {
             Some(dropped) => {
-                let message = format!("{dropped} lines dropped: the log sink was blocked");
+                let message = format!("{dropped} lines dropped: the log sink did not keep up");
                 assert_eq!(line["message"], message);
                 told += dropped;
                 next += dropped;
