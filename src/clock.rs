@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
 use crate::engine::time::{Mono, Now, Wall};
 
 /// Reads the wall clock and the monotonic clock. Copies tell the same time.
@@ -65,4 +67,23 @@ impl Clock {
             Err(before) => -micros(before.duration()),
         })
     }
+}
+
+/// What the kernel's `CLOCK_MONOTONIC` reads, in nanoseconds: the scale on which its timers are set.
+#[must_use]
+pub fn kernel_nanos() -> u64 {
+    nanos(clock_gettime(ClockId::Monotonic))
+}
+
+/// CPU time that the calling thread has used since it began.
+#[must_use]
+pub fn thread_cpu() -> Duration {
+    Duration::from_nanos(nanos(clock_gettime(ClockId::ThreadCPUTime)))
+}
+
+/// Both clocks above start from zero, so a negative reading cannot be.
+fn nanos(at: Timespec) -> u64 {
+    let seconds = u64::try_from(at.tv_sec).unwrap_or(0);
+    let rest = u64::try_from(at.tv_nsec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
 }
