@@ -3,5 +3,11 @@
 
 pub mod clock;
 pub mod engine;
+pub mod executor;
 pub mod inbox;
+pub mod lanes;
 pub mod logging;
+
+pub use executor::{
+    BuildError, Context, Handle, Lane, Lanes, LanesBuilder, Policy, Progress, Stopped, TaskError,
+};

@@ -1,0 +1,264 @@
+//! Attempts of the daemon: takes start orders to their lanes, stops them, and reports each one's end
+//! exactly once, with what it measured. Decides nothing: order, limits, timeouts and retries are the
+//! engine's.
+
+mod notes;
+mod run;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::handlers::Handlers;
+use super::priority::{Policy, Weight};
+use super::{CpuLane, IoLane, LaneError, cores, install_hook, lock};
+use crate::clock::Clock;
+use crate::engine::action::StartOrder;
+use crate::engine::id::AttemptId;
+use crate::engine::spec::Lane;
+use crate::inbox::{LaneMail, LanePort, lane_channel};
+
+pub use notes::NoteSource;
+use run::Attempt;
+
+/// How the lanes are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneSettings {
+    /// Threads of the io lane; 0 for one a core.
+    pub io_threads: usize,
+    /// Attempts that the io lane carries at once; 1 or more.
+    pub io_concurrency: usize,
+    /// Threads of the cpu lane, and attempts that it carries at once; 0 for one a core.
+    pub cpu_workers: usize,
+    /// How much nicer than the rest of the process the cpu lane's threads are, 0 to 19.
+    pub nice: u8,
+    /// The scheduling policy of the cpu lane's threads.
+    pub policy: Policy,
+}
+
+impl Default for LaneSettings {
+    fn default() -> Self {
+        Self {
+            io_threads: 0,
+            io_concurrency: 10_000,
+            cpu_workers: 0,
+            nice: Weight::default().nice,
+            policy: Weight::default().policy,
+        }
+    }
+}
+
+impl LaneSettings {
+    /// The same with numbers in place of each 0.
+    #[must_use]
+    pub fn resolved(self) -> Self {
+        let or_cores = |n: usize| if n == 0 { cores() } else { n };
+        Self {
+            io_threads: or_cores(self.io_threads),
+            io_concurrency: self.io_concurrency.max(1),
+            cpu_workers: or_cores(self.cpu_workers),
+            nice: self.nice.min(19),
+            policy: self.policy,
+        }
+    }
+
+    /// How many attempts both lanes together carry at once.
+    #[must_use]
+    pub fn capacity(self) -> usize {
+        let settings = self.resolved();
+        settings.io_concurrency + settings.cpu_workers
+    }
+}
+
+/// Both lanes, as the daemon uses them. Dropping it drops what waits on the io lane; attempts that
+/// compute go on until they look at their cancel token.
+pub struct AttemptLanes {
+    io: IoLane,
+    cpu: CpuLane,
+    hub: Arc<Hub>,
+    capacity: usize,
+}
+
+/// The order is one more than the lanes carry at once. It was not taken, and no end will come of it.
+#[derive(Debug, thiserror::Error)]
+#[error("attempt {} is one more than the {capacity} that the lanes carry at once", .order.attempt)]
+pub struct OverCapacity {
+    /// The order, given back. (Boxed, because it is large beside a success.)
+    pub order: Box<StartOrder>,
+    /// How many the lanes carry.
+    pub capacity: usize,
+}
+
+/// Attempts that had not ended when the time for shutting down was over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// Which, in order; never empty.
+    pub attempts: Vec<AttemptId>,
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("still running:")?;
+        for attempt in &self.attempts {
+            write!(f, " {attempt}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Late {}
+
+impl AttemptLanes {
+    /// Starts both lanes. Ends and notes come through the mail that is returned beside them.
+    ///
+    /// Installs a panic hook, once in the process: panics inside tasks are told as the attempt's
+    /// failure, with their place, and all others go to the hook that was there before.
+    ///
+    /// # Errors
+    /// [`LaneError`] if the system gives no threads or no timer.
+    pub fn start(
+        settings: LaneSettings,
+        handlers: Arc<Handlers>,
+        clock: Clock,
+    ) -> Result<(Self, LaneMail<NoteSource>), LaneError> {
+        install_hook();
+        let capacity = settings.capacity();
+        let settings = settings.resolved();
+        // The engine learns of an end a little before the lane has given its place free, so as many
+        // as fit may be waiting while as many still count as running.
+        let io = IoLane::start(settings.io_threads, settings.io_concurrency, capacity)?;
+        let weight = Weight {
+            nice: settings.nice,
+            policy: settings.policy,
+        };
+        let cpu = CpuLane::start(settings.cpu_workers, settings.cpu_workers, weight)?;
+        let (port, mail) = lane_channel(capacity);
+        let hub = Arc::new(Hub {
+            clock,
+            handlers,
+            port,
+            timers: io.timers().clone(),
+            live: AtomicUsize::new(0),
+            attempts: Mutex::new(BTreeMap::new()),
+            none: Condvar::new(),
+        });
+        let lanes = Self {
+            io,
+            cpu,
+            hub,
+            capacity,
+        };
+        Ok((lanes, mail))
+    }
+
+    /// Takes an order to the lane of its job. Never blocks. Exactly one end will come of it, also if
+    /// the task panics, its handler is unknown or the lanes shut down.
+    ///
+    /// # Errors
+    /// [`OverCapacity`] if attempts that run and ends that nobody has received are together as many
+    /// as the lanes carry at once: the order does not count then.
+    pub fn submit(&self, order: StartOrder) -> Result<(), OverCapacity> {
+        let unread = self.hub.port.ends.len();
+        if self.hub.live.load(Ordering::SeqCst) + unread >= self.capacity {
+            return Err(OverCapacity {
+                order: Box::new(order),
+                capacity: self.capacity,
+            });
+        }
+        let lane = order.job.lane;
+        let attempt = Attempt::register(&self.hub, order);
+        // A lane that is closed drops what it is given, and the drop reports the end. So does a full
+        // one, which the bound above rules out but for a caller that sends all to one lane.
+        match lane {
+            Lane::Io => drop(self.io.submit(run::io_job(attempt))),
+            Lane::Cpu => drop(self.cpu.submit(run::cpu_job(attempt))),
+        }
+        Ok(())
+    }
+
+    /// Asks an attempt to stop; its end will come as that of any other. Does nothing if it has
+    /// ended.
+    pub fn stop(&self, attempt: AttemptId) {
+        let attempt = lock(&self.hub.attempts).get(&attempt).cloned();
+        if let Some(attempt) = attempt {
+            attempt.cancel();
+        }
+    }
+
+    /// How many attempts have not ended.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.hub.live.load(Ordering::SeqCst)
+    }
+
+    /// Refuses new orders, asks all attempts to stop, and blocks until their ends are sent, for
+    /// `limit` at most. What still waits on the io lane then is dropped, which ends it; the drop has
+    /// a tenth of a second of its own.
+    ///
+    /// # Errors
+    /// [`Late`] names what still runs: attempts that compute, or block a thread, without looking at
+    /// their cancel token.
+    pub fn shutdown(&self, limit: Duration) -> Result<(), Late> {
+        let live: Vec<_> = lock(&self.hub.attempts).values().cloned().collect();
+        for attempt in live {
+            attempt.cancel();
+        }
+        self.io.close();
+        self.cpu.close();
+        if self.hub.wait_none(limit) {
+            self.io.shut_down();
+            return Ok(());
+        }
+        self.io.shut_down();
+        if self.hub.wait_none(DROP_LIMIT) {
+            return Ok(());
+        }
+        let attempts: Vec<_> = lock(&self.hub.attempts).keys().copied().collect();
+        if attempts.is_empty() {
+            Ok(())
+        } else {
+            Err(Late { attempts })
+        }
+    }
+}
+
+impl fmt::Debug for AttemptLanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttemptLanes")
+            .field("live", &self.live())
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long the runtime gets to drop what waits on it. It takes microseconds where no task blocks a
+/// thread.
+const DROP_LIMIT: Duration = Duration::from_millis(100);
+
+/// What all attempts share.
+struct Hub {
+    clock: Clock,
+    handlers: Arc<Handlers>,
+    port: LanePort<NoteSource>,
+    timers: super::Timers,
+    /// Attempts whose end is not sent, counted down just before it is.
+    live: AtomicUsize,
+    /// The same attempts by number, taken out just after their end is sent. Bounded by the capacity.
+    attempts: Mutex<BTreeMap<AttemptId, Arc<Attempt>>>,
+    /// Told when the table above becomes empty.
+    none: Condvar,
+}
+
+impl Hub {
+    /// Blocks until the ends of all attempts are sent, `limit` at most; whether that came about.
+    fn wait_none(&self, limit: Duration) -> bool {
+        let attempts = lock(&self.attempts);
+        let (attempts, _) = self
+            .none
+            .wait_timeout_while(attempts, limit, |attempts| !attempts.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        attempts.is_empty()
+    }
+}

@@ -1,0 +1,213 @@
+//! One attempt from its order to its end: the jobs that the lanes run for it, and what is reported of
+//! it, whatever happens.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::super::tasks::{Done, TaskError, TaskResult, run_cpu, run_io};
+use super::super::{Cancel, CatchPanic, Context, CpuJob, IoJob, Task, Timers, catch, lock};
+use super::Hub;
+use super::notes::{NoteSource, Notes};
+use crate::clock::thread_cpu;
+use crate::engine::action::StartOrder;
+use crate::engine::id::AttemptId;
+use crate::engine::outcome::{End, Failure, Measures, Outcome};
+use crate::engine::time::Now;
+use crate::inbox::{Ended, Note, Progress};
+
+/// An attempt whose end is not reported.
+pub(super) struct Attempt {
+    order: StartOrder,
+    cancel: Cancel,
+    notes: Mutex<Notes>,
+    hub: Arc<Hub>,
+    /// For handing itself out as the source of its notes.
+    me: std::sync::Weak<Attempt>,
+}
+
+impl Attempt {
+    /// Puts it into the table of those that run. Its end is reported when what is returned is
+    /// dropped, or before.
+    pub(super) fn register(hub: &Arc<Hub>, order: StartOrder) -> Ending {
+        let attempt = Arc::new_cyclic(|me| Self {
+            order,
+            cancel: Cancel::default(),
+            notes: Mutex::new(Notes::default()),
+            hub: Arc::clone(hub),
+            me: me.clone(),
+        });
+        hub.live.fetch_add(1, Ordering::SeqCst);
+        lock(&hub.attempts).insert(attempt.id(), Arc::clone(&attempt));
+        Ending {
+            attempt,
+            began: None,
+            reported: false,
+        }
+    }
+
+    pub(super) fn id(&self) -> AttemptId {
+        self.order.attempt
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    pub(super) fn take_notes(&self) -> Vec<Note> {
+        lock(&self.notes).take()
+    }
+}
+
+impl Task for Attempt {
+    fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    fn timers(&self) -> &Timers {
+        &self.hub.timers
+    }
+
+    fn report(&self, progress: Progress) {
+        let note = Note {
+            attempt: self.id(),
+            job: Arc::clone(&self.order.job),
+            at: self.hub.clock.now(),
+            progress,
+        };
+        let mut notes = lock(&self.notes);
+        notes.push(note);
+        notes.announce(|| {
+            let source = self.me.upgrade().map(NoteSource);
+            source.is_some_and(|source| self.hub.port.notes.try_send(source).is_ok())
+        });
+    }
+}
+
+/// Carries out an attempt on the io lane.
+pub(super) fn io_job(mut ending: Ending) -> IoJob {
+    Box::pin(async move {
+        if !ending.begin() {
+            return;
+        }
+        let attempt = Arc::clone(&ending.attempt);
+        let result = CatchPanic::new(async move {
+            let context = Context::new(Arc::clone(&attempt) as Arc<dyn Task>);
+            let order = &attempt.order;
+            let handlers = &attempt.hub.handlers;
+            run_io(context, &order.job.task, order.args.as_deref(), handlers).await
+        })
+        .await;
+        ending.report(result, None);
+    })
+}
+
+/// Carries out an attempt on the cpu lane.
+pub(super) fn cpu_job(mut ending: Ending) -> CpuJob {
+    Box::new(move || {
+        if !ending.begin() {
+            return;
+        }
+        let before = thread_cpu();
+        let attempt = &ending.attempt;
+        let result = catch(|| {
+            let context = Context::new(Arc::clone(attempt) as Arc<dyn Task>);
+            let order = &attempt.order;
+            let handlers = &attempt.hub.handlers;
+            run_cpu(&context, &order.job.task, order.args.as_deref(), handlers)
+        });
+        let used = thread_cpu().saturating_sub(before);
+        ending.report(result, Some(used));
+    })
+}
+
+/// The duty to report an attempt's end. Dropping it unfulfilled (the lane is shut down, or was full)
+/// fulfils it.
+pub(super) struct Ending {
+    attempt: Arc<Attempt>,
+    began: Option<Now>,
+    reported: bool,
+}
+
+impl Ending {
+    /// The attempt's own code begins now, unless it was stopped before it could.
+    fn begin(&mut self) -> bool {
+        if self.attempt.cancel.is_cancelled() {
+            return false;
+        }
+        self.began = Some(self.attempt.hub.clock.now());
+        true
+    }
+
+    /// The attempt's own code has ended.
+    fn report(mut self, result: Result<TaskResult, Arc<str>>, cpu: Option<Duration>) {
+        let late = match &result {
+            Ok(Ok(done)) => done.late,
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let outcome = outcome(result, self.attempt.cancel.is_cancelled());
+        self.send(outcome, cpu, late);
+    }
+
+    fn send(&mut self, outcome: Outcome, cpu: Option<Duration>, late: Option<Duration>) {
+        self.reported = true;
+        let hub = &self.attempt.hub;
+        let ended = hub.clock.now();
+        let (notes, coalesced) = lock(&self.attempt.notes).close();
+        let end = End {
+            outcome,
+            measures: Measures {
+                began: self.began.unwrap_or(ended),
+                ended,
+                cpu,
+                late,
+                coalesced,
+            },
+        };
+        hub.live.fetch_sub(1, Ordering::SeqCst);
+        // The channel has room for all that may be running (see `AttemptLanes::submit`), so this
+        // does not wait. An error means that nobody listens any more.
+        let _unheard = hub.port.ends.send(Box::new(Ended {
+            attempt: self.attempt.id(),
+            end,
+            notes,
+        }));
+        let mut attempts = lock(&hub.attempts);
+        let taken = attempts.remove(&self.attempt.id());
+        if attempts.is_empty() {
+            hub.none.notify_all();
+        }
+        drop(attempts);
+        drop(taken);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if self.reported {
+            return;
+        }
+        let outcome = if self.attempt.cancel.is_cancelled() {
+            Outcome::Stopped
+        } else {
+            Outcome::Failed(Failure::Error(Arc::from(
+                "the lane gave it up before it had ended: the lane is full or shut down",
+            )))
+        };
+        self.send(outcome, None, None);
+    }
+}
+
+/// What came of the attempt. Work that is done counts as done, also if it was asked to stop; only a
+/// task that says so has stopped.
+fn outcome(result: Result<TaskResult, Arc<str>>, stop_asked: bool) -> Outcome {
+    match result {
+        Ok(Ok(Done { value, late: _ })) => Outcome::Succeeded(Arc::new(value)),
+        Ok(Err(TaskError::Stopped)) if stop_asked => Outcome::Stopped,
+        Ok(Err(TaskError::Stopped)) => Outcome::Failed(Failure::Error(Arc::from(
+            "it says that it was asked to stop, but nobody asked it to",
+        ))),
+        Ok(Err(TaskError::Failed(reason))) => Outcome::Failed(Failure::Error(reason)),
+        Err(panic) => Outcome::Failed(Failure::Panic(panic)),
+    }
+}

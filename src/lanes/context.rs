@@ -1,0 +1,132 @@
+//! What every task is given: whether to stop, precise waits, and a way to say how far it is. Knows
+//! nothing of the task itself, nor of who listens.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::cancel::Cancel;
+use super::timer::Timers;
+use crate::clock::kernel_nanos;
+use crate::inbox::Progress;
+
+/// A task's view of the world around it. Copies are cheap and mean the same task.
+#[derive(Clone)]
+pub struct Context {
+    task: Arc<dyn Task>,
+}
+
+/// The task was asked to stop and did.
+///
+/// Return it (as it is, or as a boxed error) to say so; any other error counts as a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped because it was asked to")]
+pub struct Stopped;
+
+impl Context {
+    /// Whether the task is to stop: one atomic load, cheap enough for an inner loop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.task.cancel().is_cancelled()
+    }
+
+    /// For computing code, to be called every millisecond or so: `context.check()?`.
+    ///
+    /// # Errors
+    /// [`Stopped`] if the task is to stop.
+    pub fn check(&self) -> Result<(), Stopped> {
+        if self.is_cancelled() {
+            Err(Stopped)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// For waiting code: ends when the task is to stop, and not before.
+    pub async fn cancelled(&self) {
+        self.task.cancel().cancelled().await;
+    }
+
+    /// Waits on the io lane's own timer, which is exact to the scheduling of a thread (well below a
+    /// millisecond, where tokio's rounds up to the next whole one). May be awaited on any runtime.
+    /// Ends at once when the lanes have been shut down.
+    ///
+    /// # Errors
+    /// [`Stopped`] as soon as the task is to stop.
+    pub async fn sleep(&self, duration: Duration) -> Result<(), Stopped> {
+        self.check()?;
+        let mut sleep = pin!(self.task.timers().sleep(duration));
+        let mut cancelled = pin!(self.task.cancel().cancelled());
+        poll_fn(|context| {
+            // In this order, a wait that is over counts as over also when the stop came with it.
+            if sleep.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            cancelled.as_mut().poll(context).map(|()| Err(Stopped))
+        })
+        .await
+    }
+
+    /// The same for code on the cpu lane: blocks the thread.
+    ///
+    /// # Errors
+    /// [`Stopped`] as soon as the task is to stop.
+    pub fn sleep_blocking(&self, duration: Duration) -> Result<(), Stopped> {
+        self.check()?;
+        let deadline = kernel_nanos().saturating_add(nanos(duration));
+        if self.task.cancel().park_until(deadline) {
+            Ok(())
+        } else {
+            Err(Stopped)
+        }
+    }
+
+    /// Says how far the task is: `fraction` from 0 to 1 (beyond is cut off, NaN counts as unknown).
+    /// Never waits; when told more often than anybody listens, later words take the place of
+    /// earlier ones.
+    pub fn progress(&self, fraction: impl Into<Option<f64>>, message: impl AsRef<str>) {
+        let message = message.as_ref();
+        self.task.report(Progress {
+            fraction: fraction
+                .into()
+                .filter(|f| !f.is_nan())
+                .map(|f| f.clamp(0.0, 1.0)),
+            message: (!message.is_empty()).then(|| Arc::from(message)),
+        });
+    }
+
+    pub(crate) fn new(task: Arc<dyn Task>) -> Self {
+        Self { task }
+    }
+
+    /// Asks the task to stop.
+    pub(crate) fn cancel(&self) {
+        self.task.cancel().cancel();
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What stands behind a context: an attempt of the daemon, or a task of the library.
+pub(crate) trait Task: Send + Sync {
+    /// Its cancel token.
+    fn cancel(&self) -> &Cancel;
+    /// The timer of its lanes.
+    fn timers(&self) -> &Timers;
+    /// Takes note of its progress, without waiting.
+    fn report(&self, progress: Progress);
+}
+
+/// Whole nanoseconds; five hundred years where it is longer than that.
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

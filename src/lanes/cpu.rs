@@ -1,0 +1,425 @@
+//! The cpu lane: a rayon pool fed through a bounded channel. Rayon itself never holds more than one
+//! job a thread, because its own queue knows no order and no way back; a task may still use rayon
+//! inside. Knows nothing of what the jobs are.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::panics::{catch, mark_lane_thread};
+use super::priority::{CPU_SLICE, Weight, lower};
+use super::{LaneError, lock};
+use crate::clock::kernel_nanos;
+
+/// Something to compute. Dropping it unrun tells whoever waits for it that it will not run.
+pub(crate) type CpuJob = Box<dyn FnOnce() + Send>;
+
+/// Virtual memory for each thread's stack: what a thread of the main program has, for code that
+/// recurses. Only what is used of it becomes real.
+const STACK: usize = 8 << 20;
+
+/// How long a puller takes jobs in a row before rayon may look whether something else is due on that
+/// thread (see [`pull`]). Long beside the cost of a change, short beside a person's patience.
+const TURN_NANOS: u64 = 1_000_000;
+
+/// Calls to single threads (see [`call_all`]) that may be under way. A thread that computes for hours
+/// answers none meanwhile, and they must not pile up there; the puller beneath comes back anyway.
+const CALLS_BOUND: usize = 4096;
+
+/// A pool of threads that take their jobs from one channel, oldest first.
+pub(crate) struct CpuLane {
+    pool: ThreadPool,
+    shared: Arc<Shared>,
+}
+
+impl CpuLane {
+    /// A lane of `workers` threads; up to `queue` jobs wait. Both 1 or more.
+    pub(crate) fn start(workers: usize, queue: usize, weight: Weight) -> Result<Self, LaneError> {
+        let refused = AtomicBool::new(false);
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(workers)
+            .thread_name(|index| format!("twolane-cpu-{index}"))
+            .stack_size(STACK)
+            .start_handler(move |_| {
+                mark_lane_thread();
+                if let Err(error) = lower(weight, CPU_SLICE)
+                    && !refused.swap(true, Ordering::Relaxed)
+                {
+                    tracing::warn!(
+                        nice = weight.nice,
+                        policy = %weight.policy,
+                        %error,
+                        "cannot lower the scheduling weight of the cpu lane's threads: \
+                         they run like all others"
+                    );
+                }
+            })
+            // Jobs are caught one by one; this is for what rayon itself may still be handed.
+            .panic_handler(|payload| {
+                let _told_by_the_hook = catch(|| drop(payload));
+            })
+            .build()
+            .map_err(|source| LaneError::Pool { workers, source })?;
+        let (sender, receiver) = bounded(queue);
+        let shared = Arc::new(Shared {
+            sender,
+            receiver,
+            workers,
+            pullers: AtomicUsize::new(0),
+            calls: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
+            gate: Mutex::new(()),
+            idle: Condvar::new(),
+        });
+        Ok(Self { pool, shared })
+    }
+
+    /// Puts a job into the queue, or gives it back if that is full or the lane is closed. Never
+    /// blocks.
+    pub(crate) fn submit(&self, job: CpuJob) -> Result<(), CpuJob> {
+        let offered = self.offer(job);
+        self.sweep();
+        offered
+    }
+
+    /// The same without [`sweep`](Self::sweep), which the caller has to do once it holds no lock that
+    /// the drop of a job may need.
+    pub(crate) fn offer(&self, job: CpuJob) -> Result<(), CpuJob> {
+        let shared = &self.shared;
+        if shared.closed.load(Ordering::SeqCst) {
+            return Err(job);
+        }
+        shared
+            .sender
+            .try_send(job)
+            .map_err(|full| full.into_inner())?;
+        if shared.acquire_puller() {
+            let shared = Arc::clone(shared);
+            self.pool.spawn(move || pull(shared));
+        }
+        Ok(())
+    }
+
+    /// If the lane was closed while a job was offered, whoever closed it may have looked at the queue
+    /// before the job came: drops what waits.
+    pub(crate) fn sweep(&self) {
+        if self.shared.closed.load(Ordering::SeqCst) {
+            self.shared.discard();
+        }
+    }
+
+    /// How many jobs wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.receiver.len()
+    }
+
+    /// How many threads take jobs or run them just now.
+    pub(crate) fn busy(&self) -> usize {
+        self.shared.pullers.load(Ordering::SeqCst)
+    }
+
+    /// Takes no further jobs and drops those that wait.
+    pub(crate) fn close(&self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.shared.discard();
+    }
+
+    /// Blocks until nothing waits and nothing runs, `limit` at most; whether that came about.
+    pub(crate) fn wait_idle(&self, limit: Duration) -> bool {
+        let shared = &self.shared;
+        // In one order with the last lines of `pull`: either the puller sees that it is watched, or
+        // we see that it has gone.
+        shared.watched.store(true, Ordering::SeqCst);
+        let gate = lock(&shared.gate);
+        let (_gate, late) = shared
+            .idle
+            .wait_timeout_while(gate, limit, |()| !shared.is_idle())
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        !late.timed_out() || shared.is_idle()
+    }
+}
+
+struct Shared {
+    sender: Sender<CpuJob>,
+    receiver: Receiver<CpuJob>,
+    workers: usize,
+    /// Pullers that are in rayon's hands, running or about to; never more than `workers`.
+    pullers: AtomicUsize,
+    /// Calls that threads have not answered yet; see [`CALLS_BOUND`].
+    calls: AtomicUsize,
+    closed: AtomicBool,
+    /// Somebody waits for the lane to become idle.
+    watched: AtomicBool,
+    gate: Mutex<()>,
+    idle: Condvar,
+}
+
+impl Shared {
+    /// Takes one of the places for pullers, if one is free.
+    fn acquire_puller(&self) -> bool {
+        self.pullers
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| {
+                (n < self.workers).then_some(n + 1)
+            })
+            .is_ok()
+    }
+
+    fn release_puller(&self) {
+        self.pullers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.receiver.is_empty() && self.pullers.load(Ordering::SeqCst) == 0
+    }
+
+    fn tell_watcher(&self) {
+        if self.watched.load(Ordering::SeqCst) && self.is_idle() {
+            let _gate = lock(&self.gate);
+            self.idle.notify_all();
+        }
+    }
+
+    fn discard(&self) {
+        while let Ok(job) = self.receiver.try_recv() {
+            // What a job has captured may panic when it is dropped.
+            let _unheard = catch(|| drop(job));
+        }
+        self.tell_watcher();
+    }
+}
+
+thread_local! {
+    /// A job runs on this thread, possibly waiting inside rayon for parts of itself.
+    static IN_JOB: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Takes jobs and runs them until there are none.
+///
+/// No wake-up is lost. In the one order of all `SeqCst` operations, a submitter first sends (S1) and
+/// then looks at the number of pullers (S2); a puller that found the channel empty first gives up its
+/// place (P1) and then looks at the channel again (P2). If S2 comes after P1, the submitter finds a
+/// free place and spawns a puller. If S2 comes before P1, then S1 comes before P2, and the puller
+/// finds the job; it then takes a place again, or finds all taken by others, who each have a P1 and
+/// P2 before them.
+///
+/// A thread that waits inside a task for the end of a `par_iter` lets rayon run other things
+/// meanwhile. A puller that finds itself on top of a task in this way goes: a foreign job there would
+/// keep the task from going on, for as long as it likes. The puller beneath, which has its place,
+/// will come back to the channel, so nothing is lost; and so that the job need not wait for that,
+/// all threads are called, of which those that are free come.
+/// On a thread that merely helps a task (runs parts of its `par_iter`), a puller cannot know that it
+/// has something beneath it. For that, it goes back to rayon after [`TURN_NANOS`]: rayon looks first
+/// whether what the thread waits for has come, and then takes the puller up again.
+fn pull(shared: Arc<Shared>) {
+    if IN_JOB.get() {
+        shared.release_puller();
+        shared.tell_watcher();
+        call_all(shared);
+        return;
+    }
+    let turn_ends = kernel_nanos().saturating_add(TURN_NANOS);
+    loop {
+        if let Ok(job) = shared.receiver.try_recv() {
+            IN_JOB.set(true);
+            // Jobs catch their own panics; this is the lane's edge.
+            let _told_by_the_hook = catch(job);
+            IN_JOB.set(false);
+            if kernel_nanos() >= turn_ends {
+                rayon::spawn(move || pull(shared));
+                return;
+            }
+            continue;
+        }
+        shared.release_puller();
+        if shared.receiver.is_empty() || !shared.acquire_puller() {
+            shared.tell_watcher();
+            return;
+        }
+    }
+}
+
+/// Has each thread of the pool look for jobs as soon as it comes by.
+fn call_all(shared: Arc<Shared>) {
+    if shared.receiver.is_empty() || shared.calls.load(Ordering::Relaxed) >= CALLS_BOUND {
+        return;
+    }
+    shared.calls.fetch_add(shared.workers, Ordering::Relaxed);
+    rayon::spawn_broadcast(move |_| {
+        shared.calls.fetch_sub(1, Ordering::Relaxed);
+        if !IN_JOB.get() && !shared.receiver.is_empty() && shared.acquire_puller() {
+            pull(Arc::clone(&shared));
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::mpsc;
+
+    use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+    use super::*;
+
+    /// Far more than anything here takes, so that a loss shows as a failure and not as a hang.
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    fn lane(workers: usize, queue: usize) -> CpuLane {
+        CpuLane::start(workers, queue, Weight::default()).unwrap()
+    }
+
+    #[test]
+    fn no_job_is_lost_when_pullers_come_and_go() {
+        let lane = lane(3, 8);
+        let done = Arc::new(AtomicUsize::new(0));
+        // Gaps between the submissions make the pullers run dry at every possible moment.
+        std::thread::scope(|scope| {
+            for submitter in 0..4_usize {
+                let (lane, done) = (&lane, &done);
+                scope.spawn(move || {
+                    for n in 0..5_000_usize {
+                        let mut job: CpuJob = {
+                            let done = Arc::clone(done);
+                            Box::new(move || {
+                                done.fetch_add(1, Ordering::Relaxed);
+                            })
+                        };
+                        while let Err(back) = lane.submit(job) {
+                            job = back;
+                            std::thread::yield_now();
+                        }
+                        for _ in 0..(n * 7 + submitter) % 50 {
+                            std::hint::spin_loop();
+                        }
+                    }
+                });
+            }
+        });
+        assert!(lane.wait_idle(LIMIT));
+        assert_eq!(done.load(Ordering::Relaxed), 20_000);
+        assert_eq!(lane.busy(), 0);
+    }
+
+    #[test]
+    fn each_single_job_wakes_the_lane() {
+        let lane = lane(2, 1);
+        for n in 0..2_000 {
+            let (told, hear) = mpsc::channel();
+            assert!(lane.submit(Box::new(move || told.send(n).unwrap())).is_ok());
+            assert_eq!(hear.recv_timeout(LIMIT), Ok(n));
+        }
+    }
+
+    #[test]
+    fn never_more_at_once_than_workers_and_all_of_them() {
+        let lane = lane(2, 64);
+        let together = Arc::new(Barrier::new(2));
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..20 {
+            let (together, now, most) = (together.clone(), now.clone(), most.clone());
+            let job: CpuJob = Box::new(move || {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                // Passes only when two run at once.
+                together.wait();
+                now.fetch_sub(1, Ordering::SeqCst);
+            });
+            assert!(lane.submit(job).is_ok());
+        }
+        assert!(lane.wait_idle(LIMIT));
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_job_back_and_order_is_kept() {
+        let lane = lane(1, 3);
+        let (open, gate) = mpsc::channel::<()>();
+        let (began, has_begun) = mpsc::channel();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let blocker: CpuJob = Box::new(move || {
+            began.send(()).unwrap();
+            gate.recv().unwrap();
+        });
+        assert!(lane.submit(blocker).is_ok());
+        has_begun.recv_timeout(LIMIT).unwrap();
+        let put = |n: u32| {
+            let order = Arc::clone(&order);
+            lane.submit(Box::new(move || lock(&order).push(n))).is_ok()
+        };
+        assert_eq!([put(1), put(2), put(3), put(4)], [true, true, true, false]);
+        assert_eq!(lane.waiting(), 3);
+        open.send(()).unwrap();
+        assert!(lane.wait_idle(LIMIT));
+        assert_eq!(*lock(&order), [1, 2, 3]);
+    }
+
+    #[test]
+    fn rayon_works_inside_a_job_and_no_other_job_runs_on_top_of_it() {
+        let lane = lane(2, 1024);
+        let sums = Arc::new(Mutex::new(Vec::new()));
+        for _ in 0..200 {
+            let sums = Arc::clone(&sums);
+            let job: CpuJob = Box::new(move || {
+                thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
+                let depth = DEPTH.replace(DEPTH.get() + 1);
+                let thread = std::thread::current().id();
+                let sum: u64 = (0..2_000_u64).into_par_iter().map(|n| n % 7).sum();
+                assert_eq!(std::thread::current().id(), thread);
+                DEPTH.set(depth);
+                lock(&sums).push((depth, sum));
+            });
+            assert!(lane.submit(job).is_ok());
+        }
+        assert!(lane.wait_idle(LIMIT));
+        let expected: u64 = (0..2_000_u64).map(|n| n % 7).sum();
+        let sums = lock(&sums);
+        assert_eq!(sums.len(), 200);
+        assert!(sums.iter().all(|entry| *entry == (0, expected)));
+    }
+
+    #[test]
+    fn a_panicking_job_takes_no_thread_with_it() {
+        super::super::install_hook();
+        let lane = lane(2, 64);
+        for _ in 0..50 {
+            assert!(lane.submit(Box::new(|| panic!("meant"))).is_ok());
+        }
+        assert!(lane.wait_idle(LIMIT));
+        let together = Arc::new(Barrier::new(2));
+        for _ in 0..2 {
+            let together = Arc::clone(&together);
+            let job: CpuJob = Box::new(move || {
+                together.wait();
+            });
+            assert!(lane.submit(job).is_ok());
+        }
+        assert!(lane.wait_idle(LIMIT));
+    }
+
+    #[test]
+    fn closing_drops_what_waits() {
+        let lane = lane(1, 8);
+        let (open, gate) = mpsc::channel::<()>();
+        let (began, begun) = mpsc::channel();
+        let blocker: CpuJob = Box::new(move || {
+            began.send(()).unwrap();
+            let _closed = gate.recv();
+        });
+        assert!(lane.submit(blocker).is_ok());
+        begun.recv_timeout(LIMIT).unwrap();
+        let (kept, dropped) = mpsc::channel::<()>();
+        assert!(
+            lane.submit(Box::new(move || kept.send(()).unwrap()))
+                .is_ok()
+        );
+        lane.close();
+        drop(open);
+        assert!(lane.wait_idle(LIMIT));
+        assert!(dropped.recv_timeout(LIMIT).is_err(), "ran after the close");
+        assert!(lane.submit(Box::new(|| ())).is_err());
+    }
+}

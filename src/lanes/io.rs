@@ -1,0 +1,322 @@
+//! The io lane: a tokio runtime fed through a bounded channel, with a bound on what runs at once and
+//! a precise timer. Knows nothing of what the jobs are.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+
+use super::panics::catch;
+use super::priority::{IO_SLICE, set_slice};
+use super::timer::Timers;
+use super::{LaneError, lock};
+
+/// Something to wait for. Dropping it unrun tells whoever waits for it that it will not run.
+pub(crate) type IoJob = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Virtual memory for each thread's stack; only what is used of it becomes real.
+const STACK: usize = 2 << 20;
+
+/// Threads that wait for file operations, which the kernel offers no other way to wait for. They
+/// come when needed and go when idle. A disk gets no faster by more than this.
+const FILE_THREADS: usize = 64;
+
+/// A runtime that takes its jobs from one channel, oldest first.
+pub(crate) struct IoLane {
+    /// `None` once it has been shut down.
+    runtime: Mutex<Option<Runtime>>,
+    timers: Timers,
+    shared: Arc<Shared>,
+}
+
+impl IoLane {
+    /// A lane with `threads` threads that carries `concurrency` jobs at once, while up to `queue`
+    /// wait. All 1 or more.
+    pub(crate) fn start(
+        threads: usize,
+        concurrency: usize,
+        queue: usize,
+    ) -> Result<Self, LaneError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .max_blocking_threads(FILE_THREADS)
+            .thread_name_fn(thread_name)
+            .thread_stack_size(STACK)
+            .on_thread_start(|| {
+                // Refused where the kernel is old or a sandbox forbids it; waits are then as late
+                // as any thread's on a busy machine, which needs no word.
+                let _refused = set_slice(IO_SLICE);
+            })
+            // All: code that is embedded may use tokio's own timers, where that part is built in.
+            .enable_all()
+            .build()
+            .map_err(|source| LaneError::Runtime { threads, source })?;
+        let timers = Timers::start(runtime.handle()).map_err(LaneError::Timer)?;
+        let (sender, receiver) = bounded(queue);
+        let shared = Arc::new(Shared {
+            sender,
+            receiver,
+            concurrency,
+            running: AtomicUsize::new(0),
+            feed: Notify::new(),
+            closed: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
+            gate: Mutex::new(()),
+            idle: Condvar::new(),
+        });
+        runtime.spawn(feed(Arc::clone(&shared)));
+        Ok(Self {
+            runtime: Mutex::new(Some(runtime)),
+            timers,
+            shared,
+        })
+    }
+
+    /// Puts a job into the queue, or gives it back if that is full or the lane is closed. Never
+    /// blocks.
+    pub(crate) fn submit(&self, job: IoJob) -> Result<(), IoJob> {
+        let offered = self.offer(job);
+        self.sweep();
+        offered
+    }
+
+    /// The same without [`sweep`](Self::sweep), which the caller has to do once it holds no lock that
+    /// the drop of a job may need.
+    pub(crate) fn offer(&self, job: IoJob) -> Result<(), IoJob> {
+        let shared = &self.shared;
+        if shared.closed.load(Ordering::SeqCst) {
+            return Err(job);
+        }
+        shared
+            .sender
+            .try_send(job)
+            .map_err(|full| full.into_inner())?;
+        shared.feed.notify_one();
+        Ok(())
+    }
+
+    /// If the lane was closed while a job was offered, whoever closed it may have looked at the queue
+    /// before the job came: drops what waits.
+    pub(crate) fn sweep(&self) {
+        if self.shared.closed.load(Ordering::SeqCst) {
+            self.shared.discard();
+        }
+    }
+
+    /// The lane's timer.
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    /// How many jobs wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.receiver.len()
+    }
+
+    /// How many jobs run.
+    pub(crate) fn running(&self) -> usize {
+        self.shared.running.load(Ordering::SeqCst)
+    }
+
+    /// Takes no further jobs and drops those that wait.
+    pub(crate) fn close(&self) {
+        self.shared.closed.store(true, Ordering::SeqCst);
+        self.shared.discard();
+    }
+
+    /// Ends the runtime: every job is dropped at the point where it waits. Does not wait for that,
+    /// and may be called anywhere, also on the runtime's own threads.
+    pub(crate) fn shut_down(&self) {
+        self.close();
+        if let Some(runtime) = lock(&self.runtime).take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Blocks until nothing waits and nothing runs, `limit` at most; whether that came about.
+    pub(crate) fn wait_idle(&self, limit: Duration) -> bool {
+        let shared = &self.shared;
+        // In one order with `Shared::leave`: either a job that leaves sees that it is watched, or we
+        // see that it has left.
+        shared.watched.store(true, Ordering::SeqCst);
+        let gate = lock(&shared.gate);
+        let (_gate, late) = shared
+            .idle
+            .wait_timeout_while(gate, limit, |()| !shared.is_idle())
+            .unwrap_or_else(PoisonError::into_inner);
+        !late.timed_out() || shared.is_idle()
+    }
+}
+
+impl Drop for IoLane {
+    fn drop(&mut self) {
+        // Tokio's own drop would panic inside asynchronous code.
+        self.shut_down();
+    }
+}
+
+struct Shared {
+    sender: Sender<IoJob>,
+    receiver: Receiver<IoJob>,
+    concurrency: usize,
+    /// Jobs that were taken from the channel and are not over; only the feeder raises it.
+    running: AtomicUsize,
+    /// Tells the feeder that there may be a job and a place for it.
+    feed: Notify,
+    closed: AtomicBool,
+    /// Somebody waits for the lane to become idle.
+    watched: AtomicBool,
+    gate: Mutex<()>,
+    idle: Condvar,
+}
+
+impl Shared {
+    fn is_idle(&self) -> bool {
+        self.receiver.is_empty() && self.running.load(Ordering::SeqCst) == 0
+    }
+
+    /// Gives a place back; returns how many were taken before.
+    fn leave(&self) -> usize {
+        let before = self.running.fetch_sub(1, Ordering::SeqCst);
+        self.tell_watcher();
+        before
+    }
+
+    fn tell_watcher(&self) {
+        if self.watched.load(Ordering::SeqCst) && self.is_idle() {
+            let _gate = lock(&self.gate);
+            self.idle.notify_all();
+        }
+    }
+
+    fn discard(&self) {
+        while let Ok(job) = self.receiver.try_recv() {
+            // What a job has captured may panic when it is dropped.
+            let _unheard = catch(|| drop(job));
+        }
+        self.tell_watcher();
+    }
+}
+
+/// One of the lane's places, given back on drop, however the job ends.
+struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.0.leave() == self.0.concurrency {
+            // All were taken, so the feeder may be waiting for this one.
+            self.0.feed.notify_one();
+        }
+    }
+}
+
+/// The lane's one task that moves jobs from the channel into the runtime. A `notify_one` that comes
+/// while it looks is kept for its next wait, so it sleeps through nothing.
+async fn feed(shared: Arc<Shared>) {
+    loop {
+        while shared.running.load(Ordering::SeqCst) < shared.concurrency {
+            // Counted first, so that no moment shows a job neither waiting nor running.
+            shared.running.fetch_add(1, Ordering::SeqCst);
+            let Ok(job) = shared.receiver.try_recv() else {
+                shared.leave();
+                break;
+            };
+            let place = Place(Arc::clone(&shared));
+            tokio::spawn(async move {
+                let _place = place;
+                job.await;
+            });
+        }
+        shared.feed.notified().await;
+    }
+}
+
+fn thread_name() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("twolane-io-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Far more than anything here takes, so that a loss shows as a failure and not as a hang.
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn carries_as_many_as_it_may_at_once_in_order() {
+        let lane = IoLane::start(2, 2, 16).unwrap();
+        let (began, begun) = mpsc::channel();
+        let gate = Arc::new(Notify::new());
+        for n in 0..4 {
+            let (began, gate) = (began.clone(), Arc::clone(&gate));
+            let job: IoJob = Box::pin(async move {
+                began.send(n).unwrap();
+                gate.notified().await;
+            });
+            assert!(lane.submit(job).is_ok());
+        }
+        let mut first = [
+            begun.recv_timeout(LIMIT).unwrap(),
+            begun.recv_timeout(LIMIT).unwrap(),
+        ];
+        first.sort_unstable();
+        assert_eq!(first, [0, 1]);
+        assert_eq!((lane.running(), lane.waiting()), (2, 2));
+        assert!(begun.try_recv().is_err());
+        gate.notify_one();
+        assert_eq!(begun.recv_timeout(LIMIT), Ok(2));
+        assert_eq!((lane.running(), lane.waiting()), (2, 1));
+        for _ in 0..3 {
+            gate.notify_one();
+        }
+        // The last job may not have begun to wait when the permits are given out.
+        assert_eq!(begun.recv_timeout(LIMIT), Ok(3));
+        while !lane.wait_idle(Duration::from_millis(10)) {
+            gate.notify_one();
+        }
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_job_back() {
+        let lane = IoLane::start(1, 1, 1).unwrap();
+        let (began, begun) = mpsc::channel();
+        let job = |began: mpsc::Sender<()>| -> IoJob {
+            Box::pin(async move {
+                began.send(()).unwrap();
+                std::future::pending::<()>().await;
+            })
+        };
+        assert!(lane.submit(job(began.clone())).is_ok());
+        begun.recv_timeout(LIMIT).unwrap();
+        assert!(lane.submit(job(began.clone())).is_ok());
+        assert!(lane.submit(job(began)).is_err());
+        lane.shut_down();
+        assert!(lane.wait_idle(LIMIT));
+        // Both senders are gone, the one that ran and the one that waited.
+        assert!(begun.recv_timeout(LIMIT).is_err());
+    }
+
+    #[test]
+    fn many_jobs_pass_through_a_narrow_lane() {
+        let lane = IoLane::start(2, 3, 10_000).unwrap();
+        let done = Arc::new(AtomicUsize::new(0));
+        for _ in 0..10_000 {
+            let done = Arc::clone(&done);
+            let job: IoJob = Box::pin(async move {
+                tokio::task::yield_now().await;
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(lane.submit(job).is_ok());
+        }
+        assert!(lane.wait_idle(LIMIT));
+        assert_eq!(done.load(Ordering::Relaxed), 10_000);
+    }
+}

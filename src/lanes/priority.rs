@@ -1,0 +1,211 @@
+//! The scheduling weight of threads: the cpu lane's give way to the io lane's. Works on the calling
+//! thread only and knows nothing of what it runs.
+
+use std::fmt;
+use std::io::Error as IoError;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How much a cpu lane's thread counts beside the other threads of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Weight {
+    /// Added to the nice value that the process has: 0 (equal) to 19 (least).
+    pub(crate) nice: u8,
+    /// The scheduling policy.
+    pub(crate) policy: Policy,
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self {
+            nice: 5,
+            policy: Policy::default(),
+        }
+    }
+}
+
+/// A scheduling policy of Linux, as far as it is open to everybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Policy {
+    /// `SCHED_OTHER`: like any other thread.
+    Normal,
+    /// `SCHED_BATCH`: never interrupts another thread on waking up.
+    #[default]
+    Batch,
+    /// `SCHED_IDLE`: next to nothing while anybody else on the machine wants the processor, and
+    /// interrupted at once by whoever does. The io lane is served best by it, and the cpu lane
+    /// starves when other programs are busy.
+    Idle,
+}
+
+impl Policy {
+    /// All of them, from the heaviest to the lightest.
+    pub const ALL: [Self; 3] = [Self::Normal, Self::Batch, Self::Idle];
+
+    /// The word for it in configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Batch => "batch",
+            Self::Idle => "idle",
+        }
+    }
+
+    const fn number(self) -> u32 {
+        // They are small and positive: 0, 3 and 5.
+        match self {
+            Self::Normal => libc::SCHED_OTHER.cast_unsigned(),
+            Self::Batch => libc::SCHED_BATCH.cast_unsigned(),
+            Self::Idle => libc::SCHED_IDLE.cast_unsigned(),
+        }
+    }
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Policy {
+    type Err = UnknownPolicy;
+
+    fn from_str(word: &str) -> Result<Self, UnknownPolicy> {
+        Self::ALL
+            .into_iter()
+            .find(|policy| policy.as_str() == word)
+            .ok_or_else(|| UnknownPolicy(word.to_owned()))
+    }
+}
+
+/// A word that names no policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no scheduling policy `{0}`: it is `normal`, `batch` or `idle`")]
+pub struct UnknownPolicy(String);
+
+/// How long a thread of the io lane may run before the kernel looks who else wants to. The shortest
+/// that the kernel takes: a thread that asks for short turns gets its turn sooner (Linux 6.12).
+pub(crate) const IO_SLICE: Duration = Duration::from_micros(100);
+
+/// The same for the cpu lane: the longest that the kernel takes, so that computing threads change
+/// places seldom; it does not keep a thread with a shorter one waiting.
+pub(crate) const CPU_SLICE: Duration = Duration::from_millis(100);
+
+/// Gives the calling thread this weight and this slice.
+pub(crate) fn lower(weight: Weight, slice: Duration) -> Result<(), IoError> {
+    let mut attributes = read()?;
+    attributes.sched_policy = weight.policy.number();
+    attributes.sched_nice = (attributes.sched_nice + i32::from(weight.nice)).min(19);
+    attributes.sched_priority = 0;
+    // Before 6.12 the kernel does not look at it for these policies.
+    attributes.sched_runtime = slice_nanos(slice);
+    write(attributes)
+}
+
+/// Gives the calling thread this slice, if its policy is one that knows slices.
+pub(crate) fn set_slice(slice: Duration) -> Result<(), IoError> {
+    let mut attributes = read()?;
+    let sliced = [Policy::Normal.number(), Policy::Batch.number()];
+    if !sliced.contains(&attributes.sched_policy) {
+        return Ok(());
+    }
+    attributes.sched_runtime = slice_nanos(slice);
+    write(attributes)
+}
+
+fn slice_nanos(slice: Duration) -> u64 {
+    u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What the kernel calls `sched_attr`, in its first form, which every kernel since 3.14 takes.
+const SIZE: u32 = 48;
+
+#[expect(
+    unsafe_code,
+    reason = "there is no safe call for scheduling attributes"
+)]
+fn read() -> Result<libc::sched_attr, IoError> {
+    let mut attributes = libc::sched_attr {
+        size: SIZE,
+        sched_policy: 0,
+        sched_flags: 0,
+        sched_nice: 0,
+        sched_priority: 0,
+        sched_runtime: 0,
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    // SAFETY: 0 is the calling thread; the pointer is to a `sched_attr` of SIZE bytes that lives
+    // until the call returns, and the kernel writes no more than SIZE bytes.
+    let result =
+        unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, SIZE, 0_u32) };
+    if result == 0 {
+        Ok(attributes)
+    } else {
+        Err(IoError::last_os_error())
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "there is no safe call for scheduling attributes"
+)]
+fn write(mut attributes: libc::sched_attr) -> Result<(), IoError> {
+    attributes.size = SIZE;
+    attributes.sched_flags = 0;
+    // SAFETY: 0 is the calling thread; the pointer is to a `sched_attr` whose `size` says how many
+    // bytes the kernel may read, and it lives until the call returns.
+    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0_u32) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(IoError::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_can_be_lowered_and_says_so() {
+        for policy in Policy::ALL {
+            std::thread::spawn(move || {
+                let before = read().unwrap();
+                lower(Weight { nice: 3, policy }, CPU_SLICE).unwrap();
+                let after = read().unwrap();
+                assert_eq!(after.sched_policy, policy.number());
+                if policy != Policy::Idle {
+                    assert_eq!(after.sched_nice, (before.sched_nice + 3).min(19));
+                }
+            })
+            .join()
+            .unwrap();
+        }
+    }
+
+    #[test]
+    fn a_slice_leaves_the_rest_as_it_is() {
+        std::thread::spawn(|| {
+            let before = read().unwrap();
+            set_slice(IO_SLICE).unwrap();
+            let after = read().unwrap();
+            assert_eq!(after.sched_policy, before.sched_policy);
+            assert_eq!(after.sched_nice, before.sched_nice);
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn policies_have_words() {
+        for policy in Policy::ALL {
+            assert_eq!(policy.as_str().parse(), Ok(policy));
+        }
+        assert_eq!(
+            "fifo".parse::<Policy>().unwrap_err().to_string(),
+            "there is no scheduling policy `fifo`: it is `normal`, `batch` or `idle`"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! The tasks that jobs are made of, one file each, in a form for each lane. Knows the context it is
+//! given and nothing of attempts or runs.
+
+mod call;
+mod compute;
+mod read;
+mod sleep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::context::{Context, Stopped};
+use super::handlers::Handlers;
+use crate::engine::spec::TaskSpec;
+
+/// What came of a task.
+pub(super) type TaskResult = Result<Done, TaskError>;
+
+/// A task did its work.
+#[derive(Debug, PartialEq)]
+pub(super) struct Done {
+    /// Its result; `null` where it has none.
+    pub(super) value: Value,
+    /// How much later than asked for it ended, if it waits for a time.
+    pub(super) late: Option<Duration>,
+}
+
+impl Done {
+    const fn with(value: Value) -> Self {
+        Self { value, late: None }
+    }
+}
+
+/// A task did not do its work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TaskError {
+    /// It was asked to stop and did.
+    #[error("{}", Stopped)]
+    Stopped,
+    /// It gave up, for this reason.
+    #[error("{0}")]
+    Failed(Arc<str>),
+}
+
+impl From<Stopped> for TaskError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl TaskError {
+    fn failed(reason: impl Into<Arc<str>>) -> Self {
+        Self::Failed(reason.into())
+    }
+}
+
+/// Carries out a task on the io lane.
+pub(super) async fn run_io(
+    context: Context,
+    task: &TaskSpec,
+    args: Option<&Value>,
+    handlers: &Handlers,
+) -> TaskResult {
+    match task {
+        TaskSpec::Sleep { duration } => sleep::run_io(&context, *duration).await,
+        TaskSpec::Read { path } => read::run_io(&context, path).await,
+        TaskSpec::Compute {
+            outer,
+            inner,
+            report_every,
+        } => compute::run_io(&context, *outer, *inner, *report_every).await,
+        TaskSpec::Call { handler, args: own } => {
+            call::run_io(context, handlers, handler, own, args).await
+        }
+    }
+}
+
+/// Carries out a task on the cpu lane.
+pub(super) fn run_cpu(
+    context: &Context,
+    task: &TaskSpec,
+    args: Option<&Value>,
+    handlers: &Handlers,
+) -> TaskResult {
+    match task {
+        TaskSpec::Sleep { duration } => sleep::run_cpu(context, *duration),
+        TaskSpec::Read { path } => read::run_cpu(context, path),
+        TaskSpec::Compute {
+            outer,
+            inner,
+            report_every,
+        } => compute::run_cpu(context, *outer, *inner, *report_every),
+        TaskSpec::Call { handler, args: own } => {
+            call::run_cpu(context, handlers, handler, own, args)
+        }
+    }
+}
