@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::handle::TaskError;
 use super::{Books, Entry, Inner};
+use crate::clock::kernel_nanos;
 use crate::inbox::Progress;
 use crate::lanes::{
     Cancel, CatchPanic, Context, CpuJob, IoJob, Task, TimerKey, Timers, catch, lock,
@@ -69,12 +70,18 @@ impl<T> Work<T> {
 
     /// Sets the result, unless there is one.
     pub(super) fn complete(&self, result: Result<T, TaskError>) {
+        self.settle(result, || ());
+    }
+
+    /// The same; does `also` under the lock, before anybody can see the result.
+    fn settle(&self, result: Result<T, TaskError>, also: impl FnOnce()) {
         let mut slot = lock(&self.slot);
         match slot.stage {
             Stage::Queued | Stage::Running => {}
             // The caller has heard of a timeout. What came too late is dropped with the lock free.
             Stage::Done(_) | Stage::Taken => return drop(slot),
         }
+        also();
         slot.stage = Stage::Done(result);
         let waker = slot.waker.take();
         let timeout = slot.timeout.take();
@@ -154,10 +161,15 @@ impl<T: Send + 'static> Work<T> {
 impl<T: Send + 'static> Wake for Work<T> {
     fn wake(self: Arc<Self>) {
         let timeout = lock(&self.slot).timeout.take();
-        if let Some((_, limit)) = timeout {
-            // In this order, so that the caller hears of the timeout and not of its consequence.
-            self.complete(Err(TaskError::TimedOut(limit)));
-            self.cancel.cancel();
+        // A timer that ends wakes all before their time; the lanes end with it.
+        let is_due = |key: TimerKey| kernel_nanos() >= key.0;
+        if let Some((key, limit)) = timeout
+            && is_due(key)
+        {
+            // Who hears of the timeout finds the task asked to stop; and the task hears of it after
+            // the result is set, so that the caller hears of the timeout and not of its consequence.
+            self.settle(Err(TaskError::TimedOut(limit)), || self.cancel.set());
+            self.cancel.tell();
         }
     }
 }

@@ -22,8 +22,18 @@ pub(crate) struct Cancel {
 impl Cancel {
     /// Asks to stop and wakes all who wait for that.
     pub(crate) fn cancel(&self) {
+        self.set();
+        self.tell();
+    }
+
+    /// The first half of it: wakes nobody, so it may be done under a lock.
+    pub(crate) fn set(&self) {
         // Release pairs with the Acquire below: who sees the flag sees what was written before it.
         self.set.store(true, Ordering::Release);
+    }
+
+    /// The second half.
+    pub(crate) fn tell(&self) {
         self.told.notify_waiters();
     }
 

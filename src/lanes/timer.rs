@@ -267,3 +267,122 @@ fn timespec(nanos: u64) -> Timespec {
         tv_nsec: i64::try_from(nanos % 1_000_000_000).unwrap_or(0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::task::Wake;
+
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    /// Far more than anything here takes, so that a loss shows as a failure and not as a hang.
+    const LIMIT: Duration = Duration::from_secs(60);
+    const FOR_EVER: Duration = Duration::from_secs(86_400);
+
+    fn timers() -> (Runtime, Timers) {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_io()
+            .build()
+            .unwrap();
+        let timers = Timers::start(runtime.handle()).unwrap();
+        (runtime, timers)
+    }
+
+    /// Says its name when it is woken.
+    struct Named(&'static str, Mutex<Sender<&'static str>>);
+
+    impl Wake for Named {
+        fn wake(self: Arc<Self>) {
+            let _nobody_listens = lock(&self.1).send(self.0);
+        }
+    }
+
+    fn named(name: &'static str, tell: &Sender<&'static str>) -> Waker {
+        Waker::from(Arc::new(Named(name, Mutex::new(tell.clone()))))
+    }
+
+    fn heard(hear: &Receiver<&'static str>) -> &'static str {
+        hear.recv_timeout(LIMIT).unwrap()
+    }
+
+    fn armed(timers: &Timers) -> Option<u64> {
+        lock(&timers.shared.table).armed
+    }
+
+    #[test]
+    fn wakes_in_the_order_of_the_deadlines() {
+        let (_runtime, timers) = timers();
+        let (tell, hear) = channel();
+        for (name, millis) in [("third", 9), ("first", 3), ("second", 6)] {
+            timers.after(Duration::from_millis(millis), named(name, &tell));
+        }
+        assert_eq!(
+            [heard(&hear), heard(&hear), heard(&hear)],
+            ["first", "second", "third"]
+        );
+        assert_eq!(armed(&timers), None);
+    }
+
+    #[test]
+    fn an_earlier_deadline_sets_the_timer_anew() {
+        let (_runtime, timers) = timers();
+        let (tell, hear) = channel();
+        let late = timers.after(FOR_EVER, named("late", &tell)).unwrap();
+        assert_eq!(armed(&timers), Some(late.0));
+        timers.after(Duration::from_millis(1), named("soon", &tell));
+        assert_eq!(heard(&hear), "soon");
+        assert_eq!(armed(&timers), Some(late.0));
+        assert!(timers.remove(late));
+        assert!(!timers.remove(late));
+        assert_eq!(armed(&timers), None, "an idle timer would wake somebody");
+    }
+
+    #[test]
+    fn a_wait_that_is_dropped_leaves_nothing() {
+        let (runtime, timers) = timers();
+        let mut sleep = Box::pin(timers.sleep(FOR_EVER));
+        let (tell, hear) = channel();
+        for name in ["one", "other"] {
+            let waker = named(name, &tell);
+            let polled = sleep.as_mut().poll(&mut TaskContext::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+        assert_eq!(lock(&timers.shared.table).waits.len(), 1);
+        drop(sleep);
+        assert!(lock(&timers.shared.table).waits.is_empty());
+        assert_eq!(armed(&timers), None);
+        drop(runtime);
+        assert!(hear.try_recv().is_err());
+    }
+
+    #[test]
+    fn the_end_of_the_runtime_ends_all_waits() {
+        let (runtime, timers) = timers();
+        let (tell, hear) = channel();
+        let waker = named("woken", &tell);
+        let mut context = TaskContext::from_waker(&waker);
+        let mut sleep = Box::pin(timers.sleep(FOR_EVER));
+        assert!(sleep.as_mut().poll(&mut context).is_pending());
+        runtime.shutdown_background();
+        assert_eq!(heard(&hear), "woken");
+        assert!(sleep.as_mut().poll(&mut context).is_ready());
+        assert!(timers.after(FOR_EVER, waker.clone()).is_none());
+    }
+
+    #[test]
+    fn many_waits_at_once_all_end() {
+        let (runtime, timers) = timers();
+        let waits: Vec<_> = (0..10_000_u64)
+            .map(|n| runtime.spawn(timers.sleep(Duration::from_micros(n * 37 % 5_000))))
+            .collect();
+        runtime.block_on(async {
+            for wait in waits {
+                wait.await.unwrap();
+            }
+        });
+        assert_eq!(armed(&timers), None);
+    }
+}

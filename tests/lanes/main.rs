@@ -1,0 +1,15 @@
+//! The lanes through their public interface: as the daemon uses them, and as a library.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, also in its helpers"
+)]
+
+mod attempts;
+mod ends;
+mod library;
+mod panics;
+mod pools;
+mod shutdown;
+mod support;
+mod tasks;
