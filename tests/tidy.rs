@@ -1,0 +1,168 @@
+//! The rules of the house, as tests: which part may use which, what a file looks like, where clocks
+//! and `unsafe` may stand, and which test keeps which promise. This file holds the tables; the
+//! rules are in `tests/tidy/`, each beside samples that it must refuse. Reads text, builds nothing.
+
+mod tidy {
+    pub(super) mod directions;
+    pub(super) mod files;
+    pub(super) mod lex;
+    pub(super) mod paths;
+    pub(super) mod promises;
+    pub(super) mod purity;
+    pub(super) mod text;
+    pub(super) mod tree;
+    pub(super) mod unsafety;
+    pub(super) mod words;
+}
+
+use std::sync::LazyLock;
+
+use tidy::directions::{self, Row};
+use tidy::promises::{Promise, State};
+use tidy::tree::{Tree, none};
+use tidy::unsafety::UnsafeFile;
+use tidy::{files, promises, purity, text, unsafety, words};
+
+/// Which top-level module of the library may use which others. `lib.rs` and `main.rs` tie them
+/// together and may use all. There are no circles in it, and a test keeps it so.
+const DIRECTIONS: &[Row] = &[
+    Row::new("engine", &[]),
+    Row::new("clock", &["engine"]),
+    Row::new("inbox", &["engine"]),
+    Row::new("config", &["engine"]),
+    Row::new("store", &["engine", "inbox"]),
+    Row::new("logging", &["clock", "engine", "inbox"]),
+    Row::new("lanes", &["clock", "engine", "inbox"]),
+    Row::new("executor", &["clock", "engine", "inbox", "lanes"]),
+    Row::new("api", &["engine", "inbox", "store"]),
+    Row::new(
+        "daemon",
+        &[
+            "clock", "config", "engine", "inbox", "lanes", "logging", "store",
+        ],
+    ),
+    Row::new(
+        "cli",
+        &[
+            "api", "clock", "config", "daemon", "engine", "inbox", "lanes", "logging", "store",
+        ],
+    ),
+];
+
+/// The files in which `unsafe` may stand, and why no safe way exists there.
+const UNSAFE_FILES: &[UnsafeFile] = &[];
+
+/// What the project promises, and the tests that hold it to that.
+const PROMISES: &[Promise] = &[
+    Promise {
+        number: 1,
+        text: "accepted means on disk, through SIGKILL at any instant",
+        state: State::Later("the log of facts is in memory; it needs a store on disk"),
+    },
+    Promise {
+        number: 2,
+        text: "an attempt's end counts only with the attempt's own epoch",
+        state: State::Later("it needs the engine"),
+    },
+    Promise {
+        number: 3,
+        text: "no two attempts of one run at the same time, and no limit exceeded",
+        state: State::Later("it needs the engine"),
+    },
+    Promise {
+        number: 4,
+        text: "the io lane does not feel the cpu lane",
+        state: State::Later("it needs both lanes"),
+    },
+    Promise {
+        number: 5,
+        text: "cancel tells the truth",
+        state: State::Later("it needs the engine"),
+    },
+    Promise {
+        number: 6,
+        text: "every queue, buffer and loop is bounded, and the bound is visible",
+        state: State::Later("it needs the daemon"),
+    },
+    Promise {
+        number: 7,
+        text: "every fire that did not run is recorded with its reason",
+        state: State::Later("there are no schedules yet, so nothing fires"),
+    },
+    Promise {
+        number: 8,
+        text: "an invalid configuration changes nothing, and its message names the place and the cure",
+        state: State::Later("it needs the daemon"),
+    },
+    Promise {
+        number: 9,
+        text: "output of a job is never mixed inside a line and never silently lost",
+        state: State::Later("no task runs a command yet, so no job has output"),
+    },
+    Promise {
+        number: 10,
+        text: "idle means idle: nothing wakes without a reason",
+        state: State::Later("it needs the daemon"),
+    },
+];
+
+static TREE: LazyLock<Tree> = LazyLock::new(Tree::read);
+
+#[test]
+fn parts_use_only_what_their_row_allows() {
+    none(&directions::forbidden(DIRECTIONS, &TREE.sources));
+}
+
+#[test]
+fn there_are_no_circles_in_the_table_and_none_in_the_code() {
+    none(&directions::table_faults(DIRECTIONS));
+    none(&directions::circles(&TREE.sources));
+}
+
+#[test]
+fn each_rust_file_says_first_what_it_is_for() {
+    none(&files::without_docs(&TREE.sources));
+}
+
+#[test]
+fn no_rust_file_is_too_long() {
+    none(&files::too_long(&TREE.sources));
+}
+
+#[test]
+fn no_banned_word_stands_in_the_code() {
+    none(&words::banned(&TREE.sources));
+}
+
+#[test]
+fn clocks_are_read_in_one_file() {
+    none(&purity::clock_readers(&TREE.sources));
+}
+
+#[test]
+fn the_engine_is_pure() {
+    none(&purity::engine_impurities(&TREE.sources));
+}
+
+#[test]
+fn unsafe_stands_only_where_the_table_says() {
+    none(&unsafety::misplaced(UNSAFE_FILES, &TREE.sources));
+}
+
+#[test]
+fn no_text_names_a_place_on_somebodys_machine() {
+    none(&text::machine_paths(
+        &TREE.texts,
+        env!("CARGO_MANIFEST_DIR"),
+    ));
+}
+
+#[test]
+fn links_in_documents_lead_to_files() {
+    none(&text::dead_links(&TREE.texts, &TREE.paths));
+}
+
+#[test]
+fn each_promise_has_its_test_or_a_reason() {
+    none(&promises::unkept(PROMISES, &TREE.sources, &TREE.texts));
+}
