@@ -18,7 +18,7 @@ mod tidy {
 use std::sync::LazyLock;
 
 use tidy::directions::{self, Row};
-use tidy::promises::{Promise, State};
+use tidy::promises::Promise;
 use tidy::tree::{Tree, none};
 use tidy::unsafety::UnsafeFile;
 use tidy::{files, promises, purity, text, unsafety, words};
@@ -57,52 +57,62 @@ const PROMISES: &[Promise] = &[
     Promise {
         number: 1,
         text: "accepted means on disk, through SIGKILL at any instant",
-        state: State::Later("the log of facts is in memory; it needs a store on disk"),
+        tests: &[],
+        later: "the log of facts is in memory; it needs a store on disk",
     },
     Promise {
         number: 2,
         text: "an attempt's end counts only with the attempt's own epoch",
-        state: State::Later("it needs the engine"),
+        tests: &[],
+        later: "it needs the engine",
     },
     Promise {
         number: 3,
         text: "no two attempts of one run at the same time, and no limit exceeded",
-        state: State::Later("it needs the engine"),
+        tests: &[],
+        later: "it needs the engine",
     },
     Promise {
         number: 4,
         text: "the io lane does not feel the cpu lane",
-        state: State::Later("it needs both lanes"),
+        tests: &[],
+        later: "it needs both lanes",
     },
     Promise {
         number: 5,
         text: "cancel tells the truth",
-        state: State::Later("it needs the engine"),
+        tests: &[],
+        later: "it needs the engine",
     },
     Promise {
         number: 6,
         text: "every queue, buffer and loop is bounded, and the bound is visible",
-        state: State::Later("it needs the daemon"),
+        tests: &[],
+        later: "it needs the daemon",
     },
     Promise {
         number: 7,
         text: "every fire that did not run is recorded with its reason",
-        state: State::Later("there are no schedules yet, so nothing fires"),
+        tests: &[],
+        later: "there are no schedules yet, so nothing fires",
     },
     Promise {
         number: 8,
         text: "an invalid configuration changes nothing, and its message names the place and the cure",
-        state: State::Later("it needs the daemon"),
+        tests: &[],
+        later: "it needs the daemon",
     },
     Promise {
         number: 9,
         text: "output of a job is never mixed inside a line and never silently lost",
-        state: State::Later("no task runs a command yet, so no job has output"),
+        tests: &[],
+        later: "no task runs a command yet, so no job has output",
     },
     Promise {
         number: 10,
         text: "idle means idle: nothing wakes without a reason",
-        state: State::Later("it needs the daemon"),
+        tests: &[],
+        later: "it needs the daemon",
     },
 ];
 

@@ -9,20 +9,11 @@ pub(crate) struct Promise {
     /// From 1, without gaps.
     pub(crate) number: usize,
     pub(crate) text: &'static str,
-    pub(crate) state: State,
-}
-
-/// Whether a promise is kept, and who says so.
-pub(crate) enum State {
-    /// These tests hold us to it: functions of Rust tests or of scripts under `tests/`, whose names
-    /// begin with `promise_` and hold the number.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "a state that a table may be in")
-    )]
-    Kept(&'static [&'static str]),
-    /// Not at this stage, for this reason.
-    Later(&'static str),
+    /// The tests that hold us to it: functions of Rust tests or of scripts under `tests/`, whose
+    /// names begin with `promise_` and hold the number.
+    pub(crate) tests: &'static [&'static str],
+    /// What of it no test checks at this stage, and why; empty if nothing is left.
+    pub(crate) later: &'static str,
 }
 
 /// Where faults of the table itself are.
@@ -42,28 +33,25 @@ pub(crate) fn unkept(table: &[Promise], sources: &[Source], texts: &[Text]) -> V
                 "number the promises from 1 without gaps",
             );
         }
-        match promise.state {
-            State::Later(reason) if reason.len() >= 10 => {}
-            State::Later(_) | State::Kept([]) => fault(
+        if promise.tests.is_empty() && promise.later.len() < 10 {
+            fault(
                 format!("promise {number} ({text}) has neither a test nor a reason"),
                 "name its test in PROMISES, or say there why it comes later",
-            ),
-            State::Kept(names) => {
-                for name in names {
-                    listed.push(name);
-                    if !numbers(name).contains(&number) {
-                        fault(
-                            format!("`{name}` is listed for promise {number}, not named after it"),
-                            "name the test `promise_N_…`, or `promise_N_and_M_…`",
-                        );
-                    }
-                    if !tests.contains_key(*name) {
-                        fault(
-                            format!("promise {number} ({text}) names `{name}`, which is no test"),
-                            "write the test, or correct the name in PROMISES",
-                        );
-                    }
-                }
+            );
+        }
+        for name in promise.tests {
+            listed.push(name);
+            if !numbers(name).contains(&number) {
+                fault(
+                    format!("`{name}` is listed for promise {number}, not named after it"),
+                    "name the test `promise_N_…`, or `promise_N_and_M_…`",
+                );
+            }
+            if !tests.contains_key(*name) {
+                fault(
+                    format!("promise {number} ({text}) names `{name}`, which is no test"),
+                    "write the test, or correct the name in PROMISES",
+                );
             }
         }
     }
@@ -73,7 +61,7 @@ pub(crate) fn unkept(table: &[Promise], sources: &[Source], texts: &[Text]) -> V
                 file,
                 *line,
                 format!("`{name}` is not in the table of promises"),
-                "add it to its promise under PROMISES in tests/tidy.rs, as `Kept`",
+                "add it to its promise under PROMISES in tests/tidy.rs",
             ));
         }
     }
@@ -122,7 +110,6 @@ fn numbers(name: &str) -> Vec<usize> {
 
 #[test]
 fn a_promise_without_its_test_is_found() {
-    const TEXT: &str = "it holds";
     let rust = [Source::new(
         "tests/a/b.rs",
         "//! B.\n#[test]\nfn promise_1_and_2_hold() {}\n// fn promise_3_no() {}\n",
@@ -131,31 +118,41 @@ fn a_promise_without_its_test_is_found() {
         path: "tests/e2e/quick".to_owned(),
         text: "#!/bin/bash\npromise_3_holds() {\n}\n".to_owned(),
     }];
-    let found = |states: [State; 3]| {
-        let table: Vec<Promise> = (1..)
-            .zip(states)
-            .map(|(number, state)| Promise {
-                number,
-                text: TEXT,
-                state,
-            })
-            .collect();
+    let found = |states: [(&'static [&'static str], &'static str); 3]| {
+        let promise = |(number, (tests, later))| Promise {
+            number,
+            text: "it holds",
+            tests,
+            later,
+        };
+        let table: Vec<Promise> = (1..).zip(states).map(promise).collect();
         places(&unkept(&table, &rust, &script))
     };
-    let both = || State::Kept(&["promise_1_and_2_hold"]);
-    let third = || State::Kept(&["promise_3_holds"]);
+    let both: &[&str] = &["promise_1_and_2_hold"];
+    let third: &[&str] = &["promise_3_holds"];
+    let reason = "not at this stage";
     let table = [TABLE.to_owned() + ":1"];
-    assert_eq!(found([both(), both(), third()]), [""; 0]);
+    assert_eq!(found([(both, ""), (both, ""), (third, "")]), [""; 0]);
+    assert_eq!(found([(both, ""), (&[], reason), (third, "")]), [""; 0]);
+    assert_eq!(found([(both, ""), (both, reason), (third, "")]), [""; 0]);
+    assert_eq!(found([(both, ""), (&[], ""), (third, "")]), table);
+    let missing: &[&str] = &["promise_2_is_missing"];
+    assert_eq!(found([(both, ""), (missing, ""), (third, "")]), table);
+    assert_eq!(found([(both, ""), (third, ""), (third, "")]), table);
+    let unlisted = found([(both, ""), (both, ""), (&[], reason)]);
+    assert_eq!(unlisted, ["tests/e2e/quick:2"]);
+}
+
+#[test]
+fn promises_are_numbered_without_gaps() {
+    let promise = Promise {
+        number: 2,
+        text: "it holds",
+        tests: &[],
+        later: "not at this stage",
+    };
     assert_eq!(
-        found([both(), State::Later("not at this stage"), third()]),
-        [""; 0]
+        places(&unkept(&[promise], &[], &[])),
+        [TABLE.to_owned() + ":1"]
     );
-    assert_eq!(found([both(), State::Later(""), third()]), table);
-    assert_eq!(found([both(), State::Kept(&[]), third()]), table);
-    let missing = State::Kept(&["promise_2_is_missing"]);
-    assert_eq!(found([both(), missing, third()]), table);
-    let misnamed = State::Kept(&["promise_3_holds"]);
-    assert_eq!(found([both(), misnamed, third()]), table);
-    let unlisted = State::Later("not at this stage");
-    assert_eq!(found([both(), both(), unlisted]), ["tests/e2e/quick:2"]);
 }

@@ -8,11 +8,8 @@ use std::path::Path;
 use super::lex::{self, Token};
 use super::paths::{self, UsedPath};
 
-/// Names of what git does not track: none of it is ours. (`.git` is a file in a second work tree.)
-const UNTRACKED: [&str; 2] = ["target", ".git"];
-
-/// An ending of what git does not track.
-const UNTRACKED_END: &str = ".log";
+/// The one hidden directory that is ours. All else that is hidden belongs to git or to an editor.
+const HIDDEN: &str = ".ci";
 
 /// Files larger than this are data, not text that somebody reads.
 const TEXT_LIMIT: u64 = 1 << 20;
@@ -70,7 +67,7 @@ impl Tree {
             paths: BTreeSet::new(),
         };
         tree.walk(root, "");
-        for needed in ["Cargo.toml", "src/lib.rs", "src/main.rs", "tests/tidy.rs"] {
+        for needed in ["Cargo.toml", "src/lib.rs", "src/main.rs", ".ci/run"] {
             assert!(
                 tree.texts.iter().any(|text| text.path == needed),
                 "{needed} was not found under {}",
@@ -101,7 +98,7 @@ impl Tree {
             let Ok(meta) = entry.path().symlink_metadata() else {
                 continue;
             };
-            if UNTRACKED.contains(&name) || name.ends_with(UNTRACKED_END) {
+            if is_foreign(name) {
                 continue;
             }
             if meta.is_dir() {
@@ -120,6 +117,13 @@ impl Tree {
             }
         }
     }
+}
+
+/// Whether git does not track what has this name.
+fn is_foreign(name: &str) -> bool {
+    let hidden = name.starts_with('.') && name != HIDDEN;
+    let is_log = Path::new(name).extension().is_some_and(|end| end == "log");
+    hidden || is_log || name == "target"
 }
 
 impl Source {

@@ -15,8 +15,11 @@ pub(crate) fn misplaced(table: &[UnsafeFile], sources: &[Source]) -> Vec<Finding
     let mut findings = Vec::new();
     for source in sources {
         let listed = table.iter().any(|file| file.path == source.path);
-        for line in lines(source).filter(|_| !listed) {
-            let fault = "`unsafe` in a file that may have none".to_owned();
+        if let Some(line) = lines(source).next().filter(|_| !listed) {
+            let fault = format!(
+                "`unsafe` ({} times) in a file that may have none",
+                lines(source).count()
+            );
             let cure = "find the safe way (`rustix` has most system calls); if there is none, \
                         list the file with its reason under UNSAFE_FILES in tests/tidy.rs";
             findings.push(source.finding(line, fault, cure));
