@@ -62,8 +62,12 @@ bench-engine:
 
 # Lateness of a 1 ms timer beside a busy cpu lane.
 bench-isolation:
-    bench/isolation
+    cargo bench --locked --bench isolation
 
 # Calls a second through the cpu lane, one after the other and a thousand at once.
 bench-handoff:
-    bench/handoff
+    cargo bench --locked --bench handoff
+
+# What logging costs the thread that logs.
+bench-logging:
+    cargo bench --locked --bench logging
