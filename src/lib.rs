@@ -1,13 +1,22 @@
 //! A job scheduler for one Linux machine with two lanes: jobs that wait run on a tokio runtime, jobs
 //! that compute on a rayon pool, and neither hurts the other.
+//!
+//! - [`Lanes`] is the library: both lanes inside any program.
+//!
+//! How the parts fit together is told in `docs/ARCHITECTURE.md`.
+
+pub mod engine;
 
 pub mod clock;
-pub mod engine;
-pub mod executor;
 pub mod inbox;
+
+pub mod config;
 pub mod lanes;
 pub mod logging;
+
+pub mod executor;
 
 pub use executor::{
     BuildError, Context, Handle, Lane, Lanes, LanesBuilder, Policy, Progress, Stopped, TaskError,
 };
+pub use lanes::{HandlerError, Handlers};

@@ -147,6 +147,15 @@ impl TaskSpec {
             Self::Call { .. } => "call",
         }
     }
+
+    /// Whether it may execute in either lane.
+    #[must_use]
+    pub const fn fits_either_lane(&self) -> bool {
+        match self {
+            Self::Sleep { .. } | Self::Read { .. } => true,
+            Self::Compute { .. } | Self::Call { .. } => false,
+        }
+    }
 }
 
 /// The texts that a job names for its own log lines. Where there is none, the log uses words of its

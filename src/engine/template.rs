@@ -134,20 +134,9 @@ impl fmt::Display for TemplateErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("the text is empty"),
-            Self::Unknown(name) => {
-                write!(f, "there is no placeholder `{{{name}}}`; known are")?;
-                for (index, known) in Placeholder::ALL.into_iter().enumerate() {
-                    let comma = if index == 0 { "" } else { "," };
-                    write!(f, "{comma} `{{{}}}`", known.name())?;
-                }
-                Ok(())
-            }
-            Self::Unclosed => {
-                f.write_str("a `{` has no `}`; write `{{` where the brace itself is meant")
-            }
-            Self::Stray => {
-                f.write_str("a `}` has no `{`; write `}}` where the brace itself is meant")
-            }
+            Self::Unknown(name) => write!(f, "there is no placeholder `{{{name}}}`"),
+            Self::Unclosed => f.write_str("a `{` has no `}`"),
+            Self::Stray => f.write_str("a `}` has no `{`"),
         }
     }
 }

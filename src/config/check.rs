@@ -1,0 +1,259 @@
+//! What can be told only across files: names that are defined twice or nowhere, pools of the other
+//! lane, and circles.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::diagnostic::{Diagnostic, Report};
+use super::job::{Draft, lane_named};
+use super::names::nearest;
+use super::read::{Span, Table, list};
+use crate::engine::spec::{Lane, LimitSpec, Name, PoolSpec};
+
+/// Where a name is defined.
+#[derive(Clone, Debug)]
+pub(super) struct Defined {
+    source: usize,
+    span: Span,
+}
+
+/// The names of one kind, with the places of their definitions.
+#[derive(Debug)]
+pub(super) struct Names {
+    what: &'static str,
+    defined: BTreeMap<String, Defined>,
+}
+
+impl Names {
+    pub(super) const fn of(what: &'static str) -> Self {
+        Self {
+            what,
+            defined: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a name in; reports it if it is there already.
+    pub(super) fn add(&mut self, report: &mut Report, source: usize, name: &str, span: &Span) {
+        let what = self.what;
+        if let Some(first) = self.defined.get(name) {
+            report.push(
+                Diagnostic::at(
+                    source,
+                    span.clone(),
+                    format!("{what} `{name}` is defined twice"),
+                )
+                .label("here again")
+                .also(first.source, first.span.clone(), "the first one")
+                .hint("give one of them another name"),
+            );
+            return;
+        }
+        let span = span.clone();
+        self.defined
+            .insert(name.to_owned(), Defined { source, span });
+    }
+
+    fn look_up(&self, report: &mut Report, source: usize, name: &str, span: &Span) -> bool {
+        if self.defined.contains_key(name) {
+            return true;
+        }
+        let what = self.what;
+        let known = || self.defined.keys().map(String::as_str);
+        let hint = match nearest(name, known()) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if self.defined.is_empty() => {
+                format!("no {what} is defined; begin one with `[{what}s.{name}]`")
+            }
+            None if self.defined.len() == 1 => format!("there is only {}", list(known())),
+            None if self.defined.len() <= 8 => format!("there are {}", list(known())),
+            None => format!("define it with `[{what}s.{name}]`"),
+        };
+        report.push(
+            Diagnostic::at(source, span.clone(), format!("there is no {what} `{name}`")).hint(hint),
+        );
+        false
+    }
+}
+
+/// A pool as its table has it; `None`, reported, if that is none.
+pub(super) fn pool(
+    report: &mut Report,
+    source: usize,
+    name: (&str, &Span),
+    table: &Table,
+) -> Option<PoolSpec> {
+    let example = "lane = \"cpu\"` and `size = 3";
+    lacks(
+        report,
+        source,
+        ("pool", name),
+        table,
+        (&["lane", "size"], example),
+    )?;
+    Some(PoolSpec {
+        lane: lane_named(table.text("lane")?)?,
+        size: table.natural("size")?,
+    })
+}
+
+/// A limit as its table has it; `None`, reported, if that is none.
+pub(super) fn limit(
+    report: &mut Report,
+    source: usize,
+    name: (&str, &Span),
+    table: &Table,
+) -> Option<LimitSpec> {
+    lacks(
+        report,
+        source,
+        ("limit", name),
+        table,
+        (&["size"], "size = 1"),
+    )?;
+    Some(LimitSpec {
+        size: table.natural("size")?,
+    })
+}
+
+fn lacks(
+    report: &mut Report,
+    source: usize,
+    named: (&str, (&str, &Span)),
+    table: &Table,
+    needs: (&[&'static str], &str),
+) -> Option<()> {
+    let (what, (name, span)) = named;
+    let (needs, example) = needs;
+    let missing: Vec<&str> = needs
+        .iter()
+        .copied()
+        .filter(|key| table.get(key).is_none())
+        .collect();
+    if missing.is_empty() {
+        return Some(());
+    }
+    if !table.strange {
+        let message = format!("{what} `{name}` lacks {}", list(missing));
+        report
+            .push(Diagnostic::at(source, span.clone(), message).hint(format!("write `{example}`")));
+    }
+    None
+}
+
+/// Looks up what a job names. Gives it the lane of its pool where it says none of its own.
+pub(super) fn references(
+    report: &mut Report,
+    own: &str,
+    draft: &mut Draft,
+    names: (&Names, &Names, &Names),
+    pools: &BTreeMap<Name, PoolSpec>,
+) {
+    let (jobs, pool_names, limits) = names;
+    let source = draft.source;
+    for (name, span) in draft.table.texts("after") {
+        if name == own {
+            report.push(
+                Diagnostic::at(
+                    source,
+                    span.clone(),
+                    format!("job `{name}` comes after itself"),
+                )
+                .hint("take it out of `after`"),
+            );
+        } else {
+            jobs.look_up(report, source, name, span);
+        }
+    }
+    for (name, span) in draft.table.texts("limits") {
+        limits.look_up(report, source, name, span);
+    }
+    let (Some(name), Some(field)) = (draft.table.text("pool"), draft.table.get("pool")) else {
+        return;
+    };
+    if !pool_names.look_up(report, source, name, &field.value) {
+        return;
+    }
+    let (Some(pool), Some(spec)) = (pools.get(name), &mut draft.spec) else {
+        return;
+    };
+    if pool.lane == spec.lane {
+        return;
+    }
+    // A task that may be on either lane goes to that of its pool.
+    if draft.table.get("lane").is_none() && spec.task.fits_either_lane() {
+        spec.lane = pool.lane;
+        return;
+    }
+    let (lane, other) = (spec.lane, pool.lane);
+    let message = format!("pool `{name}` is in the {other} lane, and the job in the {lane} lane");
+    report.push(
+        Diagnostic::at(source, field.value.clone(), message)
+            .hint(format!("name a pool of the {lane} lane")),
+    );
+}
+
+/// Warns of a pool that can never be full.
+pub(super) fn oversized(
+    report: &mut Report,
+    place: (usize, &Span),
+    name: &str,
+    pool: PoolSpec,
+    lane_size: u32,
+) {
+    if pool.size > lane_size {
+        let (lane, size) = (pool.lane, pool.size);
+        let message =
+            format!("pool `{name}` has {size} places, and the {lane} lane only {lane_size}");
+        let setting = match lane {
+            Lane::Io => "lanes.io.concurrency",
+            Lane::Cpu => "lanes.cpu.workers",
+        };
+        report.push(
+            Diagnostic::at(place.0, place.1.clone(), message)
+                .warning()
+                .hint(format!("the setting `{setting}` makes the lane larger")),
+        );
+    }
+}
+
+/// Reports each circle of jobs that come after each other, once.
+pub(super) fn circles(report: &mut Report, drafts: &[(String, Draft)]) {
+    let drafts: BTreeMap<&str, &Draft> = drafts
+        .iter()
+        .map(|(name, draft)| (&**name, draft))
+        .collect();
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    for start in drafts.keys() {
+        // The path from `start` down, and for each job on it what is still to look at.
+        let mut path: Vec<(&str, usize)> = vec![(start, 0)];
+        while let Some((name, next)) = path.last_mut() {
+            let name: &str = name;
+            let after = drafts
+                .get(name)
+                .map_or(&[][..], |draft| draft.table.texts("after"));
+            let Some((before, span)) = after.get(*next).filter(|_| !done.contains(name)) else {
+                done.insert(name);
+                path.pop();
+                continue;
+            };
+            *next += 1;
+            if **before == *name || done.contains(before.as_str()) {
+                continue;
+            }
+            if let Some(begin) = path.iter().position(|(on_path, _)| on_path == before) {
+                let circle: Vec<&str> = path[begin..].iter().map(|(name, _)| *name).collect();
+                let source = drafts.get(name).map_or(0, |draft| draft.source);
+                let shown = format!("{} -> {before}", circle.join(" -> "));
+                report.push(
+                    Diagnostic::at(
+                        source,
+                        span.clone(),
+                        format!("jobs come after each other in a circle: {shown}"),
+                    )
+                    .hint("none of them could ever run; take one of these steps away"),
+                );
+            } else if drafts.contains_key(before.as_str()) {
+                path.push((before, 0));
+            }
+        }
+    }
+}

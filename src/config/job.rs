@@ -1,0 +1,302 @@
+//! One `[jobs.NAME]` table as a job, as far as it can be told without the rest of the configuration.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::diagnostic::{Diagnostic, Report};
+use super::keys::TASKS;
+use super::names::nearest;
+use super::read::{Field, Span, Table, list};
+use crate::engine::spec::{JobSpec, Lane, Messages, Name, Priority, Start, TaskSpec};
+
+/// A job whose references to others are not looked up yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) source: usize,
+    pub(super) name: Span,
+    pub(super) table: Table,
+    /// `None`: it is no job, and that has been reported. What it refers to is looked up all the same.
+    pub(super) spec: Option<JobSpec>,
+}
+
+/// What a job may name that files do not define.
+pub(super) struct Surroundings<'a> {
+    pub(super) handlers: &'a BTreeMap<String, Lane>,
+    /// The directory that relative paths are taken from.
+    pub(super) directory: &'a Path,
+}
+
+/// Makes a table a job, and reports what keeps it from being one.
+pub(super) fn draft(
+    report: &mut Report,
+    source: usize,
+    name: (&str, &Span),
+    table: &Table,
+    surroundings: &Surroundings<'_>,
+) -> Draft {
+    Draft {
+        source,
+        name: name.1.clone(),
+        table: table.clone(),
+        spec: spec(report, source, name, table, surroundings),
+    }
+}
+
+fn spec(
+    report: &mut Report,
+    source: usize,
+    name: (&str, &Span),
+    table: &Table,
+    surroundings: &Surroundings<'_>,
+) -> Option<JobSpec> {
+    let (name, name_span) = name;
+    let task = one_task(report, source, (name, name_span), table)
+        .and_then(|(kind, field)| task(report, source, table, (kind, field), surroundings));
+    let lane = lane(report, source, table, task.as_ref(), surroundings.handlers);
+    let messages = table.table("messages");
+    let message = |key: &str| messages.and_then(|table| table.text(key)).map(Arc::from);
+    Some(JobSpec {
+        name: Name::from(name),
+        task: task?,
+        lane: lane?,
+        pool: table.text("pool").map(Name::from),
+        limits: names(table, "limits"),
+        priority: table
+            .integer("priority")
+            .and_then(Priority::new)
+            .unwrap_or_default(),
+        delay: table.duration("delay").unwrap_or(Duration::ZERO),
+        timeout: table.duration("timeout"),
+        after: names(table, "after"),
+        start: match table.text("start") {
+            Some(_) => Start::Boot,
+            None => Start::OnDemand,
+        },
+        messages: Messages {
+            started: message("started"),
+            progress: message("progress"),
+            finished: message("finished"),
+            failed: message("failed"),
+            cancelled: message("cancelled"),
+        },
+    })
+}
+
+fn names(table: &Table, key: &str) -> Vec<Name> {
+    let mut names: Vec<Name> = table
+        .texts(key)
+        .iter()
+        .map(|(name, _)| Name::from(name.as_str()))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The one key that says what the job executes.
+fn one_task<'a>(
+    report: &mut Report,
+    source: usize,
+    name: (&str, &Span),
+    table: &'a Table,
+) -> Option<(&'static str, &'a Field)> {
+    let mut tasks: Vec<(&'static str, &Field)> = TASKS
+        .iter()
+        .filter_map(|task| Some((*task, table.get(task)?)))
+        .collect();
+    tasks.sort_by_key(|(_, field)| field.key.start);
+    match tasks[..] {
+        [one] => Some(one),
+        // An unknown key was most likely meant to be the task, and has been reported.
+        [] if table.strange => None,
+        [] => {
+            let (name, span) = name;
+            report.push(
+                Diagnostic::at(
+                    source,
+                    span.clone(),
+                    format!("job `{name}` has nothing to do"),
+                )
+                .hint(format!(
+                    "add one of {}, as in `sleep = \"20s\"`",
+                    list(TASKS)
+                )),
+            );
+            None
+        }
+        [(first, first_field), (second, second_field), ..] => {
+            let name = name.0;
+            let message = format!("job `{name}` has two things to do, `{first}` and `{second}`");
+            report.push(
+                Diagnostic::at(source, second_field.key.clone(), message)
+                    .also(source, first_field.key.clone(), "the first one")
+                    .hint("make it two jobs; `after` puts one behind the other"),
+            );
+            None
+        }
+    }
+}
+
+fn task(
+    report: &mut Report,
+    source: usize,
+    table: &Table,
+    task: (&'static str, &Field),
+    surroundings: &Surroundings<'_>,
+) -> Option<TaskSpec> {
+    let (kind, field) = task;
+    match kind {
+        "sleep" => Some(TaskSpec::Sleep {
+            duration: table.duration(kind)?,
+        }),
+        "read" => Some(TaskSpec::Read {
+            path: surroundings.directory.join(table.text(kind)?),
+        }),
+        "compute" => compute(report, source, table.table(kind)?, field),
+        _ => call(
+            report,
+            source,
+            table.table(kind)?,
+            field,
+            surroundings.handlers,
+        ),
+    }
+}
+
+fn compute(report: &mut Report, source: usize, table: &Table, field: &Field) -> Option<TaskSpec> {
+    let missing: Vec<&str> = ["outer", "inner"]
+        .into_iter()
+        .filter(|key| table.get(key).is_none())
+        .collect();
+    if !missing.is_empty() {
+        if !table.strange {
+            report.push(
+                Diagnostic::at(
+                    source,
+                    field.value.clone(),
+                    format!("`compute` lacks {}", list(missing)),
+                )
+                .hint("write it like `compute = { outer = 1_000, inner = 500 }`"),
+            );
+        }
+        return None;
+    }
+    let (outer, inner): (u64, u64) = (table.natural("outer")?, table.natural("inner")?);
+    if outer.checked_mul(inner).is_none() {
+        report.push(
+            Diagnostic::at(
+                source,
+                field.value.clone(),
+                "`compute` has more steps than can be counted: `outer` times `inner` is over 2^64",
+            )
+            .hint("even 2^64 steps would take centuries"),
+        );
+        return None;
+    }
+    let report_every = match table.get("report_every") {
+        Some(_) => Some(table.natural("report_every")?),
+        None => None,
+    };
+    Some(TaskSpec::Compute {
+        outer,
+        inner,
+        report_every,
+    })
+}
+
+fn call(
+    report: &mut Report,
+    source: usize,
+    table: &Table,
+    field: &Field,
+    handlers: &BTreeMap<String, Lane>,
+) -> Option<TaskSpec> {
+    let Some(named) = table.get("handler") else {
+        if !table.strange {
+            report.push(
+                Diagnostic::at(source, field.value.clone(), "`call` lacks `handler`")
+                    .hint("write it like `call = { handler = \"resize\", args = { width = 80 } }`"),
+            );
+        }
+        return None;
+    };
+    let handler = table.text("handler")?;
+    if !handlers.contains_key(handler) {
+        let hint = match nearest(handler, handlers.keys().map(String::as_str)) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if handlers.is_empty() => {
+                "this program has no handlers; a program of your own registers them through the \
+                 library, see `twolane::App`"
+                    .to_owned()
+            }
+            None => format!(
+                "registered are {}",
+                list(handlers.keys().map(String::as_str))
+            ),
+        };
+        report.push(
+            Diagnostic::at(
+                source,
+                named.value.clone(),
+                format!("there is no handler `{handler}`"),
+            )
+            .hint(hint),
+        );
+        return None;
+    }
+    Some(TaskSpec::Call {
+        handler: Name::from(handler),
+        args: table
+            .free("args")
+            .cloned()
+            .unwrap_or_else(|| Value::Object(Map::new())),
+    })
+}
+
+/// The lane: what the job says, or what its task is for. What pools say is looked at later.
+fn lane(
+    report: &mut Report,
+    source: usize,
+    table: &Table,
+    task: Option<&TaskSpec>,
+    handlers: &BTreeMap<String, Lane>,
+) -> Option<Lane> {
+    let said = match table.get("lane") {
+        Some(_) => Some(lane_named(table.text("lane")?)?),
+        None => None,
+    };
+    let task = task?;
+    let (fixed, why, hint) = match task {
+        TaskSpec::Sleep { .. } | TaskSpec::Read { .. } => return Some(said.unwrap_or(Lane::Io)),
+        TaskSpec::Compute { .. } => (
+            Lane::Cpu,
+            "`compute` computes, and would keep the io lane's other jobs waiting".to_owned(),
+            "leave `lane` out, or write `lane = \"cpu\"`",
+        ),
+        TaskSpec::Call { handler, .. } => {
+            let lane = *handlers.get(&**handler)?;
+            (
+                lane,
+                format!("handler `{handler}` is registered for the {lane} lane"),
+                "leave `lane` out",
+            )
+        }
+    };
+    let field = table.get("lane");
+    match (said, field) {
+        (Some(said), Some(field)) if said != fixed => {
+            report.push(Diagnostic::at(source, field.value.clone(), why).hint(hint));
+            None
+        }
+        _ => Some(fixed),
+    }
+}
+
+/// The lane of this name.
+pub(super) fn lane_named(name: &str) -> Option<Lane> {
+    Lane::ALL.into_iter().find(|lane| lane.as_str() == name)
+}

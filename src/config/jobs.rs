@@ -1,0 +1,225 @@
+//! Job files as a whole: all of them read, each table made a job, everything looked up, every
+//! mistake told.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::check::{self, Names};
+use super::diagnostic::{Complaint, Report, Source};
+use super::job::{Draft, Surroundings, draft};
+use super::keys::JOB_FILE;
+use super::read::{Span, Table, read};
+use super::settings::Settings;
+use crate::engine::spec::{Definitions, JobSpec, Lane, LimitSpec, Name, PoolSpec};
+
+/// The largest file that is read, in bytes: a hundred thousand jobs, and no disk image by mistake.
+const LARGEST: u64 = 16 << 20;
+
+/// What job files are read against.
+#[derive(Clone, Copy, Debug)]
+pub struct JobContext<'a> {
+    /// Settings that become part of the definitions.
+    pub settings: &'a Settings,
+    /// The names that `call` may use, each with its lane.
+    pub handlers: &'a BTreeMap<String, Lane>,
+    /// How many threads the cpu lane has.
+    pub cpu_workers: u32,
+}
+
+/// Job files that are valid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Jobs {
+    /// What they define.
+    pub definitions: Definitions,
+    /// The jobs in the order of the files, and within each as they stand there.
+    pub order: Vec<Name>,
+}
+
+/// Reads job files from disk. Without any there are no jobs, which is valid.
+#[must_use]
+pub fn load_jobs(files: &[PathBuf], context: &JobContext<'_>) -> (Option<Jobs>, Report) {
+    let mut report = Report::default();
+    let texts: Vec<Option<Source>> = files
+        .iter()
+        .map(|path| from_disk(&mut report, path))
+        .collect();
+    let complete = texts.iter().all(Option::is_some);
+    read_all(
+        report,
+        texts.into_iter().flatten().collect(),
+        complete,
+        context,
+    )
+}
+
+/// Reads job files that are in memory.
+#[must_use]
+pub fn read_jobs(sources: Vec<Source>, context: &JobContext<'_>) -> (Option<Jobs>, Report) {
+    read_all(Report::default(), sources, true, context)
+}
+
+/// The text of a file; `None`, reported, if it cannot be had.
+pub(super) fn from_disk(report: &mut Report, path: &Path) -> Option<Source> {
+    match text_of(path) {
+        Ok(text) => Some(Source {
+            path: path.to_owned(),
+            text,
+        }),
+        Err(complaint) => {
+            report.push(complaint.about(path.display().to_string()));
+            None
+        }
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Complaint> {
+    let unable = |error: std::io::Error| Complaint::new(format!("cannot read this file: {error}"));
+    let file = std::fs::File::open(path).map_err(unable)?;
+    if file.metadata().map_err(unable)?.is_dir() {
+        return Err(Complaint::new("this is a directory, not a file")
+            .hint("name the files in it, as in `jobs.d/*.toml`"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unable)?;
+    if bytes.len() as u64 > LARGEST {
+        let message = format!("this file is larger than {} MiB", LARGEST >> 20);
+        return Err(Complaint::new(message).hint("split it into several files"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        let message = format!("this file is not UTF-8 text, from line {line} on (byte {at})");
+        Complaint::new(message).hint("save it as UTF-8")
+    })
+}
+
+/// All that the files define, as far as it is good.
+struct Found {
+    /// Also those whose name was taken: what they refer to is looked up all the same.
+    jobs: (Names, Vec<(String, Draft)>),
+    pools: (Names, BTreeMap<Name, PoolSpec>),
+    limits: (Names, BTreeMap<Name, LimitSpec>),
+}
+
+fn read_all(
+    mut report: Report,
+    sources: Vec<Source>,
+    complete: bool,
+    context: &JobContext<'_>,
+) -> (Option<Jobs>, Report) {
+    let mut found = Found {
+        jobs: (Names::of("job"), Vec::new()),
+        pools: (Names::of("pool"), BTreeMap::new()),
+        limits: (Names::of("limit"), BTreeMap::new()),
+    };
+    let mut complete = complete;
+    for source in sources {
+        let directory = directory_of(&source.path);
+        let index = report.add_source(source);
+        match read(&mut report, index, JOB_FILE) {
+            Some(table) => take(&mut report, &mut found, index, &table, &directory, context),
+            None => complete = false,
+        }
+    }
+    // A name may be defined in what could not be read, so nothing is said of those.
+    if complete {
+        let (jobs, drafts) = &mut found.jobs;
+        for (name, draft) in drafts {
+            let names = (&*jobs, &found.pools.0, &found.limits.0);
+            check::references(&mut report, name, draft, names, &found.pools.1);
+        }
+    }
+    check::circles(&mut report, &found.jobs.1);
+    report.sort();
+    let jobs = (report.errors() == 0).then(|| finish(found, context));
+    (jobs, report)
+}
+
+/// Takes in what one file defines.
+fn take(
+    report: &mut Report,
+    found: &mut Found,
+    source: usize,
+    table: &Table,
+    directory: &Path,
+    context: &JobContext<'_>,
+) {
+    let surroundings = Surroundings {
+        handlers: context.handlers,
+        directory,
+    };
+    for (name, (span, table)) in table.named("jobs") {
+        found.jobs.0.add(report, source, name, span);
+        let draft = draft(report, source, (name, span), table, &surroundings);
+        found.jobs.1.push((name.clone(), draft));
+    }
+    for (name, (span, table)) in table.named("pools") {
+        found.pools.0.add(report, source, name, span);
+        if let Some(pool) = check::pool(report, source, (name, span), table) {
+            let size = match pool.lane {
+                Lane::Io => context.settings.lanes.io.concurrency,
+                Lane::Cpu => context.cpu_workers,
+            };
+            let place = table.get("size").map_or(span, |field| &field.value);
+            check::oversized(report, (source, place), name, pool, size);
+            found.pools.1.insert(Name::from(name.as_str()), pool);
+        }
+    }
+    for (name, (span, table)) in table.named("limits") {
+        found.limits.0.add(report, source, name, span);
+        if let Some(limit) = check::limit(report, source, (name, span), table) {
+            found.limits.1.insert(Name::from(name.as_str()), limit);
+        }
+    }
+}
+
+fn finish(found: Found, context: &JobContext<'_>) -> Jobs {
+    let settings = context.settings;
+    let mut drafts: Vec<Draft> = found.jobs.1.into_iter().map(|(_, draft)| draft).collect();
+    drafts.sort_by_key(|draft| (draft.source, draft.name.start));
+    let specs: Vec<JobSpec> = drafts.into_iter().filter_map(|draft| draft.spec).collect();
+    let order: Vec<Name> = specs.iter().map(|spec| Name::clone(&spec.name)).collect();
+    let jobs = specs
+        .into_iter()
+        .map(|spec| (Name::clone(&spec.name), Arc::new(spec)));
+    Jobs {
+        definitions: Definitions {
+            jobs: jobs.collect(),
+            pools: found.pools.1,
+            limits: found.limits.1,
+            io_concurrency: settings.lanes.io.concurrency,
+            cpu_workers: context.cpu_workers,
+            aging: settings.queue.aging,
+            max_runs: settings.queue.max_runs,
+        },
+        order,
+    }
+}
+
+/// The directory of a file, absolute as far as that can be told.
+fn directory_of(path: &Path) -> PathBuf {
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let here = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
+    std::path::absolute(here).unwrap_or_else(|_| here.to_owned())
+}
+
+/// Where the key at the end of a path stands.
+pub(super) fn places(table: &Table, path: &[&str]) -> Option<Span> {
+    let (last, front) = path.split_last()?;
+    let table = front
+        .iter()
+        .try_fold(table, |table, key| table.table(key))?;
+    table.get(last).map(|field| field.key.clone())
+}

@@ -1,0 +1,31 @@
+//! Settings and job files, from text to what the engine decides on. What leaves this place is valid;
+//! what is wrong is told all at once, each mistake with its place and its cure.
+//!
+//! Three passes: `read` takes TOML with spans through a table of keys (`keys`), which is also what the
+//! JSON Schema is made of; `jobs` makes each table a job; `check` looks across files.
+
+mod check;
+mod diagnostic;
+mod diff;
+mod duration;
+mod files;
+mod job;
+mod jobs;
+mod keys;
+mod layers;
+mod names;
+mod read;
+pub mod schema;
+mod settings;
+
+pub use diagnostic::{Diagnostic, Place, Report, Severity, Source};
+pub use diff::{Diff, diff};
+pub use duration::write as write_duration;
+pub use files::{PatternError, expand, starter};
+pub use jobs::{JobContext, Jobs, load_jobs, read_jobs};
+pub use layers::{Loaded, Origin, Shown, Sources, load_settings};
+pub use names::nearest;
+pub use settings::{
+    CpuPolicy, CpuSettings, DaemonSettings, IoSettings, LanesSettings, LogFormat, LogSettings,
+    QueueSettings, Settings,
+};

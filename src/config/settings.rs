@@ -1,0 +1,113 @@
+//! The daemon's settings as values. What each means and may be is in `keys`, which also has the
+//! defaults.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::duration;
+
+/// All settings.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The daemon.
+    pub daemon: DaemonSettings,
+    /// The two lanes.
+    pub lanes: LanesSettings,
+    /// Runs that wait.
+    pub queue: QueueSettings,
+    /// The log.
+    pub log: LogSettings,
+}
+
+/// Settings of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DaemonSettings {
+    /// Patterns of job files; relative ones are taken from the directory of the settings file.
+    pub jobs: Vec<String>,
+    /// How long, all in all, what runs is waited for at the end.
+    #[serde(deserialize_with = "written")]
+    pub drain_timeout: Duration,
+}
+
+/// Settings of the lanes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LanesSettings {
+    /// The lane for what waits.
+    pub io: IoSettings,
+    /// The lane for what computes.
+    pub cpu: CpuSettings,
+}
+
+/// Settings of the io lane.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IoSettings {
+    /// Attempts at once; 1 or more.
+    pub concurrency: u32,
+    /// Threads; 0 for one a core.
+    pub threads: u32,
+}
+
+/// Settings of the cpu lane.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CpuSettings {
+    /// Threads, and with that attempts at once; 0 for one a core.
+    pub workers: u32,
+    /// Added to the nice value of its threads; 0 to 19.
+    pub nice: u8,
+    /// The scheduling policy of its threads.
+    pub policy: CpuPolicy,
+}
+
+/// A scheduling policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CpuPolicy {
+    /// Like any other thread.
+    Normal,
+    /// Never interrupts another thread on waking up.
+    Batch,
+    /// Next to nothing while anybody else wants the processor.
+    Idle,
+}
+
+/// Settings of what waits.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueSettings {
+    /// A waiting run gains one level of priority each time this long has passed.
+    #[serde(deserialize_with = "written")]
+    pub aging: Duration,
+    /// The most unfinished runs.
+    pub max_runs: u64,
+}
+
+/// Settings of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// Its form.
+    pub format: LogFormat,
+    /// What is logged, in the syntax of `TWOLANE_LOG`.
+    pub level: String,
+}
+
+/// A form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    duration::parse(&text).map_err(de::Error::custom)
+}

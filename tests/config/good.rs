@@ -1,0 +1,131 @@
+//! What is good is taken as it is meant.
+
+use std::time::Duration;
+
+use serde_json::json;
+use twolane::config::Jobs;
+use twolane::engine::spec::{JobSpec, Lane, Start, TaskSpec};
+
+use crate::read;
+
+fn good(text: &str) -> Jobs {
+    let (jobs, report) = read(&[("jobs.toml", text)]);
+    jobs.unwrap_or_else(|| panic!("{}", report.render(false)))
+}
+
+fn job(text: &str) -> JobSpec {
+    let jobs = good(text);
+    let last = jobs.order.last().unwrap();
+    jobs.definitions.jobs[last].as_ref().clone()
+}
+
+#[test]
+fn every_key_of_a_job_arrives() {
+    let job = job(
+        "[pools.p]\nlane = \"cpu\"\nsize = 2\n[limits.m]\nsize = 1\n[limits.n]\nsize = 3\n\
+         [jobs.first]\nsleep = \"1s\"\n\
+         [jobs.all]\ncompute = { outer = 1_000, inner = 0x10, report_every = 100 }\nlane = \"cpu\"\n\
+         pool = \"p\"\nlimits = [\"n\", \"m\", \"n\"]\npriority = -3\ndelay = \"1m\"\n\
+         timeout = \"1h30m\"\nafter = \"first\"\nstart = \"boot\"\n\
+         messages = { started = \"{job} {{\", cancelled = \"no\" }\n",
+    );
+    assert_eq!(
+        job.task,
+        TaskSpec::Compute {
+            outer: 1_000,
+            inner: 16,
+            report_every: Some(100)
+        }
+    );
+    assert_eq!((job.lane, job.pool.as_deref()), (Lane::Cpu, Some("p")));
+    assert_eq!(
+        job.limits.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["m", "n"]
+    );
+    assert_eq!(job.priority.level(), -3);
+    assert_eq!(job.delay, Duration::from_secs(60));
+    assert_eq!(job.timeout, Some(Duration::from_secs(5400)));
+    assert_eq!(&*job.after[0], "first");
+    assert_eq!(job.start, Start::Boot);
+    assert_eq!(job.messages.started.as_deref(), Some("{job} {{"));
+    assert_eq!(job.messages.cancelled.as_deref(), Some("no"));
+}
+
+#[test]
+fn the_lane_is_what_the_task_is_for_unless_said_otherwise() {
+    for (text, lane) in [
+        ("[jobs.a]\nsleep = \"1s\"", Lane::Io),
+        ("[jobs.a]\nsleep = \"1s\"\nlane = \"cpu\"", Lane::Cpu),
+        ("[jobs.a]\nread = \"x\"", Lane::Io),
+        ("[jobs.a]\ncompute = { outer = 1, inner = 1 }", Lane::Cpu),
+        ("[jobs.a]\ncall = \"resize\"", Lane::Cpu),
+        ("[jobs.a]\ncall = \"fetch\"\nlane = \"io\"", Lane::Io),
+        (
+            "[pools.p]\nlane = \"cpu\"\nsize = 1\n[jobs.a]\nread = \"x\"\npool = \"p\"",
+            Lane::Cpu,
+        ),
+    ] {
+        assert_eq!(job(text).lane, lane, "{text}");
+    }
+}
+
+#[test]
+fn a_call_takes_any_toml_as_arguments() {
+    let job = job("[jobs.a.call]\nhandler = \"resize\"\n\
+         args = { n = -1, x = 0.5, yes = true, list = [1, \"a\", { b = 2 }], day = 2026-11-21 }\n");
+    let TaskSpec::Call { handler, args } = job.task else {
+        panic!("a call");
+    };
+    assert_eq!(&*handler, "resize");
+    let list = json!([1, "a", { "b": 2 }]);
+    assert_eq!(
+        args,
+        json!({ "n": -1, "x": 0.5, "yes": true, "list": list, "day": "2026-11-21" })
+    );
+}
+
+#[test]
+fn paths_are_taken_from_the_directory_of_their_file() {
+    let (jobs, _) = read(&[(
+        "/etc/twolane/jobs.d/a.toml",
+        "[jobs.a]\nread = \"in/x.txt\"",
+    )]);
+    let TaskSpec::Read { path } = &jobs.unwrap().definitions.jobs["a"].task else {
+        panic!("a read");
+    };
+    assert_eq!(path.to_str(), Some("/etc/twolane/jobs.d/in/x.txt"));
+}
+
+#[test]
+fn jobs_are_known_in_the_order_of_the_files() {
+    let (jobs, _) = read(&[
+        (
+            "z.toml",
+            "[jobs.z]\nsleep = \"1s\"\nafter = \"m\"\n[jobs.b]\nsleep = \"1s\"",
+        ),
+        (
+            "a.toml",
+            "[jobs.m]\nsleep = \"1s\"\n[jobs.a]\nsleep = \"1s\"",
+        ),
+    ]);
+    let order: Vec<String> = jobs
+        .unwrap()
+        .order
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(order, ["z", "b", "m", "a"]);
+}
+
+#[test]
+fn a_pool_larger_than_its_lane_is_a_warning() {
+    let (jobs, report) = read(&[("a.toml", "[pools.p]\nlane = \"cpu\"\nsize = 3")]);
+    assert!(jobs.is_some());
+    assert_eq!(
+        report.lines(),
+        [
+            "a.toml:3:8: pool `p` has 3 places, and the cpu lane only 2 \
+          (hint: the setting `lanes.cpu.workers` makes the lane larger)"
+        ]
+    );
+}
