@@ -13,8 +13,11 @@ pub mod inbox;
 pub mod config;
 pub mod lanes;
 pub mod logging;
+pub mod store;
 
 pub mod executor;
+
+pub mod daemon;
 
 pub use executor::{
     BuildError, Context, Handle, Lane, Lanes, LanesBuilder, Policy, Progress, Stopped, TaskError,

@@ -1,0 +1,106 @@
+//! The thin shell around the engine, the only place where the parts meet: one thread, one loop that
+//! takes in what has happened, lets the engine decide, hands the facts to the log, and carries the
+//! actions out once those are committed. It waits for no lane and for no disk.
+
+mod outbox;
+mod reload;
+mod report;
+mod shutdown;
+mod signals;
+mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::engine::fact::Record;
+use crate::engine::id::RunId;
+use crate::engine::input::Input;
+use crate::engine::spec::{Definitions, Name};
+use crate::inbox::{LaneMail, Note};
+use crate::lanes::{AttemptLanes, NoteSource};
+use crate::logging::Narrator;
+use crate::store::FactLog;
+pub use reload::{Reader, Rejected, Reread};
+pub use shutdown::Patience;
+pub use signals::{Signal, SignalListener};
+
+/// Learns of everything that is committed and of every note, in order, on the loop's own thread: it
+/// must not wait for anything.
+pub trait Observer {
+    /// A fact is committed.
+    fn record(&mut self, record: &Record);
+    /// A running attempt has said something.
+    fn note(&mut self, note: &Note);
+}
+
+impl Observer for Narrator {
+    fn record(&mut self, record: &Record) {
+        self.record(record);
+    }
+
+    fn note(&mut self, note: &Note) {
+        self.note(note);
+    }
+}
+
+/// What the daemon is made of.
+pub struct Parts {
+    /// What the engine knows by name at the start.
+    pub definitions: Arc<Definitions>,
+    /// Where attempts execute, and what comes back from there.
+    pub lanes: (AttemptLanes, LaneMail<NoteSource>),
+    /// Where facts are kept.
+    pub log: Box<dyn FactLog>,
+    /// Time.
+    pub clock: Clock,
+    /// Signals.
+    pub signals: Receiver<Signal>,
+    /// Who is told.
+    pub observers: Vec<Box<dyn Observer>>,
+    /// What a reload reads; `None` where reloading makes no sense and SIGHUP means the end.
+    pub reader: Option<Reader>,
+    /// The way down.
+    pub patience: Patience,
+    /// Whether the daemon leaves by itself when no run is left.
+    pub until_done: bool,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// The signal that asked for the end first; `None` if all was done.
+    pub asked: Option<Signal>,
+    /// Attempts that had not left their lanes.
+    pub late: Vec<(RunId, Name)>,
+}
+
+/// Runs until the end: when all is done, if that is wanted, or when a signal asks for it.
+#[must_use]
+pub fn run(parts: Parts, first: Vec<Input>) -> Farewell {
+    let mut turn = turn::Turn::new(parts);
+    turn.apply(Input::Open);
+    for input in first {
+        turn.apply(input);
+    }
+    turn.commit();
+    while !turn.is_over() {
+        turn.wait();
+        turn.commit();
+    }
+    turn.leave()
+}
+
+/// How long the lanes get at the very end to put their threads away, once every attempt has left.
+const LANES_LEAVE: Duration = Duration::from_secs(1);
+
+/// The names of what has not left its lane.
+fn late(engine: &Engine) -> Vec<(RunId, Name)> {
+    engine
+        .active()
+        .map(|view| (view.run, Name::clone(&view.job.name)))
+        .collect()
+}

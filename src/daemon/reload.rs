@@ -1,0 +1,92 @@
+//! Reading the configuration again, off the loop: the loop never waits for the disk.
+
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::engine::spec::Definitions;
+
+/// Reads and checks the configuration anew.
+pub type Reader = Arc<dyn Fn() -> Result<Reread, Rejected> + Send + Sync>;
+
+/// A configuration that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration has {} mistakes", .mistakes.len())]
+pub struct Rejected {
+    /// What is wrong with it, a line each, with its place and cure.
+    pub mistakes: Vec<String>,
+}
+
+type Outcome = Result<Reread, Rejected>;
+
+/// A configuration that was read anew and found valid.
+#[derive(Clone, Debug)]
+pub struct Reread {
+    /// What is in force from here on.
+    pub definitions: Definitions,
+    /// What else there is to say of it, a line each.
+    pub warnings: Vec<String>,
+}
+
+/// Reads on request, one reading at a time.
+pub(super) struct Reloader {
+    reader: Reader,
+    /// Whether one is being read.
+    busy: bool,
+    /// Whether another request came meanwhile; what is being read may be older than that.
+    again: bool,
+    results: (Sender<Outcome>, Receiver<Outcome>),
+}
+
+impl Reloader {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self {
+            reader,
+            busy: false,
+            again: false,
+            results: bounded(1),
+        }
+    }
+
+    /// Where results arrive. Each is to be reported to `finished`.
+    pub(super) fn results(&self) -> Receiver<Outcome> {
+        self.results.1.clone()
+    }
+
+    /// Begins to read, or notes that it is to be done again.
+    pub(super) fn request(&mut self) {
+        if self.busy {
+            self.again = true;
+            return;
+        }
+        let (reader, sender) = (Arc::clone(&self.reader), self.results.0.clone());
+        let spawned = std::thread::Builder::new()
+            .name("reload".to_owned())
+            .spawn(move || {
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader()));
+                let bug = "reading the configuration panicked; this is a bug".to_owned();
+                let _ = sender.try_send(result.unwrap_or_else(|_| Err(rejected(bug))));
+            });
+        match spawned {
+            Ok(_) => self.busy = true,
+            Err(error) => {
+                let why = format!("cannot start a thread to read the configuration: {error}");
+                let _ = self.results.0.try_send(Err(rejected(why)));
+            }
+        }
+    }
+
+    /// A result has been taken.
+    pub(super) fn finished(&mut self) {
+        self.busy = false;
+        if std::mem::take(&mut self.again) {
+            self.request();
+        }
+    }
+}
+
+fn rejected(mistake: String) -> Rejected {
+    Rejected {
+        mistakes: vec![mistake],
+    }
+}

@@ -1,0 +1,125 @@
+//! What the daemon itself says in the log: its status on request, how a reload went, the way down.
+
+use crate::config::diff;
+use crate::engine::spec::Definitions;
+use crate::engine::time::{Mono, Now};
+use crate::engine::{Engine, StateKind};
+
+use super::Patience;
+use super::outbox::{Outbox, UNCOMMITTED_BOUND};
+use super::reload::Rejected;
+use super::shutdown::Step;
+
+/// Of the active runs and of those that wait, the status names at most this many each.
+const NAMED: usize = 50;
+
+/// Logs where everything stands: counts, capacities with their bounds, what runs, and what waits
+/// for what.
+pub(super) fn status(engine: &Engine, now: Now, outbox: &Outbox) {
+    let status = engine.status();
+    let counts: Vec<String> = status
+        .counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", kind.as_str()))
+        .collect();
+    tracing::info!(
+        target: "twolane::daemon",
+        jobs = status.jobs,
+        runs = counts.join(", "),
+        unfinished = status.live,
+        max_runs = status.max_runs,
+        draining = status.draining,
+        records = status.records,
+        uncommitted = outbox.len(),
+        max_uncommitted = UNCOMMITTED_BOUND,
+        "status"
+    );
+    for capacity in &status.capacities {
+        let (used, size) = (capacity.used, capacity.size);
+        tracing::info!(target: "twolane::daemon", used, size, "status: {}", capacity.name);
+    }
+    if let Some((at, timer)) = engine.next_deadline() {
+        let remaining = at.since(now.mono);
+        tracing::info!(target: "twolane::daemon", "status: next deadline in {remaining:?}: {timer:?}");
+    }
+    for view in engine.active().take(NAMED) {
+        explain(
+            engine,
+            view.run,
+            &view.job.name,
+            view.state.kind(),
+            now.mono,
+        );
+    }
+    let waiting = engine.runs().filter(|view| view.state.is_waiting());
+    for view in waiting.take(NAMED) {
+        explain(
+            engine,
+            view.run,
+            &view.job.name,
+            view.state.kind(),
+            now.mono,
+        );
+    }
+}
+
+fn explain(engine: &Engine, run: crate::engine::id::RunId, job: &str, state: StateKind, now: Mono) {
+    if let Some(explanation) = engine.explain(run, now) {
+        let state = state.as_str();
+        tracing::info!(target: "twolane::daemon", run = run.0, job, state, "status: {explanation}");
+    }
+}
+
+/// Logs the next step of the way down.
+pub(super) fn step_down(step: Step, engine: &Engine, patience: Patience) {
+    let running = engine.active_count();
+    let waiting = engine.live_count() - running;
+    let limit = match patience {
+        Patience::Drain(limit) | Patience::Stop(limit) => limit,
+    };
+    match step {
+        Step::Drain => tracing::info!(
+            target: "twolane::daemon",
+            running,
+            waiting,
+            "shutting down: nothing starts any more, and what runs has {limit:?} in all; \
+             a second signal ends it at once"
+        ),
+        Step::Stop => tracing::info!(
+            target: "twolane::daemon",
+            running,
+            waiting,
+            "shutting down: what runs is asked to stop; a second signal ends it at once"
+        ),
+        Step::Leave => tracing::warn!(
+            target: "twolane::daemon",
+            running,
+            waiting,
+            "shutting down: leaving at once"
+        ),
+    }
+}
+
+/// Logs what a reload changes; whether it changes anything.
+pub(super) fn reloaded(old: &Definitions, new: &Definitions) -> bool {
+    let changes = diff(old, new);
+    if changes.is_empty() && old == new {
+        tracing::info!(target: "twolane::daemon", "configuration read again: nothing has changed");
+        return false;
+    }
+    tracing::info!(target: "twolane::daemon", "configuration reloaded: {changes}");
+    true
+}
+
+/// Logs that a reload has changed nothing, and why.
+pub(super) fn not_reloaded(rejected: &Rejected) {
+    tracing::warn!(
+        target: "twolane::daemon",
+        mistakes = rejected.mistakes.len(),
+        "configuration not reloaded: it has mistakes, and what was in force stays in force"
+    );
+    for mistake in &rejected.mistakes {
+        tracing::warn!(target: "twolane::daemon", "{mistake}");
+    }
+}

@@ -1,0 +1,250 @@
+//! Turns of the loop, one by one, with a log that commits when the test says so.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded, unbounded};
+use serde_json::Value;
+
+use super::*;
+use crate::daemon::outbox::UNCOMMITTED_BOUND;
+use crate::engine::StateKind;
+use crate::engine::id::RunId;
+use crate::engine::input::{Submission, SubmitItem};
+use crate::engine::spec::{Definitions, JobSpec, Lane, Messages, Name, Priority, Start, TaskSpec};
+use crate::inbox::Note;
+use crate::lanes::{Handlers, LaneSettings};
+
+/// A log that commits nothing by itself.
+struct HeldLog {
+    commits: (Sender<u64>, Receiver<u64>),
+}
+
+impl FactLog for HeldLog {
+    fn append(&mut self, _: u64, _: &Arc<[Record]>) {}
+
+    fn commits(&self) -> Receiver<u64> {
+        self.commits.1.clone()
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+}
+
+/// Counts the facts that are published.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<u64>>>);
+
+impl Observer for Seen {
+    fn record(&mut self, record: &Record) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.push(record.number);
+    }
+
+    fn note(&mut self, _: &Note) {}
+}
+
+struct Rig {
+    turn: Turn,
+    commit: Sender<u64>,
+    signal: Sender<Signal>,
+    seen: Seen,
+}
+
+fn rig(patience: Patience) -> Rig {
+    let clock = Clock::start();
+    let handlers = Handlers::new().io("gone", |context, _| async move {
+        context.cancelled().await;
+        Err::<Value, _>("gone")
+    });
+    let settings = LaneSettings {
+        io_threads: 1,
+        io_concurrency: 2,
+        cpu_workers: 1,
+        ..LaneSettings::default()
+    };
+    let lanes = AttemptLanes::start(settings, Arc::new(handlers), clock).expect("lanes start");
+    let (commit, commits) = unbounded();
+    let (signal, signals) = bounded(8);
+    let seen = Seen::default();
+    let turn = Turn::new(Parts {
+        definitions: Arc::new(definitions()),
+        lanes,
+        log: Box::new(HeldLog {
+            commits: (commit.clone(), commits),
+        }),
+        clock,
+        signals,
+        observers: vec![Box::new(seen.clone())],
+        reader: None,
+        patience,
+        until_done: true,
+    });
+    Rig {
+        turn,
+        commit,
+        signal,
+        seen,
+    }
+}
+
+/// Two jobs on an io lane of two: one that waits an hour, one that waits to be stopped.
+fn definitions() -> Definitions {
+    let job = |name: &str, task| {
+        let name = Name::from(name);
+        let job = JobSpec {
+            name: Name::clone(&name),
+            task,
+            lane: Lane::Io,
+            pool: None,
+            limits: Vec::new(),
+            priority: Priority::default(),
+            delay: Duration::ZERO,
+            timeout: None,
+            after: Vec::new(),
+            start: Start::OnDemand,
+            messages: Messages::default(),
+        };
+        (name, Arc::new(job))
+    };
+    let duration = Duration::from_secs(3600);
+    Definitions {
+        io_concurrency: 2,
+        jobs: BTreeMap::from([
+            job("wait", TaskSpec::Sleep { duration }),
+            job(
+                "gone",
+                TaskSpec::Call {
+                    handler: "gone".into(),
+                    args: Value::Null,
+                },
+            ),
+        ]),
+        ..Definitions::empty(1)
+    }
+}
+
+fn submit(job: &str) -> Input {
+    Input::Submit(Submission {
+        items: vec![SubmitItem::of(&job.into())],
+        caller: None,
+    })
+}
+
+impl Rig {
+    fn seen(&self) -> Vec<u64> {
+        self.seen
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn input(&mut self, input: Input) {
+        self.turn.apply(input);
+        self.turn.commit();
+    }
+
+    fn turn(&mut self) {
+        self.turn.wait();
+        self.turn.commit();
+    }
+}
+
+#[test]
+fn promise_1_nothing_happens_before_its_fact_is_committed() {
+    let mut rig = rig(Patience::Stop(Duration::ZERO));
+    rig.input(submit("wait"));
+    rig.input(submit("wait"));
+    assert_eq!(
+        (rig.turn.lanes.live(), rig.seen()),
+        (0, vec![]),
+        "nothing is committed"
+    );
+    rig.commit.send(1).expect("the loop listens");
+    rig.turn();
+    assert_eq!(
+        (rig.turn.lanes.live(), rig.seen()),
+        (1, vec![1, 2]),
+        "the first batch is"
+    );
+    rig.commit.send(2).expect("the loop listens");
+    rig.turn();
+    assert_eq!(
+        (rig.turn.lanes.live(), rig.seen()),
+        (2, vec![1, 2, 3, 4]),
+        "both are"
+    );
+}
+
+#[test]
+fn a_log_that_falls_far_behind_lets_nothing_more_in() {
+    let mut rig = rig(Patience::Stop(Duration::ZERO));
+    for _ in 0..UNCOMMITTED_BOUND {
+        rig.input(submit("wait"));
+    }
+    rig.signal.send(Signal::Terminate).expect("there is room");
+    rig.commit.send(1).expect("the loop listens");
+    rig.turn();
+    assert_eq!(rig.turn.asked, None, "only the commit was taken in");
+    rig.turn();
+    assert_eq!(
+        rig.turn.asked,
+        Some(Signal::Terminate),
+        "there is room again"
+    );
+}
+
+#[test]
+fn the_way_down_asks_what_runs_to_stop_and_cancels_what_waits() {
+    let mut rig = rig(Patience::Stop(Duration::from_secs(3600)));
+    for _ in 0..3 {
+        rig.input(submit("gone"));
+    }
+    rig.commit.send(3).expect("the loop listens");
+    rig.turn();
+    assert_eq!(rig.turn.lanes.live(), 2);
+    rig.signal.send(Signal::Interrupt).expect("there is room");
+    let mut batches = 3;
+    while !rig.turn.is_over() {
+        // Everything is committed as soon as it is handed over.
+        rig.turn();
+        batches += 1;
+        rig.commit.send(batches).expect("the loop listens");
+    }
+    let status = rig.turn.engine.status();
+    let count = |kind| {
+        status
+            .counts
+            .iter()
+            .find(|(k, _)| *k == kind)
+            .map(|(_, n)| *n)
+    };
+    assert_eq!(
+        count(StateKind::Failed),
+        Some(2),
+        "their own error, after being asked to stop"
+    );
+    assert_eq!(count(StateKind::Cancelled), Some(1));
+    let farewell = rig.turn.leave();
+    assert_eq!(farewell.asked, Some(Signal::Interrupt));
+    assert_eq!(farewell.late, []);
+}
+
+#[test]
+fn leaving_names_what_still_runs() {
+    let mut rig = rig(Patience::Drain(Duration::from_secs(3600)));
+    rig.input(submit("wait"));
+    rig.commit.send(1).expect("the loop listens");
+    rig.turn();
+    for _ in 0..2 {
+        rig.signal.send(Signal::Terminate).expect("there is room");
+    }
+    while !rig.turn.is_over() {
+        rig.turn();
+    }
+    let farewell = rig.turn.leave();
+    assert_eq!(farewell.late, [(RunId(1), Name::from("wait"))]);
+}
