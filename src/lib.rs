@@ -2,6 +2,7 @@
 //! that compute on a rayon pool, and neither hurts the other.
 //!
 //! - [`Lanes`] is the library: both lanes inside any program.
+//! - [`App`] is the `twolane` program, with Rust functions of one's own for the task `call`.
 //!
 //! How the parts fit together is told in `docs/ARCHITECTURE.md`.
 
@@ -19,6 +20,9 @@ pub mod executor;
 
 pub mod daemon;
 
+pub mod cli;
+
+pub use cli::App;
 pub use executor::{
     BuildError, Context, Handle, Lane, Lanes, LanesBuilder, Policy, Progress, Stopped, TaskError,
 };

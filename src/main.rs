@@ -1,3 +1,7 @@
-//! The `twolane` program: parses the command line, calls the command, returns its exit code.
+//! The `twolane` program: what the library's command line does, without handlers of its own.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    twolane::App::new(twolane::Handlers::new()).main()
+}

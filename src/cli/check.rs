@@ -1,0 +1,79 @@
+//! `twolane check`: reads the configuration and job files and tells every mistake.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::out::{Out, complain};
+use super::{Exit, SettingsArgs, load};
+use crate::config;
+use crate::lanes::Handlers;
+
+/// The command's arguments.
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// Job files; without any, those that the settings name
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print every setting that is in force, and where it comes from
+    #[arg(long)]
+    show: bool,
+}
+
+pub(super) fn run(
+    args: &Check,
+    settings_args: &SettingsArgs,
+    handlers: &Arc<Handlers>,
+    out: &mut Out,
+) -> Exit {
+    match check(args, settings_args, handlers, out) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn check(
+    args: &Check,
+    settings_args: &SettingsArgs,
+    handlers: &Arc<Handlers>,
+    out: &mut Out,
+) -> Result<Exit, Exit> {
+    let loaded = load::settings(settings_args)?;
+    if args.show {
+        show(&loaded.shown, out);
+    }
+    let files = if args.files.is_empty() {
+        config::expand(&loaded.settings.daemon.jobs, &loaded.directory).map_err(|error| {
+            complain(&error.to_string());
+            Exit::Config
+        })?
+    } else {
+        args.files.clone()
+    };
+    let (jobs, report) = load::jobs(&files, &loaded.settings, handlers);
+    load::show(&report);
+    let jobs = jobs.ok_or(Exit::Config)?;
+    Ok(out.line(format_args!(
+        "ok: {} in {}",
+        count(jobs.order.len(), "job"),
+        count(files.len(), "file"),
+    )))
+}
+
+/// Prints every setting as a file would have it, with where it comes from.
+fn show(shown: &[config::Shown], out: &mut Out) {
+    let keys = shown.iter().map(|shown| shown.key.len()).max().unwrap_or(0);
+    let values = shown
+        .iter()
+        .map(|shown| shown.value.len())
+        .max()
+        .unwrap_or(0);
+    for config::Shown { key, value, origin } in shown {
+        out.line(format_args!("{key:keys$} = {value:values$}  # {origin}"));
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

@@ -1,0 +1,161 @@
+//! `twolane run`: jobs of job files once, to the end, in the foreground.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::out::{Out, complain};
+use super::start::{self, Plan};
+use super::summary::Summary;
+use super::{Exit, SettingsArgs, load};
+use crate::clock::Clock;
+use crate::config::{Jobs, nearest};
+use crate::daemon::Patience;
+use crate::engine::input::{Submission, SubmitItem};
+use crate::engine::spec::Name;
+use crate::lanes::Handlers;
+use crate::logging::{Bars, Format, Output};
+
+/// How long, after a signal, attempts get to stop.
+const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// The command's arguments.
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// Job files, and names of jobs in them; without a name, all jobs run
+    ///
+    /// What ends in `.toml`, contains a `/` or names an existing file is a file.
+    #[arg(required = true, value_name = "FILE|JOB")]
+    what: Vec<String>,
+    /// Print one JSON object a line, and a last one with the summary
+    #[arg(long)]
+    json: bool,
+    /// Plain lines, also on a terminal
+    #[arg(long)]
+    no_progress: bool,
+}
+
+pub(super) fn run(
+    args: &Run,
+    settings_args: &SettingsArgs,
+    handlers: &Arc<Handlers>,
+    out: &mut Out,
+) -> Exit {
+    match prepare(args, settings_args, handlers, out) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn prepare(
+    args: &Run,
+    settings_args: &SettingsArgs,
+    handlers: &Arc<Handlers>,
+    out: &mut Out,
+) -> Result<Exit, Exit> {
+    let (files, names) = sort_out(&args.what);
+    if files.is_empty() {
+        complain(&format!(
+            "no job file among {:?}\nhint: name one, as in `twolane run jobs.toml`",
+            args.what
+        ));
+        return Err(Exit::Usage);
+    }
+    let loaded = load::settings(settings_args)?;
+    let settings = &loaded.settings;
+    let (jobs, report) = load::jobs(&files, settings, handlers);
+    load::show(&report);
+    let jobs = jobs.ok_or(Exit::Config)?;
+    let submission = Submission {
+        items: select(&jobs, &names)?,
+        caller: None,
+    };
+    if submission.items.is_empty() {
+        complain("there is no job in these files\nhint: `twolane init` writes an example");
+        return Err(Exit::Config);
+    }
+
+    let clock = Clock::start();
+    let format = if args.json {
+        Format::Json
+    } else {
+        start::log_format(settings)
+    };
+    let bars = if format == Format::Json || args.no_progress || !out.is_terminal() {
+        Bars::Off
+    } else {
+        Bars::OnTerminal
+    };
+    let logging = start::logging(settings, format, Output::Stdout, bars, clock)?;
+    let summary = Summary::default();
+    let plan = Plan {
+        definitions: jobs.definitions,
+        first: Some(submission),
+        observers: vec![Box::new(summary.clone())],
+        reader: None,
+        patience: Patience::Stop(STOP_TIME),
+        until_done: true,
+    };
+    let farewell = start::daemon(plan, settings, handlers, &logging, clock)?;
+    logging.close(start::FLUSH);
+    let printed = if args.json {
+        out.line(format_args!("{}", summary.json()))
+    } else {
+        out.line(format_args!("\n{}", summary.table().trim_end()))
+    };
+    let ended = start::exit_of(&farewell);
+    Ok(match ended {
+        Exit::Success if !summary.all_succeeded() => Exit::RunFailed,
+        Exit::Success => printed,
+        Exit::RunFailed
+        | Exit::Usage
+        | Exit::Config
+        | Exit::Unfinished
+        | Exit::System
+        | Exit::Interrupted
+        | Exit::Terminated => ended,
+    })
+}
+
+/// Job files and names of jobs, told apart.
+fn sort_out(what: &[String]) -> (Vec<PathBuf>, Vec<Name>) {
+    let is_file = |word: &String| {
+        Path::new(word).extension().is_some_and(|end| end == "toml")
+            || word.contains('/')
+            || Path::new(word).is_file()
+    };
+    let files = what.iter().filter(|word| is_file(word));
+    let names = what.iter().filter(|word| !is_file(word));
+    (
+        files.map(PathBuf::from).collect(),
+        names.map(|word| Name::from(word.as_str())).collect(),
+    )
+}
+
+/// The jobs to run: those named, with all that they come after, or else all; in the order in which
+/// the files have them.
+fn select(jobs: &Jobs, names: &[Name]) -> Result<Vec<SubmitItem>, Exit> {
+    let definitions = &jobs.definitions;
+    let mut wanted: BTreeSet<&Name> = BTreeSet::new();
+    let mut open: Vec<&Name> = names.iter().collect();
+    while let Some(name) = open.pop() {
+        let Some((name, job)) = definitions.jobs.get_key_value(name) else {
+            let known = definitions.jobs.keys().map(|name| &**name);
+            let hint = nearest(name, known).map_or(String::new(), |nearest| {
+                format!("\nhint: there is a job `{nearest}`")
+            });
+            complain(&format!("there is no job `{name}` in these files{hint}"));
+            return Err(Exit::Usage);
+        };
+        if wanted.insert(name) {
+            open.extend(&job.after);
+        }
+    }
+    let selected = jobs
+        .order
+        .iter()
+        .filter(|name| names.is_empty() || wanted.contains(name));
+    Ok(selected.map(SubmitItem::of).collect())
+}

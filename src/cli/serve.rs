@@ -1,0 +1,133 @@
+//! `twolane serve`: the daemon.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::out::complain;
+use super::start::{self, Plan};
+use super::{Exit, SettingsArgs, load};
+use crate::clock::Clock;
+use crate::config::{self, Jobs, Loaded, PatternError};
+use crate::daemon::{Patience, Reader, Rejected, Reread};
+use crate::engine::input::{Submission, SubmitItem};
+use crate::engine::spec::{Definitions, Lane, Name, Start};
+use crate::lanes::Handlers;
+use crate::logging::{Bars, Output};
+
+/// The command's arguments.
+#[derive(Args, Debug)]
+pub(super) struct Serve {}
+
+pub(super) fn run(_: &Serve, settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Exit {
+    match serve(settings_args, handlers) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit, Exit> {
+    let loaded = load::settings(settings_args)?;
+    let settings = &loaded.settings;
+    let files = job_files(&loaded).map_err(|error| {
+        complain(&error.to_string());
+        Exit::Config
+    })?;
+    let (jobs, report) = load::jobs(&files, settings, handlers);
+    load::show(&report);
+    let Jobs { definitions, order } = jobs.ok_or(Exit::Config)?;
+
+    let clock = Clock::start();
+    let format = start::log_format(settings);
+    let logging = start::logging(settings, format, Output::Stderr, Bars::Off, clock)?;
+    tracing::info!(
+        target: "twolane::daemon",
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        jobs = definitions.jobs.len(),
+        files = files.len(),
+        config = %loaded.directory.display(),
+        "started"
+    );
+    let plan = Plan {
+        first: boot(&definitions, &order),
+        reader: Some(reader(settings_args, handlers, &definitions)),
+        definitions,
+        observers: Vec::new(),
+        patience: Patience::Drain(settings.daemon.drain_timeout),
+        until_done: false,
+    };
+    let farewell = start::daemon(plan, settings, handlers, &logging, clock)?;
+    tracing::info!(target: "twolane::daemon", "stopped");
+    logging.close(start::FLUSH);
+    // A signal is how a service ends in good order.
+    Ok(if farewell.late.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Unfinished
+    })
+}
+
+/// The job files that the settings name.
+fn job_files(loaded: &Loaded) -> Result<Vec<PathBuf>, PatternError> {
+    config::expand(&loaded.settings.daemon.jobs, &loaded.directory)
+}
+
+/// The runs that begin with the daemon: the jobs with `start = "boot"`, and all that they come after,
+/// in the order of the files.
+fn boot(definitions: &Definitions, order: &[Name]) -> Option<Submission> {
+    let mut wanted = BTreeSet::new();
+    let at_boot = |name: &&Name| definitions.jobs[*name].start == Start::Boot;
+    let mut open: Vec<&Name> = order.iter().filter(at_boot).collect();
+    while let Some(name) = open.pop() {
+        if wanted.insert(name) {
+            open.extend(&definitions.jobs[name].after);
+        }
+    }
+    let items: Vec<SubmitItem> = order
+        .iter()
+        .filter(|name| wanted.contains(name))
+        .map(SubmitItem::of)
+        .collect();
+    (!items.is_empty()).then_some(Submission {
+        items,
+        caller: None,
+    })
+}
+
+/// Reads everything again as at the start. The lanes keep the sizes that they were started with.
+fn reader(args: &SettingsArgs, handlers: &Arc<Handlers>, started: &Definitions) -> Reader {
+    let (sources, handlers) = (load::sources(args), Arc::clone(handlers));
+    let lanes = Lane::ALL.map(|lane| (lane, started.lane_size(lane)));
+    Arc::new(move || {
+        let loaded = config::load_settings(&sources).map_err(|report| rejected(report.lines()))?;
+        let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
+        let (jobs, report) = load::jobs(&files, &loaded.settings, &handlers);
+        let mut warnings = report.lines();
+        let Some(Jobs {
+            mut definitions, ..
+        }) = jobs
+        else {
+            return Err(rejected(warnings));
+        };
+        for (lane, size) in lanes {
+            let read = definitions.lane_size(lane);
+            if read != size {
+                warnings.push(format!(
+                    "the {lane} lane stays at {size} until the daemon is started anew; \
+                     the settings have {read}"
+                ));
+            }
+        }
+        [definitions.io_concurrency, definitions.cpu_workers] = lanes.map(|(_, size)| size);
+        Ok(Reread {
+            definitions,
+            warnings,
+        })
+    })
+}
+
+const fn rejected(mistakes: Vec<String>) -> Rejected {
+    Rejected { mistakes }
+}

@@ -1,0 +1,127 @@
+//! What `run` and `serve` have in common: lanes, log, signals, and the daemon on top of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::out::complain;
+use super::{Exit, load};
+use crate::clock::Clock;
+use crate::config::{self, Settings};
+use crate::daemon::{self, Farewell, Observer, Parts, Patience, Reader, Signal, SignalListener};
+use crate::engine::input::{Input, Submission};
+use crate::engine::spec::Definitions;
+use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Policy};
+use crate::logging::{self, Bars, Color, Format, LogSettings, Logging, Output};
+use crate::store::MemoryLog;
+
+/// Records that the log in memory keeps.
+const RECORDS_KEPT: usize = 10_000;
+
+/// How long, at the very end, a log sink that does not read is waited for.
+pub(super) const FLUSH: Duration = Duration::from_secs(1);
+
+/// What differs between the two.
+pub(super) struct Plan {
+    pub(super) definitions: Definitions,
+    pub(super) first: Option<Submission>,
+    pub(super) observers: Vec<Box<dyn Observer>>,
+    pub(super) reader: Option<Reader>,
+    pub(super) patience: Patience,
+    pub(super) until_done: bool,
+}
+
+/// Starts everything, runs to the end, and puts everything away.
+pub(super) fn daemon(
+    plan: Plan,
+    settings: &Settings,
+    handlers: &Arc<Handlers>,
+    logging: &Logging,
+    clock: Clock,
+) -> Result<Farewell, Exit> {
+    let unable = |what: &str, error: &dyn std::error::Error| {
+        logging.close(FLUSH);
+        complain(&format!("cannot {what}: {error}"));
+        Exit::System
+    };
+    // Before any other thread, so that each of them leaves signals to the listener.
+    let listener = SignalListener::start().map_err(|error| unable("listen for signals", &error))?;
+    let lanes = AttemptLanes::start(lane_settings(settings), Arc::clone(handlers), clock)
+        .map_err(|error| unable("start the lanes", &error))?;
+    let mut observers = plan.observers;
+    observers.insert(0, Box::new(logging.narrator()));
+    let parts = Parts {
+        definitions: Arc::new(plan.definitions),
+        lanes,
+        log: Box::new(MemoryLog::new(RECORDS_KEPT)),
+        clock,
+        signals: listener.signals.clone(),
+        observers,
+        reader: plan.reader,
+        patience: plan.patience,
+        until_done: plan.until_done,
+    };
+    let first = plan.first.into_iter().map(Input::Submit).collect();
+    Ok(daemon::run(parts, first))
+}
+
+/// What a farewell means for the caller of the program, where not all was done.
+pub(super) fn exit_of(farewell: &Farewell) -> Exit {
+    match farewell.asked {
+        _ if !farewell.late.is_empty() => Exit::Unfinished,
+        Some(Signal::Interrupt) => Exit::Interrupted,
+        Some(Signal::Terminate | Signal::Reload | Signal::Status) => Exit::Terminated,
+        None => Exit::Success,
+    }
+}
+
+/// What the settings say of the lanes. They are as large as the engine believes.
+fn lane_settings(settings: &Settings) -> LaneSettings {
+    LaneSettings {
+        io_threads: settings.lanes.io.threads as usize,
+        io_concurrency: settings.lanes.io.concurrency as usize,
+        cpu_workers: load::cpu_workers(settings) as usize,
+        nice: settings.lanes.cpu.nice,
+        policy: match settings.lanes.cpu.policy {
+            config::CpuPolicy::Normal => Policy::Normal,
+            config::CpuPolicy::Batch => Policy::Batch,
+            config::CpuPolicy::Idle => Policy::Idle,
+        },
+    }
+}
+
+/// The form of the log as the settings have it.
+pub(super) fn log_format(settings: &Settings) -> Format {
+    match settings.log.format {
+        config::LogFormat::Text => Format::Text,
+        config::LogFormat::Json => Format::Json,
+    }
+}
+
+/// Sets up the log; what cannot be understood is told here.
+pub(super) fn logging(
+    settings: &Settings,
+    format: Format,
+    output: Output,
+    bars: Bars,
+    clock: Clock,
+) -> Result<Logging, Exit> {
+    let filter = std::env::var("TWOLANE_LOG").ok();
+    let filter = filter.filter(|filter| !filter.trim().is_empty());
+    let settings = LogSettings {
+        format,
+        filter: filter.as_deref().unwrap_or(&settings.log.level),
+        output,
+        bars,
+        color: Color::Auto,
+        zone: None,
+    };
+    logging::init(settings, clock).map_err(|error| {
+        complain(&error.to_string());
+        match error {
+            logging::LogError::Filter(_) => Exit::Config,
+            logging::LogError::Output { .. }
+            | logging::LogError::Thread(_)
+            | logging::LogError::AlreadySet => Exit::System,
+        }
+    })
+}

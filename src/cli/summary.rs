@@ -1,0 +1,210 @@
+//! What became of the runs of `twolane run`: collected from the facts, printed at the end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+use crate::daemon::Observer;
+use crate::engine::StateKind;
+use crate::engine::fact::{Fact, FinalState, Record};
+use crate::engine::id::RunId;
+use crate::engine::outcome::{Measures, Outcome};
+use crate::engine::spec::JobSpec;
+use crate::engine::time::Mono;
+use crate::inbox::Note;
+
+/// A result longer than this is cut in the table; the JSON summary has it whole.
+const RESULT_SHOWN: usize = 60;
+
+/// Collects while the daemon runs; a clone of it prints afterwards.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Summary {
+    rows: Arc<Mutex<BTreeMap<RunId, Row>>>,
+}
+
+#[derive(Debug)]
+struct Row {
+    job: Arc<JobSpec>,
+    accepted: Mono,
+    state: StateKind,
+    /// Why it failed, was cancelled or skipped.
+    reason: Option<String>,
+    measures: Option<Measures>,
+    result: Option<Arc<Value>>,
+}
+
+impl Observer for Summary {
+    fn record(&mut self, record: &Record) {
+        let Some((run, job)) = record.fact.run() else {
+            return;
+        };
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = rows.entry(run).or_insert_with(|| Row {
+            job: Arc::clone(job),
+            accepted: record.at.mono,
+            state: StateKind::Queued,
+            reason: None,
+            measures: None,
+            result: None,
+        });
+        row.take(&record.fact);
+    }
+
+    fn note(&mut self, _: &Note) {}
+}
+
+impl Row {
+    fn take(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Started { .. } => self.state = StateKind::Running,
+            Fact::Stopping { reason, .. } => {
+                self.state = StateKind::Stopping;
+                self.reason = Some(reason.to_string());
+            }
+            Fact::Ended { state, end, .. } => {
+                (self.state, self.reason) = match state {
+                    FinalState::Succeeded => (StateKind::Succeeded, None),
+                    FinalState::Failed(failure) => (StateKind::Failed, Some(failure.to_string())),
+                    FinalState::Cancelled(reason) => {
+                        (StateKind::Cancelled, Some(reason.to_string()))
+                    }
+                };
+                self.measures = Some(end.measures);
+                if let Outcome::Succeeded(result) = &end.outcome {
+                    self.result = Some(Arc::clone(result));
+                }
+            }
+            Fact::Cancelled { reason, .. } => {
+                (self.state, self.reason) = (StateKind::Cancelled, Some(reason.to_string()));
+            }
+            Fact::Skipped { reason, .. } => {
+                (self.state, self.reason) = (StateKind::Skipped, Some(reason.to_string()));
+            }
+            Fact::Opened
+            | Fact::Draining
+            | Fact::Configured { .. }
+            | Fact::Accepted { .. }
+            | Fact::Released { .. }
+            | Fact::Due { .. } => {}
+        }
+    }
+
+    /// From being accepted to the first line of its own code.
+    fn wait(&self) -> Option<Duration> {
+        Some(self.measures?.began.mono.since(self.accepted))
+    }
+
+    /// From the first line of its own code to the last.
+    fn run_time(&self) -> Option<Duration> {
+        let measures = self.measures?;
+        Some(measures.ended.mono.since(measures.began.mono))
+    }
+
+    fn result(&self) -> Option<&Value> {
+        self.result.as_deref().filter(|result| !result.is_null())
+    }
+}
+
+impl Summary {
+    /// Whether every run succeeded.
+    pub(super) fn all_succeeded(&self) -> bool {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.values().all(|row| row.state == StateKind::Succeeded)
+    }
+
+    /// The table for people.
+    pub(super) fn table(&self) -> String {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = Table::new();
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_header([
+                "RUN", "JOB", "LANE", "STATE", "WAIT", "RUN TIME", "CPU", "LATE", "RESULT",
+            ]);
+        for (run, row) in rows.iter() {
+            let cpu = row.measures.and_then(|measures| measures.cpu);
+            let late = row.measures.and_then(|measures| measures.late);
+            let text = match (&row.reason, row.result()) {
+                (Some(reason), _) => reason.clone(),
+                (None, Some(result)) => result.to_string(),
+                (None, None) => String::new(),
+            };
+            table.add_row([
+                run.to_string(),
+                row.job.name.to_string(),
+                row.job.lane.to_string(),
+                row.state.as_str().to_owned(),
+                people(row.wait()),
+                people(row.run_time()),
+                people(cpu),
+                people(late),
+                cut(&text),
+            ]);
+        }
+        for index in [0, 4, 5, 6, 7] {
+            if let Some(column) = table.column_mut(index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        let mut text = String::new();
+        for line in table.lines() {
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The same for programs.
+    pub(super) fn json(&self) -> Value {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        let runs: Vec<Value> = rows
+            .iter()
+            .map(|(run, row)| {
+                json!({
+                    "run": run.0,
+                    "job": &*row.job.name,
+                    "lane": row.job.lane.as_str(),
+                    "state": row.state.as_str(),
+                    "reason": row.reason,
+                    "wait_seconds": seconds(row.wait()),
+                    "run_seconds": seconds(row.run_time()),
+                    "cpu_seconds": seconds(row.measures.and_then(|measures| measures.cpu)),
+                    "late_seconds": seconds(row.measures.and_then(|measures| measures.late)),
+                    "result": row.result.as_deref(),
+                })
+            })
+            .collect();
+        json!({ "summary": { "runs": runs } })
+    }
+}
+
+/// A time with three significant digits or so, in the unit that people would choose.
+fn people(time: Option<Duration>) -> String {
+    let Some(time) = time else {
+        return String::new();
+    };
+    let seconds = time.as_secs_f64();
+    match seconds {
+        s if s < 0.001 => format!("{:.0} µs", s * 1e6),
+        s if s < 1.0 => format!("{:.1} ms", s * 1e3),
+        s if s < 120.0 => format!("{s:.2} s"),
+        s if s < 7200.0 => format!("{:.1} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// The beginning of a text, on one line.
+fn cut(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let shown: String = line.chars().take(RESULT_SHOWN).collect();
+    if shown.len() < text.len() {
+        format!("{shown}…")
+    } else {
+        shown
+    }
+}

@@ -1,0 +1,94 @@
+//! `twolane init`, `check`, `schema`: the files that people write, and what they are told of them.
+
+use serde_json::Value;
+
+use crate::support::{Place, shipped};
+
+#[test]
+fn what_init_writes_is_valid_and_never_overwrites() {
+    let place = Place::with(&[]);
+    let finished = place.twolane(&["init", "fresh"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let finished = place.twolane(&["check", "--config", "fresh/twolane.toml"]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.stdout.starts_with("ok: "), "{finished:?}");
+    let finished = place.twolane(&["init", "fresh"]);
+    assert_eq!(finished.code, Some(5), "{finished:?}");
+    assert!(finished.stderr.contains("already there"), "{finished:?}");
+}
+
+#[test]
+fn check_says_of_every_setting_where_it_comes_from() {
+    let place = Place::with(&[
+        (
+            "twolane.toml",
+            "[lanes.cpu]\nworkers = 3\nnice = 7\n[lanes.io]\nconcurrency = 77",
+        ),
+        ("conf.d/more.toml", "[lanes.cpu]\nnice = 9"),
+    ]);
+    let args = [
+        "check",
+        "--show",
+        "--config",
+        "twolane.toml",
+        "--set",
+        "queue.aging=30s",
+    ];
+    let env = [("TWOLANE__LANES__CPU__WORKERS", "4")];
+    let finished = place.start_with(&args, &env).finish();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    for (key, value, origin) in [
+        ("lanes.cpu.workers", "4", "TWOLANE__LANES__CPU__WORKERS"),
+        ("lanes.cpu.nice", "9", "conf.d/more.toml:2:"),
+        ("lanes.io.concurrency", "77", "twolane.toml:5:"),
+        ("queue.aging", "30s", "--set"),
+        ("daemon.drain_timeout", "90s", "built-in"),
+    ] {
+        let line = finished.stdout.lines().find(|line| line.starts_with(key));
+        let line = line.unwrap_or_else(|| panic!("{key} in {}", finished.stdout));
+        assert!(line.contains(value) && line.contains(origin), "{line}");
+    }
+}
+
+#[test]
+fn check_tells_every_mistake_of_every_file() {
+    let place = Place::with(&[
+        ("a.toml", "[jobs.a]\nsleep = 20\npriority = 99"),
+        ("b.toml", "[jobs.a]\nsleep = \"1s\"\nafter = \"c\""),
+    ]);
+    let finished = place.twolane(&["check", "a.toml", "b.toml"]);
+    assert_eq!(finished.code, Some(3));
+    for place in ["a.toml:2:9", "a.toml:3:12", "b.toml:1:", "b.toml:3:9"] {
+        assert!(
+            finished.stderr.contains(place),
+            "{place} in {}",
+            finished.stderr
+        );
+    }
+}
+
+#[test]
+fn schemas_are_json() {
+    for kind in [
+        &["schema"][..],
+        &["schema", "jobs"],
+        &["schema", "settings"],
+    ] {
+        let finished = Place::with(&[]).twolane(kind);
+        let schema: Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert!(schema["$schema"].is_string() && schema["properties"].is_object());
+    }
+}
+
+#[test]
+fn everything_shipped_is_valid() {
+    let place = Place::with(&[]);
+    for name in ["config/demo.toml", "config/examples/s01-event-loop.toml"] {
+        let path = shipped(name);
+        let finished = place.twolane(&["check", path.to_str().unwrap()]);
+        assert_eq!(finished.code, Some(0), "{name}: {finished:?}");
+    }
+    let config = shipped("config/twolane.toml");
+    let finished = place.twolane(&["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+}

@@ -1,0 +1,9 @@
+//! The real binary, as people use it: real files, real processes, real signals.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod demo;
+mod files;
+mod run;
+mod serve;
+mod support;

@@ -1,0 +1,104 @@
+//! `twolane serve`: boot, reload, status, and the way down.
+
+use rustix::process::Signal;
+
+use crate::support::{Place, Process};
+
+const SETTINGS: &str = "[daemon]\njobs = [\"jobs.d/*.toml\"]\ndrain_timeout = \"30s\"\n";
+
+fn place(jobs: &str) -> Place {
+    Place::with(&[("twolane.toml", SETTINGS), ("jobs.d/jobs.toml", jobs)])
+}
+
+fn serve(place: &Place) -> Process {
+    let mut process = place.start(&["serve", "--config", "twolane.toml"]);
+    process.wait_for("started");
+    process
+}
+
+#[test]
+fn boot_jobs_run_and_term_waits_for_what_runs() {
+    let place = place("[jobs.a]\nsleep = \"700ms\"\nstart = \"boot\"\n[jobs.b]\nsleep = \"1h\"");
+    let mut process = serve(&place);
+    process.wait_for("run 1 a: started");
+    process.signal(Signal::TERM);
+    process.wait_for("shutting down");
+    process.wait_for("run 1 a: finished");
+    let finished = process.finish();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(
+        !finished.stderr.contains("run 2"),
+        "b was not asked for: {finished:?}"
+    );
+}
+
+#[test]
+fn after_the_limit_what_runs_is_stopped() {
+    let place = place("[jobs.a]\nsleep = \"1h\"\nstart = \"boot\"");
+    let mut process = place.start(&[
+        "serve",
+        "--config",
+        "twolane.toml",
+        "--set",
+        "daemon.drain_timeout=400ms",
+    ]);
+    process.wait_for("run 1 a: started");
+    process.signal(Signal::INT);
+    process.wait_for("cancelled");
+    assert_eq!(process.finish().code, Some(0));
+}
+
+#[test]
+fn a_second_signal_leaves_at_once_and_names_what_still_ran() {
+    let place = place("[jobs.a]\nsleep = \"1h\"\nstart = \"boot\"");
+    let mut process = serve(&place);
+    process.wait_for("run 1 a: started");
+    process.signal(Signal::TERM);
+    process.wait_for("shutting down");
+    process.signal(Signal::TERM);
+    process.wait_for("leaving while the attempt still runs");
+    assert_eq!(process.finish().code, Some(4));
+}
+
+#[test]
+fn promise_8_an_invalid_reload_changes_nothing_and_is_told() {
+    let place = place("[jobs.a]\nsleep = \"1h\"\n[jobs.b]\nsleep = \"1s\"");
+    let mut process = serve(&place);
+    place.write(
+        "jobs.d/jobs.toml",
+        "[jobs.a]\nsleep = \"1h\"\n[jobs.b]\nslep = \"1s\"",
+    );
+    process.signal(Signal::HUP);
+    process.wait_for("not reloaded");
+    process.wait_for("jobs.toml:4:1");
+    place.write(
+        "jobs.d/jobs.toml",
+        "[jobs.a]\nsleep = \"1h\"\n[jobs.c]\nsleep = \"1s\"",
+    );
+    process.signal(Signal::HUP);
+    process.wait_for("configuration reloaded");
+    process.signal(Signal::HUP);
+    process.wait_for("nothing has changed");
+    process.signal(Signal::TERM);
+    assert_eq!(process.finish().code, Some(0));
+}
+
+#[test]
+fn usr1_logs_what_runs_and_why_the_rest_waits() {
+    let place = place(
+        "[limits.m]\nsize = 1\n\
+         [jobs.a]\nsleep = \"1h\"\nstart = \"boot\"\nlimits = \"m\"\n\
+         [jobs.b]\nsleep = \"1h\"\nstart = \"boot\"\nlimits = \"m\"\n\
+         [jobs.c]\nsleep = \"1h\"\nstart = \"boot\"\nafter = \"b\"",
+    );
+    let mut process = serve(&place);
+    process.wait_for("run 1 a: started");
+    process.signal(Signal::USR1);
+    process.wait_for("limit `m` is full: 1 of 1 held by run 1");
+    process.wait_for("it comes after run 2 of `b` (queued)");
+    process.signal(Signal::TERM);
+    process.wait_for("shutting down");
+    process.signal(Signal::TERM);
+    let finished = process.finish();
+    assert!(finished.stderr.contains("forgotten"), "{finished:?}");
+}
