@@ -382,6 +382,35 @@ mod tests {
     }
 
     #[test]
+    fn a_free_thread_comes_when_one_that_waits_inside_a_job_was_woken() {
+        let lane = lane(3, 64);
+        for _ in 0..50 {
+            let (open, gate) = mpsc::channel::<()>();
+            let (began, begun) = mpsc::channel();
+            let (told, hear) = mpsc::channel();
+            // One thread waits inside rayon for what another one has taken over, which blocks.
+            let job: CpuJob = Box::new(move || {
+                let wait_until_taken = move || begun.recv().unwrap();
+                rayon::join(wait_until_taken, move || {
+                    began.send(()).unwrap();
+                    told.send(()).unwrap();
+                    let _closed = gate.recv();
+                });
+            });
+            assert!(lane.submit(job).is_ok());
+            hear.recv_timeout(LIMIT).unwrap();
+            // The third one is free, whoever of them is woken.
+            for n in 0..20 {
+                let (told, hear) = mpsc::channel();
+                assert!(lane.submit(Box::new(move || told.send(n).unwrap())).is_ok());
+                assert_eq!(hear.recv_timeout(LIMIT), Ok(n));
+            }
+            drop(open);
+            assert!(lane.wait_idle(LIMIT));
+        }
+    }
+
+    #[test]
     fn a_panicking_job_takes_no_thread_with_it() {
         super::super::install_hook();
         let lane = lane(2, 64);

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_h
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, Once};
 use std::task::{Context as TaskContext, Poll};
+use std::thread::panicking;
 
 use super::lock;
 
@@ -70,6 +71,10 @@ impl<T> Drop for CatchPanic<T> {
 /// was there before. Done once in a process.
 pub(crate) fn install_hook() {
     static ONCE: Once = Once::new();
+    if panicking() {
+        // The system's hooks cannot be changed on a thread that panics: left for the next lanes.
+        return;
+    }
     ONCE.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
