@@ -61,17 +61,21 @@ fn mistakes_in_variables_and_flags_name_them() {
         --> environment variable TWOLANE__LANES__CPU__WORKRS
          = hint: did you mean `TWOLANE__LANES__CPU__WORKERS`?
 
-        error: `lanes.cpu.nice`: "very" is no whole number
+        error: "very" is no value for `nice`
         --> environment variable TWOLANE__LANES__CPU__NICE
+         = hint: a good one is 5
 
-        error: `queue.aging`: `5` has no unit: write `5s` for seconds (write it like `aging = "1m"`)
+        error: `5` has no unit: write `5s` for seconds
         --> environment variable TWOLANE__QUEUE__AGING
+         = hint: write it like `aging = "1m"`
 
-        error: `lanes.cpu.policy`: `fifo` is nothing that `policy` can be (it is one of `normal`, `batch` and `idle`)
+        error: `fifo` is nothing that `policy` can be
         --> --set lanes.cpu.policy=fifo
+         = hint: it is one of `normal`, `batch` and `idle`
 
-        error: `lanes.io.threads`: `threads` is out of range: it has to be 0 to 64 (write it like `threads = 0`)
+        error: `threads` is out of range: it has to be 0 to 64
         --> --set lanes.io.threads=99
+         = hint: write it like `threads = 0`
 
         error: there is no setting `log`
         --> --set log=x
