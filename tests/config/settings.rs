@@ -81,7 +81,8 @@ fn mistakes_in_variables_and_flags_name_them() {
         --> --set log=x
 
         6 mistakes in all
-    "#]].assert_eq(&report.render(false));
+    "#]]
+    .assert_eq(&report.render(false));
 }
 
 #[test]

@@ -115,8 +115,10 @@ fn steps(mut sum: i64, i: u64, from: u64, to: u64) -> i64 {
     let i = i.cast_signed();
     for j in from..to {
         let j = j.cast_signed();
+        // Both opaque to the compiler, which would otherwise make one step from the last, and from all
+        // of them a formula.
+        let j = black_box(j);
         let step = i.wrapping_add(j).wrapping_sub(j.wrapping_mul(2));
-        // Opaque to the compiler, which would otherwise find the formula for the whole loop.
         sum = black_box(sum.wrapping_add(step));
     }
     sum
