@@ -88,8 +88,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         number: 4,
         text: "the io lane does not feel the cpu lane",
-        tests: &[],
-        later: "a latency on a shared machine is no test: `cargo bench --bench isolation` measures it",
+        tests: &["promise_4_the_io_lane_does_not_feel_the_cpu_lane"],
+        later: "how little it feels is no test on a shared machine: `cargo bench --bench isolation`",
     },
     Promise {
         number: 5,
@@ -100,8 +100,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         number: 6,
         text: "every queue, buffer and loop is bounded, and the bound is visible",
-        tests: &[],
-        later: "it needs the daemon",
+        tests: &["promise_6_a_bound_that_is_reached_is_named"],
+        later: "metrics show bounds too; they need the API",
     },
     Promise {
         number: 7,
@@ -124,8 +124,8 @@ const PROMISES: &[Promise] = &[
     Promise {
         number: 10,
         text: "idle means idle: nothing wakes without a reason",
-        tests: &[],
-        later: "it needs the daemon",
+        tests: &["promise_10_idle_means_idle"],
+        later: "",
     },
 ];
 

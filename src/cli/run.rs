@@ -14,7 +14,7 @@ use super::{Exit, SettingsArgs, load};
 use crate::clock::Clock;
 use crate::config::{Jobs, nearest};
 use crate::daemon::Patience;
-use crate::engine::input::{Submission, SubmitItem};
+use crate::engine::input::SubmitItem;
 use crate::engine::spec::Name;
 use crate::lanes::Handlers;
 use crate::logging::{Bars, Format, Output};
@@ -68,11 +68,8 @@ fn prepare(
     let (jobs, report) = load::jobs(&files, settings, handlers);
     load::show(&report);
     let jobs = jobs.ok_or(Exit::Config)?;
-    let submission = Submission {
-        items: select(&jobs, &names)?,
-        caller: None,
-    };
-    if submission.items.is_empty() {
+    let items = select(&jobs, &names)?;
+    if items.is_empty() {
         complain("there is no job in these files\nhint: `twolane init` writes an example");
         return Err(Exit::Config);
     }
@@ -92,7 +89,7 @@ fn prepare(
     let summary = Summary::default();
     let plan = Plan {
         definitions: jobs.definitions,
-        first: Some(submission),
+        first: Some(items),
         observers: vec![Box::new(summary.clone())],
         reader: None,
         patience: Patience::Stop(STOP_TIME),
@@ -105,6 +102,10 @@ fn prepare(
     } else {
         out.line(format_args!("\n{}", summary.table().trim_end()))
     };
+    if let Some(refusal) = &farewell.refused {
+        complain(&format!("nothing was started: {refusal}"));
+        return Err(Exit::Config);
+    }
     let ended = start::exit_of(&farewell);
     Ok(match ended {
         Exit::Success if !summary.all_succeeded() => Exit::RunFailed,

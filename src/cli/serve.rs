@@ -12,7 +12,7 @@ use super::{Exit, SettingsArgs, load};
 use crate::clock::Clock;
 use crate::config::{self, Jobs, Loaded, PatternError};
 use crate::daemon::{Patience, Reader, Rejected, Reread};
-use crate::engine::input::{Submission, SubmitItem};
+use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Lane, Name, Start};
 use crate::lanes::Handlers;
 use crate::logging::{Bars, Output};
@@ -76,7 +76,7 @@ fn job_files(loaded: &Loaded) -> Result<Vec<PathBuf>, PatternError> {
 
 /// The runs that begin with the daemon: the jobs with `start = "boot"`, and all that they come after,
 /// in the order of the files.
-fn boot(definitions: &Definitions, order: &[Name]) -> Option<Submission> {
+fn boot(definitions: &Definitions, order: &[Name]) -> Option<Vec<SubmitItem>> {
     let mut wanted = BTreeSet::new();
     let at_boot = |name: &&Name| definitions.jobs[*name].start == Start::Boot;
     let mut open: Vec<&Name> = order.iter().filter(at_boot).collect();
@@ -90,10 +90,7 @@ fn boot(definitions: &Definitions, order: &[Name]) -> Option<Submission> {
         .filter(|name| wanted.contains(name))
         .map(SubmitItem::of)
         .collect();
-    (!items.is_empty()).then_some(Submission {
-        items,
-        caller: None,
-    })
+    (!items.is_empty()).then_some(items)
 }
 
 /// Reads everything again as at the start. The lanes keep the sizes that they were started with.

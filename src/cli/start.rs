@@ -8,7 +8,7 @@ use super::{Exit, load};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::daemon::{self, Farewell, Observer, Parts, Patience, Reader, Signal, SignalListener};
-use crate::engine::input::{Input, Submission};
+use crate::engine::input::SubmitItem;
 use crate::engine::spec::Definitions;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Policy};
 use crate::logging::{self, Bars, Color, Format, LogSettings, Logging, Output};
@@ -23,7 +23,7 @@ pub(super) const FLUSH: Duration = Duration::from_secs(1);
 /// What differs between the two.
 pub(super) struct Plan {
     pub(super) definitions: Definitions,
-    pub(super) first: Option<Submission>,
+    pub(super) first: Option<Vec<SubmitItem>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
     pub(super) reader: Option<Reader>,
     pub(super) patience: Patience,
@@ -60,8 +60,7 @@ pub(super) fn daemon(
         patience: plan.patience,
         until_done: plan.until_done,
     };
-    let first = plan.first.into_iter().map(Input::Submit).collect();
-    Ok(daemon::run(parts, first))
+    Ok(daemon::run(parts, plan.first))
 }
 
 /// What a farewell means for the caller of the program, where not all was done.

@@ -16,9 +16,10 @@ use crossbeam_channel::Receiver;
 
 use crate::clock::Clock;
 use crate::engine::Engine;
+use crate::engine::action::Refusal;
 use crate::engine::fact::Record;
-use crate::engine::id::RunId;
-use crate::engine::input::Input;
+use crate::engine::id::{CallerId, RunId};
+use crate::engine::input::{Input, Submission, SubmitItem};
 use crate::engine::spec::{Definitions, Name};
 use crate::inbox::{LaneMail, Note};
 use crate::lanes::{AttemptLanes, NoteSource};
@@ -76,15 +77,23 @@ pub struct Farewell {
     pub asked: Option<Signal>,
     /// Attempts that had not left their lanes.
     pub late: Vec<(RunId, Name)>,
+    /// Why the engine did not accept what it was asked for at the start.
+    pub refused: Option<Refusal>,
 }
+
+/// Who asks for the runs that begin with the daemon.
+const STARTER: CallerId = CallerId(0);
 
 /// Runs until the end: when all is done, if that is wanted, or when a signal asks for it.
 #[must_use]
-pub fn run(parts: Parts, first: Vec<Input>) -> Farewell {
+pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
     let mut turn = turn::Turn::new(parts);
     turn.apply(Input::Open);
-    for input in first {
-        turn.apply(input);
+    if let Some(items) = first {
+        turn.apply(Input::Submit(Submission {
+            items,
+            caller: Some(STARTER),
+        }));
     }
     turn.commit();
     while !turn.is_over() {

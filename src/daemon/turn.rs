@@ -10,7 +10,7 @@ use super::reload::{Rejected, Reloader, Reread};
 use super::shutdown::{Shutdown, Step};
 use super::{Farewell, LANES_LEAVE, Observer, Parts, Patience, Signal, late, report};
 use crate::clock::Clock;
-use crate::engine::action::{Action, StartOrder};
+use crate::engine::action::{Action, Answer, Refusal, StartOrder};
 use crate::engine::fact::Record;
 use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
@@ -39,6 +39,7 @@ pub(super) struct Turn {
     shutdown: Shutdown,
     asked: Option<Signal>,
     until_done: bool,
+    refused: Option<Refusal>,
 }
 
 /// What wakes the loop.
@@ -70,6 +71,7 @@ impl Turn {
             shutdown: Shutdown::No,
             asked: None,
             until_done: parts.until_done,
+            refused: None,
         }
     }
 
@@ -148,6 +150,7 @@ impl Turn {
         Farewell {
             asked: self.asked,
             late,
+            refused: self.refused,
         }
     }
 
@@ -220,9 +223,7 @@ impl Turn {
             match action {
                 Action::Start(order) => self.start(order),
                 Action::Stop { attempt, .. } => self.lanes.stop(attempt),
-                Action::Answer { answer, .. } => {
-                    tracing::debug!(target: "twolane::daemon", ?answer, "answered");
-                }
+                Action::Answer { answer, .. } => self.answered(answer),
             }
         }
     }
@@ -246,6 +247,17 @@ impl Turn {
                     },
                 },
             });
+        }
+    }
+
+    /// Only the one who asks for the first runs is there to be answered.
+    fn answered(&mut self, answer: Answer) {
+        if let Answer::Refused(refusal) = answer {
+            tracing::warn!(
+                target: "twolane::daemon",
+                "the runs that begin with the daemon were not accepted: {refusal}"
+            );
+            self.refused = Some(refusal);
         }
     }
 

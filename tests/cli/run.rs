@@ -73,6 +73,7 @@ fn exit_codes_tell_what_went_wrong() {
             "[jobs.a]\nread = \"missing\"\n[jobs.b]\nsleep = \"1ms\"\nafter = \"a\"",
         ),
         ("late.toml", "[jobs.a]\nsleep = \"1h\"\ntimeout = \"20ms\""),
+        ("empty.toml", "[limits.m]\nsize = 1"),
         ("wrong.toml", "[jobs.a]\nslep = \"1s\""),
     ]);
     for (args, code, says) in [
@@ -83,6 +84,7 @@ fn exit_codes_tell_what_went_wrong() {
         (&["run", "jobs.toml", "quik"], 2, "there is a job `quick`"),
         (&["frobnicate"], 2, "frobnicate"),
         (&["run", "wrong.toml"], 3, "wrong.toml:2:1"),
+        (&["run", "empty.toml"], 3, "no job in these files"),
         (&["run", "nowhere.toml"], 3, "nowhere.toml"),
         (
             &["run", "jobs.toml", "--set", "lanes.cpu.workers=many"],
@@ -100,6 +102,21 @@ fn exit_codes_tell_what_went_wrong() {
         let said = format!("{}{}", finished.stdout, finished.stderr);
         assert!(said.contains(says), "{args:?} says {says:?}: {said}");
     }
+}
+
+#[test]
+fn promise_6_a_bound_that_is_reached_is_named() {
+    let place = Place::with(&[("jobs.toml", QUICK)]);
+    let finished = place.twolane(&["run", "jobs.toml", "--set", "queue.max_runs=2"]);
+    assert_eq!(finished.code, Some(3), "{finished:?}");
+    let names_it = finished
+        .stderr
+        .contains("the bound of 2 unfinished runs (`queue.max_runs`)");
+    assert!(names_it, "{finished:?}");
+    assert!(
+        !finished.stdout.contains("started"),
+        "all or nothing: {finished:?}"
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use twolane::lanes::{HandlerError, Handlers, LaneSettings, Stopped};
 use crate::support::{Bench, FOR_EVER, Gate, LIMIT, call, compute, id, order, sleep, value};
 
 #[test]
-fn io_lane_does_not_feel_the_cpu_lane() {
+fn promise_4_the_io_lane_does_not_feel_the_cpu_lane() {
     let bench = Bench::new(Handlers::new().io("echo", |context, args| async move {
         context.sleep(Duration::from_millis(1)).await?;
         Ok::<_, HandlerError>(args)
