@@ -6,6 +6,10 @@
 //!
 //! How the parts fit together is told in `docs/ARCHITECTURE.md`.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod engine;
 
 pub mod clock;
