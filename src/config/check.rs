@@ -57,6 +57,10 @@ impl Names {
             return true;
         }
         let what = self.what;
+        if report.is_full() {
+            report.push(Diagnostic::at(source, span.clone(), ""));
+            return false;
+        }
         let known = || self.defined.keys().map(String::as_str);
         let hint = match nearest(name, known()) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
@@ -225,6 +229,7 @@ pub(super) fn circles(report: &mut Report, drafts: &[(String, Draft)]) {
     for start in drafts.keys() {
         // The path from `start` down, and for each job on it what is still to look at.
         let mut path: Vec<(&str, usize)> = vec![(start, 0)];
+        let mut on_path: BTreeMap<&str, usize> = BTreeMap::from([(*start, 0)]);
         while let Some((name, next)) = path.last_mut() {
             let name: &str = name;
             let after = drafts
@@ -232,6 +237,7 @@ pub(super) fn circles(report: &mut Report, drafts: &[(String, Draft)]) {
                 .map_or(&[][..], |draft| draft.table.texts("after"));
             let Some((before, span)) = after.get(*next).filter(|_| !done.contains(name)) else {
                 done.insert(name);
+                on_path.remove(name);
                 path.pop();
                 continue;
             };
@@ -239,21 +245,34 @@ pub(super) fn circles(report: &mut Report, drafts: &[(String, Draft)]) {
             if **before == *name || done.contains(before.as_str()) {
                 continue;
             }
-            if let Some(begin) = path.iter().position(|(on_path, _)| on_path == before) {
-                let circle: Vec<&str> = path[begin..].iter().map(|(name, _)| *name).collect();
+            if let Some(begin) = on_path.get(before.as_str()) {
                 let source = drafts.get(name).map_or(0, |draft| draft.source);
-                let shown = format!("{} -> {before}", circle.join(" -> "));
+                let circle = shown_circle(&path[*begin..], before);
+                let message = format!("jobs come after each other in a circle: {circle}");
                 report.push(
-                    Diagnostic::at(
-                        source,
-                        span.clone(),
-                        format!("jobs come after each other in a circle: {shown}"),
-                    )
-                    .hint("none of them could ever run; take one of these steps away"),
+                    Diagnostic::at(source, span.clone(), message)
+                        .hint("none of them could ever run; take one of these steps away"),
                 );
             } else if drafts.contains_key(before.as_str()) {
+                on_path.insert(before, path.len());
                 path.push((before, 0));
             }
         }
     }
+}
+
+/// `a -> b -> a`; of a long circle, the beginning and the end.
+fn shown_circle(path: &[(&str, usize)], again: &str) -> String {
+    const SHOWN: usize = 20;
+    let names: Vec<&str> = path.iter().map(|(name, _)| *name).collect();
+    if names.len() <= SHOWN {
+        return format!("{} -> {again}", names.join(" -> "));
+    }
+    let (head, tail) = (&names[..SHOWN / 2], &names[names.len() - SHOWN / 2..]);
+    let left_out = names.len() - SHOWN;
+    format!(
+        "{} -> ({left_out} more) -> {} -> {again}",
+        head.join(" -> "),
+        tail.join(" -> ")
+    )
 }

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
+/// The most that is kept in one report: more than anybody mends before reading anew.
+const MOST_KEPT: usize = 200;
+
 /// A text with the name it is told by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -89,6 +92,8 @@ impl Complaint {
 pub struct Report {
     sources: Vec<Source>,
     diagnostics: Vec<Diagnostic>,
+    /// Errors that found no room.
+    more: usize,
 }
 
 impl Diagnostic {
@@ -170,7 +175,16 @@ impl Report {
     }
 
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if !self.is_full() {
+            self.diagnostics.push(diagnostic);
+        } else if diagnostic.severity == Severity::Error {
+            self.more += 1;
+        }
+    }
+
+    /// Whether further ones are only counted, so that looking for a cure is in vain.
+    pub(super) fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MOST_KEPT
     }
 
     /// Orders what was found by place, and drops what was found twice.
@@ -189,7 +203,7 @@ impl Report {
     #[must_use]
     pub fn errors(&self) -> usize {
         let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
-        self.diagnostics.iter().filter(is_error).count()
+        self.diagnostics.iter().filter(is_error).count() + self.more
     }
 
     /// `PATH:LINE:COLUMN` of a place in a text (both counted from 1, columns in characters).
@@ -215,7 +229,13 @@ impl Report {
             text.push_str(&renderer.render(&[self.group(diagnostic)]));
             text.push_str("\n\n");
         }
-        if let errors @ 2.. = self.errors() {
+        let errors = self.errors();
+        if self.more > 0 {
+            let shown = errors - self.more;
+            text.push_str(&format!(
+                "{errors} mistakes in all, of which {shown} are shown\n"
+            ));
+        } else if errors > 1 {
             text.push_str(&format!("{errors} mistakes in all\n"));
         }
         text
@@ -240,7 +260,8 @@ impl Report {
                 hint.unwrap_or_default()
             )
         };
-        self.diagnostics.iter().map(line).collect()
+        let more = (self.more > 0).then(|| format!("and {} more mistakes", self.more));
+        self.diagnostics.iter().map(line).chain(more).collect()
     }
 
     fn group<'a>(&'a self, diagnostic: &'a Diagnostic) -> Group<'a> {
@@ -274,9 +295,20 @@ impl Report {
         diagnostic: &'a Diagnostic,
         wanted: usize,
     ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let text = &*self.sources[wanted].text;
-        let mut snippet =
-            Snippet::source(text).path(self.sources[wanted].path.display().to_string());
+        let Source { path, text } = &self.sources[wanted];
+        // Only the lines that matter, since rendering looks at all that it is given.
+        let spans = diagnostic.places.iter().filter_map(|place| match place {
+            Place::Text { source, span, .. } if *source == wanted => Some(visible(text, span)),
+            Place::Text { .. } | Place::Whole(_) => None,
+        });
+        let (first, last) = spans.fold((text.len(), 0), |(first, last), span| {
+            (first.min(span.start), last.max(span.end))
+        });
+        let from = text[..first].rfind('\n').map_or(0, |end| end + 1);
+        let to = text[last..].find('\n').map_or(text.len(), |end| last + end);
+        let mut snippet = Snippet::source(&text[from..to])
+            .line_start(text[..from].matches('\n').count() + 1)
+            .path(path.display().to_string());
         for (index, place) in diagnostic.places.iter().enumerate() {
             if let Place::Text {
                 source,
@@ -290,7 +322,8 @@ impl Report {
                 } else {
                     AnnotationKind::Context
                 };
-                let mut annotation = kind.span(visible(text, span));
+                let shown = visible(text, span);
+                let mut annotation = kind.span(shown.start - from..shown.end - from);
                 if !label.is_empty() {
                     annotation = annotation.label(&**label);
                 }
