@@ -23,6 +23,10 @@ use twolane::engine::{Engine, Outputs};
 const INPUTS: usize = 1_000_000;
 /// Runs that wait meanwhile.
 const DEPTHS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// Numbers of classes.
+const CLASSES: [usize; 3] = [1, 1_000, 20_000];
+/// Inputs of one measurement with classes.
+const CLASS_INPUTS: usize = 200_000;
 /// Measurements of each depth; the median counts.
 const ROUNDS: usize = 5;
 
@@ -75,6 +79,7 @@ fn main() {
             1e9 / nanos
         );
     }
+    classes();
     let slowest = medians.iter().copied().fold(0.0, f64::max);
     let fastest = medians.iter().copied().fold(f64::INFINITY, f64::min);
     verdict(
@@ -97,6 +102,71 @@ fn main() {
         GOAL_BYTES,
         most <= GOAL_BYTES,
     );
+}
+
+/// The same where each of many jobs has a limit of its own, so that each is a class of its own.
+fn classes() {
+    println!("{:>12} {:>14} {:>12}", "classes", "inputs/s", "ns/input");
+    let mut nanos = Vec::new();
+    for count in CLASSES {
+        let mut times: Vec<f64> = (0..ROUNDS).map(|_| measure_classes(count)).collect();
+        let time = median(&mut times);
+        println!("{count:>12} {:>14.0} {time:>12.0}", 1e9 / time);
+        nanos.push(time);
+    }
+    let slowest = nanos.iter().copied().fold(0.0, f64::max);
+    verdict(
+        "inputs/s with the most classes",
+        1e9 / slowest,
+        GOAL_RATE,
+        1e9 / slowest >= GOAL_RATE,
+    );
+}
+
+/// Nanoseconds an input with a run of each class waiting for the only place of the lane.
+fn measure_classes(count: usize) -> f64 {
+    let mut definitions = definitions(&Name::from("noop"));
+    let names: Vec<Name> = (0..count).map(|n| Name::from(format!("job-{n}"))).collect();
+    for name in &names {
+        let job = JobSpec {
+            name: Name::clone(name),
+            limits: vec![Name::clone(name)],
+            ..definitions.jobs["noop"].as_ref().clone()
+        };
+        definitions.jobs.insert(Name::clone(name), Arc::new(job));
+    }
+    let mut engine = Engine::new(Arc::new(definitions));
+    let (mut out, mut clock) = (Outputs::default(), 0);
+    let mut running = Vec::new();
+    let mut note = |out: &Outputs| {
+        running.extend(out.actions.iter().filter_map(|action| match action {
+            Action::Start(order) => Some(order.attempt),
+            Action::Stop { .. } | Action::Answer { .. } => None,
+        }));
+        running.pop()
+    };
+    let mut active = None;
+    for name in &names {
+        step(&mut engine, &mut clock, submit(name), &mut out);
+        active = note(&out).or(active);
+    }
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    let start = Instant::now();
+    for index in 0..CLASS_INPUTS / 2 {
+        step(
+            &mut engine,
+            &mut clock,
+            submit(&names[index % count]),
+            &mut out,
+        );
+        active = note(&out).or(active);
+        let Some(attempt) = active else {
+            continue;
+        };
+        step(&mut engine, &mut clock, ended(attempt), &mut out);
+        active = note(&out);
+    }
+    start.elapsed().as_nanos() as f64 / CLASS_INPUTS as f64
 }
 
 /// Nanoseconds an input with `depth` runs waiting, and bytes for each of those.

@@ -9,6 +9,7 @@ use super::id::RunId;
 use super::line::{Entry, Line};
 use super::spec::{Definitions, JobSpec, Lane, Name, Priority};
 use super::time::Mono;
+use super::waiting::{Head, Waiting};
 
 /// What a capacity is called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,54 +46,44 @@ pub(super) struct Capacity {
     pub(super) name: CapacityName,
     pub(super) size: u32,
     pub(super) used: u32,
-    /// The classes that need it.
-    classes: Vec<ClassId>,
+    /// How many classes need it.
+    classes: u32,
 }
 
 /// Runs that need the same capacities.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Class {
-    /// Sorted.
+    /// Sorted, so the lane comes first.
     pub(super) needs: Box<[CapacityId]>,
     /// A line for each priority in use.
     lines: BTreeMap<Priority, Line>,
     /// Unfinished runs of this class, waiting or not.
     pub(super) runs: usize,
-    /// Whether the next dispatch looks at it.
-    touched: bool,
 }
 
-/// The capacities and the classes, each naming the other.
+/// The capacities and the classes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Capacities {
-    /// `None`: free for the next new one.
-    all: Vec<Option<Capacity>>,
+    all: Slots<Capacity>,
     by_name: BTreeMap<CapacityName, CapacityId>,
-    classes: Vec<Option<Class>>,
+    classes: Slots<Class>,
     by_needs: BTreeMap<Box<[CapacityId]>, ClassId>,
-    /// The classes that are touched.
-    touched: Vec<ClassId>,
-}
-
-/// What stands at the head of a class: the next to start if the class has room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Head {
-    /// Lower goes first: when it was queued, earlier by one aging period for each level of priority.
-    rank: i64,
-    ticket: u64,
-    pub(super) run: RunId,
+    waiting: Waiting,
+    aging_nanos: i64,
 }
 
 impl Capacities {
-    /// Takes the sizes from `definitions`, and lets go of what no definition and no run needs.
+    /// Takes the sizes from `definitions`, and lets go of what no definition and no run needs. What
+    /// only runs still need keeps its size.
     pub(super) fn configure(&mut self, definitions: &Definitions) {
-        for index in 0..self.classes.len() {
-            if self.classes[index]
-                .as_ref()
-                .is_some_and(|class| class.runs == 0)
-            {
-                self.retire_class(index);
-            }
+        self.aging_nanos = i64::try_from(definitions.aging.as_nanos()).unwrap_or(i64::MAX);
+        let idle: Vec<ClassId> = self
+            .iter_classes()
+            .filter(|(_, class)| class.runs == 0)
+            .map(|(id, _)| id)
+            .collect();
+        for id in idle {
+            self.retire_class(id);
         }
         for lane in Lane::ALL {
             self.set(CapacityName::Lane(lane), definitions.lane_size(lane));
@@ -103,19 +94,25 @@ impl Capacities {
         for (name, limit) in &definitions.limits {
             self.set(CapacityName::Limit(Name::clone(name)), limit.size);
         }
-        for index in 0..self.all.len() {
-            let gone = self.all[index].as_ref().is_some_and(|capacity| {
-                capacity.classes.is_empty()
-                    && match &capacity.name {
-                        CapacityName::Lane(_) => false,
-                        CapacityName::Pool(name) => !definitions.pools.contains_key(name),
-                        CapacityName::Limit(name) => !definitions.limits.contains_key(name),
-                    }
-            });
-            if gone && let Some(capacity) = self.all[index].take() {
-                self.by_name.remove(&capacity.name);
+        let all = &mut self.all;
+        self.by_name.retain(|name, id| {
+            let defined = match name {
+                CapacityName::Lane(_) => true,
+                CapacityName::Pool(name) => definitions.pools.contains_key(name),
+                CapacityName::Limit(name) => definitions.limits.contains_key(name),
+            };
+            let kept = defined || all.get(id.0).classes > 0;
+            if !kept {
+                all.remove(id.0);
             }
+            kept
+        });
+        // Ranks depend on the aging period, and room on the sizes.
+        let ids: Vec<ClassId> = self.by_needs.values().copied().collect();
+        for id in ids {
+            self.order(id);
         }
+        self.waiting.reopen();
     }
 
     /// The class of the runs of `job`, made if there is none yet.
@@ -133,36 +130,28 @@ impl Capacities {
         if let Some(&class) = self.by_needs.get(&needs) {
             return class;
         }
-        let class = Class {
+        for need in &needs {
+            self.all.get_mut(need.0).classes += 1;
+        }
+        let id = ClassId(self.classes.insert(Class {
             needs: needs.clone(),
             lines: BTreeMap::new(),
             runs: 0,
-            touched: false,
-        };
-        let id = ClassId(place(&mut self.classes, class));
-        for need in &needs {
-            self.capacity_mut(*need).classes.push(id);
-        }
+        }));
         self.by_needs.insert(needs, id);
         id
     }
 
     pub(super) fn class(&self, id: ClassId) -> &Class {
-        self.classes[id.0 as usize]
-            .as_ref()
-            .expect("a class lives as long as a run or the definitions name it")
+        self.classes.get(id.0)
     }
 
     pub(super) fn class_mut(&mut self, id: ClassId) -> &mut Class {
-        self.classes[id.0 as usize]
-            .as_mut()
-            .expect("a class lives as long as a run or the definitions name it")
+        self.classes.get_mut(id.0)
     }
 
     pub(super) fn capacity(&self, id: CapacityId) -> &Capacity {
-        self.all[id.0 as usize]
-            .as_ref()
-            .expect("a capacity lives as long as a class needs it")
+        self.all.get(id.0)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Capacity> {
@@ -181,63 +170,54 @@ impl Capacities {
             .entry(priority)
             .or_default()
             .push(ticket, since, run);
-        self.touch(id);
+        self.order(id);
     }
 
-    /// Takes a run out of its line; whether it stood there.
-    pub(super) fn dequeue(&mut self, id: ClassId, priority: Priority, ticket: u64) -> bool {
+    /// Takes a run out of its line.
+    pub(super) fn dequeue(&mut self, id: ClassId, priority: Priority, ticket: u64) {
         let lines = &mut self.class_mut(id).lines;
-        let Some(line) = lines.get_mut(&priority) else {
-            return false;
-        };
-        line.remove(ticket)
+        if let Some(line) = lines.get_mut(&priority) {
+            line.remove(ticket);
+            if line.len() == 0 {
+                lines.remove(&priority);
+            }
+        }
+        self.order(id);
     }
 
     /// Takes a place of each capacity that the class needs.
     pub(super) fn acquire(&mut self, id: ClassId) {
-        for index in 0..self.class(id).needs.len() {
-            let need = self.class(id).needs[index];
-            self.capacity_mut(need).used += 1;
+        for need in &self.classes.get(id.0).needs {
+            self.all.get_mut(need.0).used += 1;
         }
     }
 
-    /// Gives them back; the next dispatch looks at all classes that may profit.
+    /// Gives them back.
     pub(super) fn release(&mut self, id: ClassId) {
-        for index in 0..self.class(id).needs.len() {
-            let need = self.class(id).needs[index];
-            let capacity = self.capacity_mut(need);
-            capacity.used -= 1;
-            for which in 0..self.capacity(need).classes.len() {
-                let class = self.capacity(need).classes[which];
-                self.touch(class);
-            }
+        for need in &self.classes.get(id.0).needs {
+            self.all.get_mut(need.0).used -= 1;
+            self.waiting.freed(*need);
         }
     }
 
-    /// The next dispatch looks at every class.
-    pub(super) fn touch_all(&mut self) {
-        for index in 0..self.classes.len() {
-            if let (Some(_), Ok(index)) = (&self.classes[index], u32::try_from(index)) {
-                self.touch(ClassId(index));
-            }
-        }
+    /// Every class is to be looked at anew.
+    pub(super) fn reopen(&mut self) {
+        self.waiting.reopen();
     }
 
-    /// The next dispatch looks at none.
-    pub(super) fn untouch_all(&mut self) {
-        while let Some(id) = self.touched.pop() {
-            self.class_mut(id).touched = false;
-        }
-    }
-
-    /// The run that starts next among the touched classes: of those with room, the head that ranks
-    /// first.
-    pub(super) fn next(&self, aging_nanos: i64) -> Option<Head> {
-        self.touched
-            .iter()
-            .filter(|id| self.has_room(**id))
-            .filter_map(|id| self.class(*id).head(aging_nanos))
-            .min()
+    /// The run that starts next: of the classes with room, the head that ranks first.
+    pub(super) fn next(&mut self) -> Option<RunId> {
+        let (all, classes) = (&self.all, &self.classes);
+        let is_full = |id: CapacityId| {
+            let capacity = all.get(id.0);
+            capacity.used >= capacity.size
+        };
+        // The lane last: whoever waits for a limit need not be looked at each time the lane moves.
+        let full = |id: ClassId| {
+            let needs = classes.get(id.0).needs.iter().rev();
+            needs.copied().find(|need| is_full(*need))
+        };
+        self.waiting.next(full, is_full)
     }
 
     pub(super) fn has_room(&self, id: ClassId) -> bool {
@@ -247,51 +227,64 @@ impl Capacities {
         })
     }
 
-    fn touch(&mut self, id: ClassId) {
-        let class = self.class_mut(id);
-        if !class.touched {
-            class.touched = true;
-            self.touched.push(id);
-        }
+    /// About how many wait in this class before the run with this entry: runs that were cancelled
+    /// in the middle of a line may count.
+    pub(super) fn ahead(&self, id: ClassId, priority: Priority, since: Mono, ticket: u64) -> usize {
+        let own = (self.rank(priority, since), ticket);
+        let lines = self.class(id).lines.iter();
+        lines
+            .map(|(p, line)| line.ahead(|entry| (self.rank(*p, entry.since), entry.ticket) >= own))
+            .sum()
+    }
+
+    /// Tells the order of classes what the head of this one is.
+    fn order(&mut self, id: ClassId) {
+        let heads = self.class(id).lines.iter().filter_map(|(priority, line)| {
+            let (entry, run) = line.front()?;
+            Some(Head {
+                rank: self.rank(*priority, entry.since),
+                ticket: entry.ticket,
+                run,
+            })
+        });
+        let head = heads.min();
+        self.waiting.set_head(id, head);
+    }
+
+    /// All waiting runs age alike, so the order between two of them never changes while they wait:
+    /// it is as if each level of priority had let a run queue one aging period earlier.
+    fn rank(&self, priority: Priority, since: Mono) -> i64 {
+        i64::try_from(since.0)
+            .unwrap_or(i64::MAX)
+            .saturating_sub(i64::from(priority.level()).saturating_mul(self.aging_nanos))
     }
 
     fn set(&mut self, name: CapacityName, size: u32) {
         let id = self.find_or_add(name);
-        self.capacity_mut(id).size = size;
+        self.all.get_mut(id.0).size = size;
     }
 
-    /// A capacity that no definition names (any more) has the size 1: runs that were accepted with
-    /// it can still start, one at a time.
+    /// One that no definition names has the size 1: runs that were accepted with it can start, one
+    /// at a time.
     fn find_or_add(&mut self, name: CapacityName) -> CapacityId {
         if let Some(&id) = self.by_name.get(&name) {
             return id;
         }
-        let capacity = Capacity {
+        let id = CapacityId(self.all.insert(Capacity {
             name: name.clone(),
             size: 1,
             used: 0,
-            classes: Vec::new(),
-        };
-        let id = CapacityId(place(&mut self.all, capacity));
+            classes: 0,
+        }));
         self.by_name.insert(name, id);
         id
     }
 
-    fn capacity_mut(&mut self, id: CapacityId) -> &mut Capacity {
-        self.all[id.0 as usize]
-            .as_mut()
-            .expect("a capacity lives as long as a class needs it")
-    }
-
-    fn retire_class(&mut self, index: usize) {
-        let Some(class) = self.classes[index].take() else {
-            return;
-        };
-        let is_it = |id: &ClassId| id.0 as usize == index;
+    fn retire_class(&mut self, id: ClassId) {
+        let class = self.classes.remove(id.0);
         for need in &class.needs {
-            self.capacity_mut(*need).classes.retain(|id| !is_it(id));
+            self.all.get_mut(need.0).classes -= 1;
         }
-        self.touched.retain(|id| !is_it(id));
         self.by_needs.remove(&class.needs);
     }
 }
@@ -306,50 +299,50 @@ impl Class {
             .iter()
             .flat_map(|(priority, line)| line.iter().map(|(entry, run)| (*priority, entry, run)))
     }
+}
 
-    /// About how many wait in this class before a run of this priority that waits since `since`.
-    pub(super) fn ahead(&self, aging_nanos: i64, priority: Priority, since: Mono) -> usize {
-        let own = rank(aging_nanos, priority, since);
-        self.lines
-            .iter()
-            .map(|(p, line)| line.ahead(|entry| rank(aging_nanos, *p, entry.since) >= own))
-            .sum()
-    }
+/// Things by index; an index that came free is used again.
+#[derive(Clone, Debug, PartialEq)]
+struct Slots<T> {
+    things: Vec<Option<T>>,
+    free: Vec<u32>,
+}
 
-    fn head(&self, aging_nanos: i64) -> Option<Head> {
-        self.lines
-            .iter()
-            .filter_map(|(priority, line)| {
-                let (entry, run) = line.front()?;
-                Some(Head {
-                    rank: rank(aging_nanos, *priority, entry.since),
-                    ticket: entry.ticket,
-                    run,
-                })
-            })
-            .min()
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self {
+            things: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
-/// All waiting runs age alike, so the order between two of them never changes while they wait: it
-/// is as if each level of priority had let a run queue one aging period earlier.
-fn rank(aging_nanos: i64, priority: Priority, since: Mono) -> i64 {
-    i64::try_from(since.0)
-        .unwrap_or(i64::MAX)
-        .saturating_sub(i64::from(priority.level()).saturating_mul(aging_nanos))
-}
+impl<T> Slots<T> {
+    fn insert(&mut self, thing: T) -> u32 {
+        if let Some(index) = self.free.pop() {
+            self.things[index as usize] = Some(thing);
+            return index;
+        }
+        self.things.push(Some(thing));
+        u32::try_from(self.things.len() - 1).expect("fewer than four billion of them")
+    }
 
-/// Puts `item` into the first free place; its index.
-fn place<T>(items: &mut Vec<Option<T>>, item: T) -> u32 {
-    let index = match items.iter().position(Option::is_none) {
-        Some(index) => {
-            items[index] = Some(item);
-            index
-        }
-        None => {
-            items.push(Some(item));
-            items.len() - 1
-        }
-    };
-    u32::try_from(index).expect("fewer than four billion capacities and classes")
+    fn remove(&mut self, index: u32) -> T {
+        self.free.push(index);
+        self.things[index as usize]
+            .take()
+            .expect("an index is held only while the thing is there")
+    }
+
+    fn get(&self, index: u32) -> &T {
+        self.things[index as usize]
+            .as_ref()
+            .expect("an index is held only while the thing is there")
+    }
+
+    fn get_mut(&mut self, index: u32) -> &mut T {
+        self.things[index as usize]
+            .as_mut()
+            .expect("an index is held only while the thing is there")
+    }
 }

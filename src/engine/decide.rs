@@ -8,7 +8,7 @@ use super::fact::{Fact, FinalState, Record};
 use super::id::{AttemptId, CallerId, RunId};
 use super::input::{Input, Submission};
 use super::outcome::{End, Failure, Outcome, SkipReason, StopReason};
-use super::run::RunState;
+use super::run::{Run, RunState};
 use super::spec::JobSpec;
 use super::state::State;
 use super::submission::plan;
@@ -81,12 +81,10 @@ impl Turn<'_> {
     /// Starts what has room, best rank first, until nothing has.
     fn dispatch(&mut self) {
         if !self.state.draining {
-            let aging = self.state.aging_nanos();
-            while let Some(head) = self.state.capacities.next(aging) {
-                self.start(head.run);
+            while let Some(run) = self.state.capacities.next() {
+                self.start(run);
             }
         }
-        self.state.capacities.untouch_all();
     }
 
     fn start(&mut self, id: RunId) {
@@ -138,13 +136,13 @@ impl Turn<'_> {
         };
         match run.state {
             RunState::Scheduled { .. } | RunState::Blocked | RunState::Queued { .. } => {
-                let job = Arc::clone(&run.job);
+                let ended = Ended::of(id, run, false);
                 self.record(Fact::Cancelled {
                     run: id,
-                    job,
+                    job: Arc::clone(&ended.job),
                     reason: StopReason::Request,
                 });
-                self.settle_dependents(id);
+                self.settle_dependents(&ended);
                 Answer::Cancelled(id)
             }
             RunState::Running { .. } => {
@@ -182,53 +180,63 @@ impl Turn<'_> {
         if run.epoch != attempt.epoch || !run.state.is_active() {
             return;
         }
-        let job = Arc::clone(&run.job);
-        let state = final_state(&run.state, &job, &end.outcome);
+        let state = final_state(&run.state, &run.job, &end.outcome);
+        let ended = Ended::of(id, run, state == FinalState::Succeeded);
         self.record(Fact::Ended {
             run: id,
-            job,
+            job: Arc::clone(&ended.job),
             epoch: attempt.epoch,
             state,
             end,
         });
-        self.settle_dependents(id);
+        self.settle_dependents(&ended);
     }
 
     /// After a run has ended: releases what came after it, or skips it and all that came after that.
-    fn settle_dependents(&mut self, ended: RunId) {
-        let mut over = vec![ended];
-        while let Some(id) = over.pop() {
-            let run = self.state.run(id);
-            if run.dependents().is_empty() {
-                continue;
+    fn settle_dependents(&mut self, ended: &Ended) {
+        if ended.succeeded {
+            for dependent in &ended.dependents {
+                self.release_if_free(*dependent);
             }
-            let succeeded = run.state == RunState::Succeeded;
-            let reason = SkipReason::Dependency {
-                run: id,
-                job: Arc::clone(&run.job.name),
-            };
-            for dependent in run.dependents().to_vec() {
-                let Some(run) = self.state.runs.get(dependent) else {
+            return;
+        }
+        let mut over = vec![(
+            ended.run,
+            Arc::clone(&ended.job.name),
+            ended.dependents.clone(),
+        )];
+        while let Some((run, name, dependents)) = over.pop() {
+            for id in dependents {
+                let Some(dependent) = self.state.runs.get(id) else {
                     continue;
                 };
-                if run.state != RunState::Blocked {
+                if dependent.state != RunState::Blocked {
                     continue;
                 }
-                let job = Arc::clone(&run.job);
-                if !succeeded {
-                    self.record(Fact::Skipped {
-                        run: dependent,
-                        job,
-                        reason: reason.clone(),
-                    });
-                    over.push(dependent);
-                } else if run.links.as_ref().is_some_and(|links| links.open == 0) {
-                    self.record(Fact::Released {
-                        run: dependent,
-                        job,
-                    });
-                }
+                let job = Arc::clone(&dependent.job);
+                // Taken down before the fact: a run that is over may be forgotten at once.
+                over.push((id, Arc::clone(&job.name), dependent.dependents().to_vec()));
+                let job_before = Arc::clone(&name);
+                let reason = SkipReason::Dependency {
+                    run,
+                    job: job_before,
+                };
+                self.record(Fact::Skipped {
+                    run: id,
+                    job,
+                    reason,
+                });
             }
+        }
+    }
+
+    fn release_if_free(&mut self, id: RunId) {
+        let Some(run) = self.state.runs.get(id) else {
+            return;
+        };
+        if run.state == RunState::Blocked && run.links.as_ref().is_some_and(|l| l.open == 0) {
+            let job = Arc::clone(&run.job);
+            self.record(Fact::Released { run: id, job });
         }
     }
 
@@ -260,6 +268,25 @@ impl Turn<'_> {
 
     fn job(&self, id: RunId) -> Arc<JobSpec> {
         Arc::clone(&self.state.run(id).job)
+    }
+}
+
+/// What is still needed of a run that is over, once the fact of that has been taken in.
+struct Ended {
+    run: RunId,
+    job: Arc<JobSpec>,
+    succeeded: bool,
+    dependents: Vec<RunId>,
+}
+
+impl Ended {
+    fn of(id: RunId, run: &Run, succeeded: bool) -> Self {
+        Self {
+            run: id,
+            job: Arc::clone(&run.job),
+            succeeded,
+            dependents: run.dependents().to_vec(),
+        }
     }
 }
 

@@ -81,13 +81,12 @@ impl Engine {
                 remaining: due.since(now),
             },
             RunState::Blocked => self.explain_blocked(run),
-            RunState::Queued { since, .. } => Explanation::Queued {
+            RunState::Queued { since, ticket } => Explanation::Queued {
                 missing: self.missing(run),
-                ahead: self.state.capacities.class(run.class).ahead(
-                    self.state.aging_nanos(),
-                    run.priority,
-                    *since,
-                ),
+                ahead: self
+                    .state
+                    .capacities
+                    .ahead(run.class, run.priority, *since, *ticket),
                 draining: self.state.draining,
             },
             RunState::Running { since, .. } => Explanation::Running {
@@ -190,9 +189,9 @@ fn write_queued(
     }
     match (missing.is_empty(), ahead) {
         (true, 0) => f.write_str("it starts next"),
-        (true, _) => write!(f, "{ahead} runs go first"),
+        (true, _) => write!(f, "about {ahead} with the same needs go first"),
         (false, 0) => f.write_str("; it is the first in line"),
-        (false, _) => write!(f, "; about {ahead} runs with the same needs go first"),
+        (false, _) => write!(f, "; about {ahead} with the same needs go first"),
     }
 }
 

@@ -69,11 +69,11 @@ impl Line {
         true
     }
 
-    /// How many entries stand before the first that `is_behind`; the line is ordered by it.
-    pub(super) fn ahead(&self, is_behind: impl Fn(&Entry) -> bool) -> usize {
-        let end = self.entries.partition_point(|entry| !is_behind(entry));
-        let share_of_holes = self.holes.min(end);
-        end - share_of_holes.min(end)
+    /// How many entries, holes among them, stand before the first that is at or behind a point; the
+    /// line is ordered by that. 0 only at the front.
+    pub(super) fn ahead(&self, is_at_or_behind: impl Fn(&Entry) -> bool) -> usize {
+        self.entries
+            .partition_point(|entry| !is_at_or_behind(entry))
     }
 
     /// The entries that are no holes, in order.

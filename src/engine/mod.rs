@@ -22,6 +22,7 @@ pub mod template;
 pub mod time;
 mod timers;
 mod view;
+mod waiting;
 
 use action::Action;
 pub use capacity::CapacityName;
@@ -47,7 +48,7 @@ pub use view::{CapacityView, RunView, Status};
 ///   like, which change nothing;
 /// - **recovery**: [`recover`](Self::recover) folds records into the state they were decided in.
 ///
-/// The monotonic time handed in never goes backwards (if it does, the last one counts); wall time
+/// The monotonic time handed in never goes backwards (if it does, that of the last record counts); wall time
 /// may jump. The same inputs at the same times always give the same outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
@@ -91,7 +92,6 @@ impl Engine {
         for record in records {
             engine.state.absorb(record);
         }
-        engine.state.capacities.untouch_all();
         engine
     }
 

@@ -67,11 +67,6 @@ impl State {
         self.runs.len() - self.finished.len()
     }
 
-    /// The aging period in nanoseconds.
-    pub(super) fn aging_nanos(&self) -> i64 {
-        i64::try_from(self.definitions.aging.as_nanos()).unwrap_or(i64::MAX)
-    }
-
     /// Takes a fact in.
     pub(super) fn absorb(&mut self, record: &Record) {
         self.next_record = record.number + 1;
@@ -79,7 +74,7 @@ impl State {
         match &record.fact {
             Fact::Opened => {
                 self.draining = false;
-                self.capacities.touch_all();
+                self.capacities.reopen();
             }
             Fact::Draining => self.draining = true,
             Fact::Configured { definitions } => self.configure(definitions),
@@ -140,7 +135,6 @@ impl State {
                 (Arc::clone(name), (Arc::clone(job), class))
             })
             .collect();
-        self.capacities.touch_all();
     }
 
     fn accept(&mut self, record: &Record) {

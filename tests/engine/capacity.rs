@@ -113,3 +113,43 @@ fn a_limit_of_one_is_a_mutex_across_lanes() {
         "#]],
     );
 }
+
+#[test]
+fn each_run_in_line_is_told_its_own_place() {
+    check(
+        "limit m 1
+         job a cpu limits=m
+         job b cpu limits=m priority=1",
+        "0s submit a a a b a
+         0s explain 2
+         0s explain 3
+         0s explain 4
+         0s explain 5
+         1s cancel 3
+         2s explain 5",
+        expect![[r#"
+            0s submit a a a b a
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 3 (a) accepted
+                run 4 (b) accepted
+                run 5 (a) accepted
+                run 4 (b) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4), RunId(5)])
+                -> start 4.1 in cpu
+            0s explain 2
+                limit `m` is full: 1 of 1 held by run 4; about 1 with the same needs go first
+            0s explain 3
+                limit `m` is full: 1 of 1 held by run 4; about 2 with the same needs go first
+            0s explain 4
+                it has been running for 0ns
+            0s explain 5
+                limit `m` is full: 1 of 1 held by run 4; about 3 with the same needs go first
+            1s cancel 3
+                run 3 (a) cancelled on request, never started
+                -> answer Cancelled(RunId(3))
+            2s explain 5
+                limit `m` is full: 1 of 1 held by run 4; about 3 with the same needs go first
+        "#]],
+    );
+}

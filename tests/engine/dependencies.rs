@@ -2,7 +2,13 @@
 
 use expect_test::expect;
 
-use crate::script::check;
+use std::time::Duration;
+
+use twolane::engine::id::{AttemptId, RunId};
+use twolane::engine::input::{Input, Submission, SubmitItem};
+use twolane::engine::outcome::{End, Measures};
+
+use crate::script::{Bench, at, check, define, outcome};
 
 const DIAMOND: &str = "
     job a io
@@ -126,4 +132,50 @@ fn a_cancelled_run_skips_what_comes_after_it_and_others_go_on() {
                 lane `cpu`: 0 of 2
         "#]],
     );
+}
+
+/// More runs are skipped at once than the engine remembers after their end.
+#[test]
+fn a_failure_skips_thousands() {
+    let mut bench = Bench::new(define("job a io\njob b io after=a\njob c io after=b"));
+    let job = |name: &str| SubmitItem::of(&name.into());
+    // Each `b` comes after the one `a`; `c` cannot, since there are several of `b`.
+    let items = std::iter::once(job("a"))
+        .chain((0..2_500).map(|_| job("b")))
+        .collect();
+    bench.apply(at(Duration::ZERO), submit(items));
+    let failed = |run| Input::Ended {
+        attempt: AttemptId {
+            run: RunId(run),
+            epoch: 1,
+        },
+        end: End {
+            outcome: outcome("error"),
+            measures: Measures::default(),
+        },
+    };
+    let out = bench.apply(at(Duration::from_secs(1)), failed(1));
+    assert_eq!(
+        out.records.len(),
+        2_501,
+        "one has failed, all others are skipped"
+    );
+    assert_eq!(bench.engine.live_count(), 0);
+    // And in depth: a chain, each skipped because of the one before it.
+    let mut definitions = String::from("job j0 io\n");
+    for n in 1..2_500 {
+        definitions.push_str(&format!("job j{n} io after=j{}\n", n - 1));
+    }
+    let mut bench = Bench::new(define(&definitions));
+    let items = (0..2_500).map(|n| job(&format!("j{n}"))).collect();
+    bench.apply(at(Duration::ZERO), submit(items));
+    bench.apply(at(Duration::from_secs(1)), failed(1));
+    assert_eq!(bench.engine.live_count(), 0);
+}
+
+fn submit(items: Vec<SubmitItem>) -> Input {
+    Input::Submit(Submission {
+        items,
+        caller: None,
+    })
 }

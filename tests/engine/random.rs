@@ -84,6 +84,7 @@ fn apply(bench: &mut Bench, millis: u64, input: Input, running: &mut Vec<Attempt
     if let Input::Ended { attempt, .. } = &input {
         running.retain(|other| other != attempt);
     }
+    let configured = matches!(input, Input::Configure(_));
     let out = bench.apply(at(Duration::from_millis(millis)), input);
     for action in &out.actions {
         if let Action::Start(order) = action {
@@ -95,6 +96,19 @@ fn apply(bench: &mut Bench, millis: u64, input: Input, running: &mut Vec<Attempt
             );
             running.push(order.attempt);
         }
+    }
+    // Only a reload may leave more in use than there is, and that only shrinks.
+    for capacity in bench.engine.status().capacities {
+        let name = &capacity.name;
+        let over = bench.over.get(name).copied().unwrap_or(0);
+        let used = capacity.used.saturating_sub(capacity.size);
+        assert!(
+            used <= over || configured,
+            "{name}: {} of {}",
+            capacity.used,
+            capacity.size
+        );
+        bench.over.insert(name.clone(), used);
     }
 }
 
@@ -117,10 +131,14 @@ fn any_input(random: &mut Random, running: &[AttemptId]) -> Input {
             ),
         },
         75..80 => {
+            // Of a run that has ended, of one that waits, or of an epoch that never was.
             let stale = AttemptId {
                 run: RunId(random.below(300)),
-                epoch: 7,
+                epoch: random.of(&[0, 1, 2, 7]),
             };
+            if running.contains(&stale) {
+                return Input::Tick;
+            }
             ended(stale, "ok")
         }
         80..90 => Input::Cancel {

@@ -17,7 +17,7 @@ use twolane::engine::spec::{
     Definitions, JobSpec, Lane, LimitSpec, Messages, Name, PoolSpec, Priority, Start, TaskSpec,
 };
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::engine::{Engine, Outputs};
+use twolane::engine::{CapacityName, Engine, Outputs};
 
 /// Applies each line of `script` and compares all that comes out.
 ///
@@ -61,6 +61,8 @@ pub(crate) struct Bench {
     first: Arc<Definitions>,
     records: Vec<Record>,
     out: Outputs,
+    /// By how much each capacity was last over its size.
+    pub(crate) over: BTreeMap<CapacityName, u32>,
 }
 
 impl Bench {
@@ -71,6 +73,7 @@ impl Bench {
             first,
             records: Vec::new(),
             out: Outputs::default(),
+            over: BTreeMap::new(),
         }
     }
 
