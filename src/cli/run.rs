@@ -44,12 +44,12 @@ pub(super) fn run(
     handlers: &Arc<Handlers>,
     out: &mut Out,
 ) -> Exit {
-    match prepare(args, settings_args, handlers, out) {
+    match run_jobs(args, settings_args, handlers, out) {
         Ok(exit) | Err(exit) => exit,
     }
 }
 
-fn prepare(
+fn run_jobs(
     args: &Run,
     settings_args: &SettingsArgs,
     handlers: &Arc<Handlers>,
@@ -74,6 +74,7 @@ fn prepare(
         return Err(Exit::Config);
     }
 
+    let listener = start::listen()?;
     let clock = Clock::start();
     let format = if args.json {
         Format::Json
@@ -95,7 +96,7 @@ fn prepare(
         patience: Patience::Stop(STOP_TIME),
         until_done: true,
     };
-    let farewell = start::daemon(plan, settings, handlers, &logging, clock)?;
+    let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
     logging.close(start::FLUSH);
     let printed = if args.json {
         out.line(format_args!("{}", summary.json()))

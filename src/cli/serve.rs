@@ -10,10 +10,10 @@ use super::out::complain;
 use super::start::{self, Plan};
 use super::{Exit, SettingsArgs, load};
 use crate::clock::Clock;
-use crate::config::{self, Jobs, Loaded, PatternError};
+use crate::config::{self, Jobs, Loaded, PatternError, Shown};
 use crate::daemon::{Patience, Reader, Rejected, Reread};
 use crate::engine::input::SubmitItem;
-use crate::engine::spec::{Definitions, Lane, Name, Start};
+use crate::engine::spec::{Definitions, Name, Start};
 use crate::lanes::Handlers;
 use crate::logging::{Bars, Output};
 
@@ -38,6 +38,7 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     load::show(&report);
     let Jobs { definitions, order } = jobs.ok_or(Exit::Config)?;
 
+    let listener = start::listen()?;
     let clock = Clock::start();
     let format = start::log_format(settings);
     let logging = start::logging(settings, format, Output::Stderr, Bars::Off, clock)?;
@@ -52,13 +53,13 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     );
     let plan = Plan {
         first: boot(&definitions, &order),
-        reader: Some(reader(settings_args, handlers, &definitions)),
+        reader: Some(reader(settings_args, handlers, &loaded, &definitions)),
         definitions,
         observers: Vec::new(),
         patience: Patience::Drain(settings.daemon.drain_timeout),
         until_done: false,
     };
-    let farewell = start::daemon(plan, settings, handlers, &logging, clock)?;
+    let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
     tracing::info!(target: "twolane::daemon", "stopped");
     logging.close(start::FLUSH);
     // A signal is how a service ends in good order.
@@ -93,36 +94,50 @@ fn boot(definitions: &Definitions, order: &[Name]) -> Option<Vec<SubmitItem>> {
     (!items.is_empty()).then_some(items)
 }
 
-/// Reads everything again as at the start. The lanes keep the sizes that they were started with.
-fn reader(args: &SettingsArgs, handlers: &Arc<Handlers>, started: &Definitions) -> Reader {
+/// Reads everything again as at the start. What only a start can change stays as it is, and is told.
+fn reader(
+    args: &SettingsArgs,
+    handlers: &Arc<Handlers>,
+    loaded: &Loaded,
+    started: &Definitions,
+) -> Reader {
     let (sources, handlers) = (load::sources(args), Arc::clone(handlers));
-    let lanes = Lane::ALL.map(|lane| (lane, started.lane_size(lane)));
+    let shown = loaded.shown.clone();
+    let (io_concurrency, cpu_workers) = (started.io_concurrency, started.cpu_workers);
     Arc::new(move || {
         let loaded = config::load_settings(&sources).map_err(|report| rejected(report.lines()))?;
         let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
         let (jobs, report) = load::jobs(&files, &loaded.settings, &handlers);
         let mut warnings = report.lines();
-        let Some(Jobs {
-            mut definitions, ..
-        }) = jobs
-        else {
+        let Some(Jobs { definitions, .. }) = jobs else {
             return Err(rejected(warnings));
         };
-        for (lane, size) in lanes {
-            let read = definitions.lane_size(lane);
-            if read != size {
-                warnings.push(format!(
-                    "the {lane} lane stays at {size} until the daemon is started anew; \
-                     the settings have {read}"
-                ));
-            }
-        }
-        [definitions.io_concurrency, definitions.cpu_workers] = lanes.map(|(_, size)| size);
+        warnings.extend(only_at_a_start(&shown, &loaded.shown));
+        let definitions = Definitions {
+            io_concurrency,
+            cpu_workers,
+            ..definitions
+        };
         Ok(Reread {
             definitions,
             warnings,
         })
     })
+}
+
+/// A line for each setting that has changed and that a reload cannot put in force.
+fn only_at_a_start(before: &[Shown], now: &[Shown]) -> Vec<String> {
+    let reloads = |key: &str| key == "daemon.jobs" || key.starts_with("queue.");
+    before
+        .iter()
+        .zip(now)
+        .filter(|(before, now)| before.value != now.value && !reloads(&now.key))
+        .map(|(before, now)| {
+            let Shown { key, value, origin } = now;
+            let old = &before.value;
+            format!("{origin}: `{key}` stays {old} until the daemon is started anew, and is then {value}")
+        })
+        .collect()
 }
 
 const fn rejected(mistakes: Vec<String>) -> Rejected {

@@ -7,7 +7,7 @@ use super::out::complain;
 use super::{Exit, load};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
-use crate::daemon::{self, Farewell, Observer, Parts, Patience, Reader, Signal, SignalListener};
+use crate::daemon::{self, EndSignal, Farewell, Observer, Parts, Patience, Reader, SignalListener};
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Definitions;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Policy};
@@ -30,11 +30,20 @@ pub(super) struct Plan {
     pub(super) until_done: bool,
 }
 
+/// Listens for signals. To be called before anything is told that makes somebody send one.
+pub(super) fn listen() -> Result<SignalListener, Exit> {
+    SignalListener::start().map_err(|error| {
+        complain(&format!("cannot listen for signals: {error}"));
+        Exit::System
+    })
+}
+
 /// Starts everything, runs to the end, and puts everything away.
 pub(super) fn daemon(
     plan: Plan,
     settings: &Settings,
     handlers: &Arc<Handlers>,
+    listener: &SignalListener,
     logging: &Logging,
     clock: Clock,
 ) -> Result<Farewell, Exit> {
@@ -43,8 +52,6 @@ pub(super) fn daemon(
         complain(&format!("cannot {what}: {error}"));
         Exit::System
     };
-    // Before any other thread, so that each of them leaves signals to the listener.
-    let listener = SignalListener::start().map_err(|error| unable("listen for signals", &error))?;
     let lanes = AttemptLanes::start(lane_settings(settings), Arc::clone(handlers), clock)
         .map_err(|error| unable("start the lanes", &error))?;
     let mut observers = plan.observers;
@@ -67,8 +74,8 @@ pub(super) fn daemon(
 pub(super) fn exit_of(farewell: &Farewell) -> Exit {
     match farewell.asked {
         _ if !farewell.late.is_empty() => Exit::Unfinished,
-        Some(Signal::Interrupt) => Exit::Interrupted,
-        Some(Signal::Terminate | Signal::Reload | Signal::Status) => Exit::Terminated,
+        Some(EndSignal::Interrupt) => Exit::Interrupted,
+        Some(EndSignal::Terminate | EndSignal::HangUp) => Exit::Terminated,
         None => Exit::Success,
     }
 }

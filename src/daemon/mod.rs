@@ -12,8 +12,6 @@ mod turn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
-
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::action::Refusal;
@@ -27,7 +25,7 @@ use crate::logging::Narrator;
 use crate::store::FactLog;
 pub use reload::{Reader, Rejected, Reread};
 pub use shutdown::Patience;
-pub use signals::{Signal, SignalListener};
+pub use signals::{EndSignal, SignalListener, SignalMail};
 
 /// Learns of everything that is committed and of every note, in order, on the loop's own thread: it
 /// must not wait for anything.
@@ -59,7 +57,7 @@ pub struct Parts {
     /// Time.
     pub clock: Clock,
     /// Signals.
-    pub signals: Receiver<Signal>,
+    pub signals: SignalMail,
     /// Who is told.
     pub observers: Vec<Box<dyn Observer>>,
     /// What a reload reads; `None` where reloading makes no sense and SIGHUP means the end.
@@ -74,7 +72,7 @@ pub struct Parts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Farewell {
     /// The signal that asked for the end first; `None` if all was done.
-    pub asked: Option<Signal>,
+    pub asked: Option<EndSignal>,
     /// Attempts that had not left their lanes.
     pub late: Vec<(RunId, Name)>,
     /// Why the engine did not accept what it was asked for at the start.
@@ -103,8 +101,8 @@ pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
     turn.leave()
 }
 
-/// How long the lanes get at the very end to put their threads away, once every attempt has left.
-const LANES_LEAVE: Duration = Duration::from_secs(1);
+/// How long attempts that were not asked before get to stop when the daemon leaves at once.
+const LAST_MOMENT: Duration = Duration::from_millis(200);
 
 /// The names of what has not left its lane.
 fn late(engine: &Engine) -> Vec<(RunId, Name)> {

@@ -8,7 +8,8 @@ use crate::engine::action::Action;
 use crate::engine::fact::Record;
 
 /// Batches that may be uncommitted at a time. When the log falls this far behind, the loop takes in
-/// nothing but commits, so that the memory for what waits stays bounded.
+/// nothing that the engine would decide on but the end, so that the memory for what waits stays
+/// bounded.
 pub(super) const UNCOMMITTED_BOUND: usize = 1024;
 
 /// What one turn of the loop gave.

@@ -1,9 +1,11 @@
 //! What the daemon itself says in the log: its status on request, how a reload went, the way down.
 
 use crate::config::diff;
-use crate::engine::spec::Definitions;
+use crate::engine::id::RunId;
+use crate::engine::spec::{Definitions, Name};
 use crate::engine::time::{Mono, Now};
-use crate::engine::{Engine, StateKind};
+use crate::engine::{Engine, RunView};
+use crate::store::FactLog;
 
 use super::Patience;
 use super::outbox::{Outbox, UNCOMMITTED_BOUND};
@@ -43,31 +45,16 @@ pub(super) fn status(engine: &Engine, now: Now, outbox: &Outbox) {
         let remaining = at.since(now.mono);
         tracing::info!(target: "twolane::daemon", "status: next deadline in {remaining:?}: {timer:?}");
     }
-    for view in engine.active().take(NAMED) {
-        explain(
-            engine,
-            view.run,
-            &view.job.name,
-            view.state.kind(),
-            now.mono,
-        );
-    }
     let waiting = engine.runs().filter(|view| view.state.is_waiting());
-    for view in waiting.take(NAMED) {
-        explain(
-            engine,
-            view.run,
-            &view.job.name,
-            view.state.kind(),
-            now.mono,
-        );
+    for view in engine.active().take(NAMED).chain(waiting.take(NAMED)) {
+        explain(engine, &view, now.mono);
     }
 }
 
-fn explain(engine: &Engine, run: crate::engine::id::RunId, job: &str, state: StateKind, now: Mono) {
-    if let Some(explanation) = engine.explain(run, now) {
-        let state = state.as_str();
-        tracing::info!(target: "twolane::daemon", run = run.0, job, state, "status: {explanation}");
+fn explain(engine: &Engine, view: &RunView, now: Mono) {
+    if let Some(explanation) = engine.explain(view.run, now) {
+        let (run, job, state) = (view.run.0, &*view.job.name, view.state.kind().as_str());
+        tracing::info!(target: "twolane::daemon", run, job, state, "status: {explanation}");
     }
 }
 
@@ -101,11 +88,38 @@ pub(super) fn step_down(step: Step, engine: &Engine, patience: Patience) {
     }
 }
 
+/// Logs what is left behind at the very end.
+pub(super) fn farewell(late: &[(RunId, Name)], live: usize, outbox: &Outbox, log: &dyn FactLog) {
+    for (run, job) in late {
+        tracing::warn!(
+            target: "twolane::daemon",
+            run = run.0,
+            job = &**job,
+            "leaving while the attempt still runs"
+        );
+    }
+    let waiting = live - late.len();
+    if waiting > 0 && !log.is_durable() {
+        tracing::warn!(
+            target: "twolane::daemon",
+            waiting,
+            "runs that had not started are forgotten: facts are kept in memory only"
+        );
+    }
+    if !outbox.is_empty() {
+        tracing::warn!(
+            target: "twolane::daemon",
+            batches = outbox.len(),
+            "the log of facts is behind: what was decided last is not committed"
+        );
+    }
+}
+
 /// Logs what a reload changes; whether it changes anything.
 pub(super) fn reloaded(old: &Definitions, new: &Definitions) -> bool {
     let changes = diff(old, new);
     if changes.is_empty() && old == new {
-        tracing::info!(target: "twolane::daemon", "configuration read again: nothing has changed");
+        tracing::info!(target: "twolane::daemon", "configuration read again: no job, pool, limit or queue setting has changed");
         return false;
     }
     tracing::info!(target: "twolane::daemon", "configuration reloaded: {changes}");

@@ -3,31 +3,77 @@
 use std::io;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
-/// Signals that may wait for the loop. Further ones of the same kind would say nothing new.
-const BOUND: usize = 16;
-
-/// What a signal asks for.
+/// What asks for the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM: shut down.
+pub enum EndSignal {
+    /// SIGTERM.
     Terminate,
-    /// SIGINT: shut down.
+    /// SIGINT.
     Interrupt,
-    /// SIGHUP: read the configuration again.
-    Reload,
-    /// SIGUSR1: log a full status.
-    Status,
+    /// SIGHUP, where there is no configuration to read again.
+    HangUp,
+}
+
+/// Where signals arrive, each kind apart, so that many of one cannot crowd out another.
+#[derive(Clone, Debug)]
+pub struct SignalMail {
+    /// SIGTERM and SIGINT. The first one starts the way down, the second one cuts it short; a third
+    /// would say nothing new, so there is room for two.
+    pub end: Receiver<EndSignal>,
+    /// SIGHUP. Where one waits already, another says nothing new.
+    pub reload: Receiver<()>,
+    /// SIGUSR1: log a full status. The same holds.
+    pub status: Receiver<()>,
+}
+
+/// The other side.
+#[derive(Clone, Debug)]
+pub(super) struct SignalPort {
+    pub(super) end: Sender<EndSignal>,
+    pub(super) reload: Sender<()>,
+    pub(super) status: Sender<()>,
+}
+
+/// Both sides.
+pub(super) fn signal_channels() -> (SignalPort, SignalMail) {
+    let (end, end_out) = bounded(2);
+    let (reload, reload_out) = bounded(1);
+    let (status, status_out) = bounded(1);
+    (
+        SignalPort {
+            end,
+            reload,
+            status,
+        },
+        SignalMail {
+            end: end_out,
+            reload: reload_out,
+            status: status_out,
+        },
+    )
+}
+
+impl SignalPort {
+    /// Passes a signal on; where there is no room, the same is waiting already.
+    fn pass(&self, number: i32) {
+        let _ = match number {
+            SIGTERM => self.end.try_send(EndSignal::Terminate).is_ok(),
+            SIGINT => self.end.try_send(EndSignal::Interrupt).is_ok(),
+            SIGHUP => self.reload.try_send(()).is_ok(),
+            _ => self.status.try_send(()).is_ok(),
+        };
+    }
 }
 
 /// The listening thread; it ends when this is dropped.
 #[derive(Debug)]
 pub struct SignalListener {
     /// Where signals arrive.
-    pub signals: Receiver<Signal>,
+    pub signals: SignalMail,
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
@@ -40,21 +86,10 @@ impl SignalListener {
     pub fn start() -> io::Result<Self> {
         let mut source = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
         let handle = source.handle();
-        let (sender, signals) = bounded(BOUND);
+        let (port, signals) = signal_channels();
         let thread = std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || {
-                for number in source.forever() {
-                    let signal = match number {
-                        SIGTERM => Signal::Terminate,
-                        SIGINT => Signal::Interrupt,
-                        SIGHUP => Signal::Reload,
-                        _ => Signal::Status,
-                    };
-                    // Full: as many wait already, and the loop will see those.
-                    let _ = sender.try_send(signal);
-                }
-            })?;
+            .spawn(move || source.forever().for_each(|number| port.pass(number)))?;
         Ok(Self {
             signals,
             handle,

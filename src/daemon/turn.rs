@@ -8,7 +8,9 @@ use crossbeam_channel::{Receiver, TryRecvError, never, select};
 use super::outbox::{Batch, Outbox};
 use super::reload::{Rejected, Reloader, Reread};
 use super::shutdown::{Shutdown, Step};
-use super::{Farewell, LANES_LEAVE, Observer, Parts, Patience, Signal, late, report};
+use super::{
+    EndSignal, Farewell, LAST_MOMENT, Observer, Parts, Patience, SignalMail, late, report,
+};
 use crate::clock::Clock;
 use crate::engine::action::{Action, Answer, Refusal, StartOrder};
 use crate::engine::fact::Record;
@@ -31,30 +33,50 @@ pub(super) struct Turn {
     mail: LaneMail<NoteSource>,
     log: Box<dyn FactLog>,
     commits: Receiver<u64>,
+    /// The number of the last batch that is committed.
+    committed: u64,
     clock: Clock,
-    signals: Receiver<Signal>,
+    signals: SignalMail,
     observers: Vec<Box<dyn Observer>>,
     reloader: Option<Reloader>,
+    rereads: Receiver<Result<Reread, Rejected>>,
     patience: Patience,
     shutdown: Shutdown,
-    asked: Option<Signal>,
+    asked: Option<EndSignal>,
     until_done: bool,
     refused: Option<Refusal>,
 }
 
 /// What wakes the loop.
-enum Event {
+enum Wake {
     Ended(Box<Ended>),
     Notes(NoteSource),
     Committed(u64),
-    Signal(Signal),
+    End(EndSignal),
+    Reload,
+    Status,
     Reread(Result<Reread, Rejected>),
     Deadline,
+    /// A channel was closed from the other side.
+    Closed(Channel),
+}
+
+/// Channels that the loop listens to.
+#[derive(Clone, Copy, Debug)]
+enum Channel {
+    Ends,
+    Notes,
+    Commits,
+    EndSignals,
+    Reloads,
+    Statuses,
+    Rereads,
 }
 
 impl Turn {
     pub(super) fn new(parts: Parts) -> Self {
         let (lanes, mail) = parts.lanes;
+        let reloader = parts.reader.map(Reloader::new);
         Self {
             engine: Engine::new(parts.definitions),
             out: Outputs::default(),
@@ -62,11 +84,13 @@ impl Turn {
             lanes,
             mail,
             commits: parts.log.commits(),
+            committed: 0,
             log: parts.log,
             clock: parts.clock,
             signals: parts.signals,
             observers: parts.observers,
-            reloader: parts.reader.map(Reloader::new),
+            rereads: reloader.as_ref().map_or_else(never, Reloader::results),
+            reloader,
             patience: parts.patience,
             shutdown: Shutdown::No,
             asked: None,
@@ -106,47 +130,35 @@ impl Turn {
 
     /// Sleeps until something happens, and takes it in, with the ends that wait behind it.
     pub(super) fn wait(&mut self) {
-        let event = self.next_event();
-        self.take(event);
+        let wake = self.next_wake();
+        self.take(wake);
         for _ in 0..TURN_BOUND {
+            if self.outbox.is_full() {
+                return;
+            }
             match self.mail.ends.try_recv() {
                 Ok(ended) => self.ended(*ended),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
             }
         }
     }
 
-    /// Asks what still runs to stop, and says who is late.
+    /// Asks what still runs to stop, gives it a moment, and says what is late.
     pub(super) fn leave(mut self) -> Farewell {
-        self.apply(Input::StopRunning);
+        let _named_below = self.lanes.shutdown(LAST_MOMENT);
+        while let Ok(ended) = self.mail.ends.try_recv() {
+            self.ended(*ended);
+        }
         self.commit();
-        // The log may take its time; nobody is there any more to be told what rests on it.
-        while let Some(batch) = self.outbox.release(u64::MAX) {
-            self.publish(batch);
+        while let Ok(number) = self.commits.try_recv() {
+            self.committed = number;
+        }
+        // What is committed is told. What is not, and whatever rests on it, never happened.
+        while let Some(batch) = self.outbox.release(self.committed) {
+            self.tell(&batch.records);
         }
         let late = late(&self.engine);
-        for (run, job) in &late {
-            tracing::warn!(
-                target: "twolane::daemon",
-                run = run.0,
-                job = &**job,
-                "leaving while the attempt still runs: it did not stop in time"
-            );
-        }
-        let waiting = self.engine.live_count() - late.len();
-        if waiting > 0 && !self.log.is_durable() {
-            tracing::warn!(
-                target: "twolane::daemon",
-                waiting,
-                "runs that had not started are forgotten: facts are kept in memory only"
-            );
-        }
-        // What is late was named above, by run.
-        let _ = self.lanes.shutdown(if late.is_empty() {
-            LANES_LEAVE
-        } else {
-            std::time::Duration::ZERO
-        });
+        report::farewell(&late, self.engine.live_count(), &self.outbox, &*self.log);
         Farewell {
             asked: self.asked,
             late,
@@ -154,49 +166,86 @@ impl Turn {
         }
     }
 
-    fn next_event(&self) -> Event {
-        let deadlines = [
-            self.engine.next_deadline().map(|(at, _)| at),
-            self.shutdown.deadline(),
-        ];
-        let deadline = deadlines.into_iter().flatten().min();
+    fn next_wake(&self) -> Wake {
+        // While the log is far behind, only what brings that forward, or the end, is taken in.
+        let full = self.outbox.is_full();
+        let engine = self
+            .engine
+            .next_deadline()
+            .filter(|_| !full)
+            .map(|(at, _)| at);
+        let deadline = [engine, self.shutdown.deadline()]
+            .into_iter()
+            .flatten()
+            .min();
         let timer = deadline
             .and_then(|at| self.clock.instant(at))
             .map_or_else(never, crossbeam_channel::at);
-        let (ends, signals) = if self.outbox.is_full() {
-            (&never(), &never())
-        } else {
-            (&self.mail.ends, &self.signals)
-        };
-        let rereads = self.reloader.as_ref().map_or_else(never, Reloader::results);
+        let (no_ends, no_rereads) = (never(), never());
+        let ends = if full { &no_ends } else { &self.mail.ends };
+        let rereads = if full { &no_rereads } else { &self.rereads };
         select! {
-            recv(self.commits) -> commit => commit.map_or(Event::Deadline, Event::Committed),
-            recv(ends) -> ended => ended.map_or(Event::Deadline, Event::Ended),
-            recv(self.mail.notes) -> notes => notes.map_or(Event::Deadline, Event::Notes),
-            recv(signals) -> signal => signal.map_or(Event::Deadline, Event::Signal),
-            recv(rereads) -> reread => reread.map_or(Event::Deadline, Event::Reread),
-            recv(timer) -> _ => Event::Deadline,
+            recv(self.commits) -> commit => commit.map_or(Wake::Closed(Channel::Commits), Wake::Committed),
+            recv(ends) -> ended => ended.map_or(Wake::Closed(Channel::Ends), Wake::Ended),
+            recv(self.mail.notes) -> notes => notes.map_or(Wake::Closed(Channel::Notes), Wake::Notes),
+            recv(self.signals.end) -> end => end.map_or(Wake::Closed(Channel::EndSignals), Wake::End),
+            recv(self.signals.reload) -> ask => ask.map_or(Wake::Closed(Channel::Reloads), |()| Wake::Reload),
+            recv(self.signals.status) -> ask => ask.map_or(Wake::Closed(Channel::Statuses), |()| Wake::Status),
+            recv(rereads) -> reread => reread.map_or(Wake::Closed(Channel::Rereads), Wake::Reread),
+            recv(timer) -> _ => Wake::Deadline,
         }
     }
 
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Ended(ended) => self.ended(*ended),
-            Event::Notes(source) => {
+    fn take(&mut self, wake: Wake) {
+        match wake {
+            Wake::Ended(ended) => self.ended(*ended),
+            Wake::Notes(source) => {
                 for note in source.take() {
                     for observer in &mut self.observers {
                         observer.note(&note);
                     }
                 }
             }
-            Event::Committed(number) => {
+            Wake::Committed(number) => {
+                self.committed = number;
                 while let Some(batch) = self.outbox.release(number) {
                     self.publish(batch);
                 }
             }
-            Event::Signal(signal) => self.signal(signal),
-            Event::Reread(result) => self.reread(result),
-            Event::Deadline => self.deadline(),
+            Wake::End(signal) => self.end(signal),
+            Wake::Reload => match &mut self.reloader {
+                Some(reloader) => {
+                    tracing::info!(target: "twolane::daemon", "reading the configuration again");
+                    reloader.request();
+                }
+                None => self.end(EndSignal::HangUp),
+            },
+            Wake::Status => report::status(&self.engine, self.clock.now(), &self.outbox),
+            Wake::Reread(result) => self.reread(result),
+            Wake::Deadline => self.deadline(),
+            Wake::Closed(channel) => self.closed(channel),
+        }
+    }
+
+    /// A closed channel would wake the loop for ever, so nobody listens to it any more. Without ends
+    /// or commits nothing can go on.
+    fn closed(&mut self, channel: Channel) {
+        match channel {
+            Channel::Notes => self.mail.notes = never(),
+            Channel::EndSignals => self.signals.end = never(),
+            Channel::Reloads => self.signals.reload = never(),
+            Channel::Statuses => self.signals.status = never(),
+            Channel::Rereads => self.rereads = never(),
+            Channel::Ends | Channel::Commits => {
+                tracing::error!(
+                    target: "twolane::daemon",
+                    ?channel,
+                    "leaving: the other side is gone without which nothing goes on; this is a bug"
+                );
+                self.mail.ends = never();
+                self.commits = never();
+                self.shutdown = Shutdown::Leaving;
+            }
         }
     }
 
@@ -212,13 +261,17 @@ impl Turn {
         });
     }
 
-    /// A batch is committed: tells the observers, then carries the actions out.
-    fn publish(&mut self, batch: Batch) {
-        for record in batch.records.iter() {
+    fn tell(&mut self, records: &[Record]) {
+        for record in records {
             for observer in &mut self.observers {
                 observer.record(record);
             }
         }
+    }
+
+    /// A batch is committed: tells the observers, then carries the actions out.
+    fn publish(&mut self, batch: Batch) {
+        self.tell(&batch.records);
         for action in batch.actions {
             match action {
                 Action::Start(order) => self.start(order),
@@ -266,22 +319,15 @@ impl Turn {
         if let Some(step) = self.shutdown.tick(now) {
             self.step_down(step);
         }
-        self.apply(Input::Tick);
+        if !self.outbox.is_full() {
+            self.apply(Input::Tick);
+        }
     }
 
-    fn signal(&mut self, signal: Signal) {
-        match (signal, &mut self.reloader) {
-            (Signal::Status, _) => report::status(&self.engine, self.clock.now(), &self.outbox),
-            (Signal::Reload, Some(reloader)) => {
-                tracing::info!(target: "twolane::daemon", "reading the configuration again");
-                reloader.request();
-            }
-            (Signal::Reload, None) | (Signal::Terminate | Signal::Interrupt, _) => {
-                self.asked.get_or_insert(signal);
-                let step = self.shutdown.ask(self.clock.mono(), self.patience);
-                self.step_down(step);
-            }
-        }
+    fn end(&mut self, signal: EndSignal) {
+        self.asked.get_or_insert(signal);
+        let step = self.shutdown.ask(self.clock.mono(), self.patience);
+        self.step_down(step);
     }
 
     fn step_down(&mut self, step: Step) {

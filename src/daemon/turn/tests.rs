@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 use serde_json::Value;
 
 use super::*;
 use crate::daemon::outbox::UNCOMMITTED_BOUND;
+use crate::daemon::signals::{SignalPort, signal_channels};
 use crate::engine::StateKind;
-use crate::engine::id::RunId;
+use crate::engine::id::{AttemptId, RunId};
 use crate::engine::input::{Submission, SubmitItem};
 use crate::engine::spec::{Definitions, JobSpec, Lane, Messages, Name, Priority, Start, TaskSpec};
 use crate::inbox::Note;
@@ -49,7 +50,7 @@ impl Observer for Seen {
 struct Rig {
     turn: Turn,
     commit: Sender<u64>,
-    signal: Sender<Signal>,
+    signal: SignalPort,
     seen: Seen,
 }
 
@@ -67,7 +68,7 @@ fn rig(patience: Patience) -> Rig {
     };
     let lanes = AttemptLanes::start(settings, Arc::new(handlers), clock).expect("lanes start");
     let (commit, commits) = unbounded();
-    let (signal, signals) = bounded(8);
+    let (signal, signals) = signal_channels();
     let seen = Seen::default();
     let turn = Turn::new(Parts {
         definitions: Arc::new(definitions()),
@@ -180,20 +181,39 @@ fn promise_1_nothing_happens_before_its_fact_is_committed() {
 }
 
 #[test]
-fn a_log_that_falls_far_behind_lets_nothing_more_in() {
+fn a_log_that_hangs_lets_nothing_in_but_the_end() {
     let mut rig = rig(Patience::Stop(Duration::ZERO));
-    for _ in 0..UNCOMMITTED_BOUND {
-        rig.input(submit("wait"));
-    }
-    rig.signal.send(Signal::Terminate).expect("there is room");
+    rig.input(submit("wait"));
     rig.commit.send(1).expect("the loop listens");
     rig.turn();
-    assert_eq!(rig.turn.asked, None, "only the commit was taken in");
-    rig.turn();
+    assert_eq!(rig.turn.lanes.live(), 1);
+    for _ in 1..=UNCOMMITTED_BOUND {
+        rig.input(submit("wait"));
+    }
+    rig.turn.lanes.stop(AttemptId {
+        run: RunId(1),
+        epoch: 1,
+    });
+    rig.signal
+        .end
+        .send(EndSignal::Terminate)
+        .expect("there is room");
+    while !rig.turn.is_over() {
+        rig.turn();
+    }
+    assert_eq!(rig.turn.engine.active_count(), 2, "no end was taken in");
+    assert!(
+        rig.turn.outbox.len() <= UNCOMMITTED_BOUND + 3,
+        "{}",
+        rig.turn.outbox.len()
+    );
+    let seen = rig.seen.clone();
+    let farewell = rig.turn.leave();
+    assert_eq!(farewell.asked, Some(EndSignal::Terminate));
+    let seen = seen.0.lock().unwrap_or_else(PoisonError::into_inner).len();
     assert_eq!(
-        rig.turn.asked,
-        Some(Signal::Terminate),
-        "there is room again"
+        seen, 2,
+        "what is not committed is told to nobody, not even at the end"
     );
 }
 
@@ -206,7 +226,10 @@ fn the_way_down_asks_what_runs_to_stop_and_cancels_what_waits() {
     rig.commit.send(3).expect("the loop listens");
     rig.turn();
     assert_eq!(rig.turn.lanes.live(), 2);
-    rig.signal.send(Signal::Interrupt).expect("there is room");
+    rig.signal
+        .end
+        .send(EndSignal::Interrupt)
+        .expect("there is room");
     let mut batches = 3;
     while !rig.turn.is_over() {
         // Everything is committed as soon as it is handed over.
@@ -228,22 +251,30 @@ fn the_way_down_asks_what_runs_to_stop_and_cancels_what_waits() {
         "two that ran and one that waited"
     );
     let farewell = rig.turn.leave();
-    assert_eq!(farewell.asked, Some(Signal::Interrupt));
+    assert_eq!(farewell.asked, Some(EndSignal::Interrupt));
     assert_eq!(farewell.late, []);
 }
 
 #[test]
-fn leaving_names_what_still_runs() {
+fn leaving_at_once_still_asks_what_runs_to_stop() {
     let mut rig = rig(Patience::Drain(Duration::from_secs(3600)));
     rig.input(submit("wait"));
     rig.commit.send(1).expect("the loop listens");
     rig.turn();
     for _ in 0..2 {
-        rig.signal.send(Signal::Terminate).expect("there is room");
+        rig.signal
+            .end
+            .send(EndSignal::Terminate)
+            .expect("there is room");
     }
     while !rig.turn.is_over() {
         rig.turn();
     }
+    assert_eq!(rig.turn.asked, Some(EndSignal::Terminate));
     let farewell = rig.turn.leave();
-    assert_eq!(farewell.late, [(RunId(1), Name::from("wait"))]);
+    assert_eq!(
+        farewell.late,
+        [],
+        "it stopped when it was asked to, at the last moment"
+    );
 }
