@@ -160,12 +160,11 @@ impl<T: Send + 'static> Work<T> {
 /// Its timeout has come: that is all that ever wakes a task as such.
 impl<T: Send + 'static> Wake for Work<T> {
     fn wake(self: Arc<Self>) {
-        let timeout = lock(&self.slot).timeout.take();
-        // A timer that ends wakes all before their time; the lanes end with it.
-        let is_due = |key: TimerKey| kernel_nanos() >= key.0;
-        if let Some((key, limit)) = timeout
-            && is_due(key)
-        {
+        // A timer that ends wakes all before their time; the lanes end with it. And a timeout that was
+        // replaced may wake for the one that came in its place.
+        let is_due = |(key, _): &mut (TimerKey, Duration)| kernel_nanos() >= key.0;
+        let timeout = lock(&self.slot).timeout.take_if(is_due);
+        if let Some((_, limit)) = timeout {
             // Who hears of the timeout finds the task asked to stop; and the task hears of it after
             // the result is set, so that the caller hears of the timeout and not of its consequence.
             self.settle(Err(TaskError::TimedOut(limit)), || self.cancel.set());

@@ -3,16 +3,16 @@
 //! inside. Knows nothing of what the jobs are.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::LaneError;
 use super::panics::{catch, mark_lane_thread};
 use super::priority::{CPU_SLICE, Weight, lower};
-use super::{LaneError, lock};
+use super::queue::Queue;
 use crate::clock::kernel_nanos;
 
 /// Something to compute. Dropping it unrun tells whoever waits for it that it will not run.
@@ -64,17 +64,10 @@ impl CpuLane {
             })
             .build()
             .map_err(|source| LaneError::Pool { workers, source })?;
-        let (sender, receiver) = bounded(queue);
         let shared = Arc::new(Shared {
-            sender,
-            receiver,
+            queue: Queue::new(queue),
             workers,
-            pullers: AtomicUsize::new(0),
             calls: AtomicUsize::new(0),
-            closed: AtomicBool::new(false),
-            watched: AtomicBool::new(false),
-            gate: Mutex::new(()),
-            idle: Condvar::new(),
         });
         Ok(Self { pool, shared })
     }
@@ -91,13 +84,7 @@ impl CpuLane {
     /// the drop of a job may need.
     pub(crate) fn offer(&self, job: CpuJob) -> Result<(), CpuJob> {
         let shared = &self.shared;
-        if shared.closed.load(Ordering::SeqCst) {
-            return Err(job);
-        }
-        shared
-            .sender
-            .try_send(job)
-            .map_err(|full| full.into_inner())?;
+        shared.queue.offer(job)?;
         if shared.acquire_puller() {
             let shared = Arc::clone(shared);
             self.pool.spawn(move || pull(shared));
@@ -105,91 +92,44 @@ impl CpuLane {
         Ok(())
     }
 
-    /// If the lane was closed while a job was offered, whoever closed it may have looked at the queue
-    /// before the job came: drops what waits.
+    /// Drops what waits if the lane was closed while a job was offered.
     pub(crate) fn sweep(&self) {
-        if self.shared.closed.load(Ordering::SeqCst) {
-            self.shared.discard();
-        }
+        self.shared.queue.sweep();
     }
 
     /// How many jobs wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.shared.receiver.len()
+        self.shared.queue.waiting()
     }
 
     /// How many threads take jobs or run them just now.
     pub(crate) fn busy(&self) -> usize {
-        self.shared.pullers.load(Ordering::SeqCst)
+        self.shared.queue.busy()
     }
 
     /// Takes no further jobs and drops those that wait.
     pub(crate) fn close(&self) {
-        self.shared.closed.store(true, Ordering::SeqCst);
-        self.shared.discard();
+        self.shared.queue.close();
     }
 
     /// Blocks until nothing waits and nothing runs, `limit` at most; whether that came about.
     pub(crate) fn wait_idle(&self, limit: Duration) -> bool {
-        let shared = &self.shared;
-        // In one order with the last lines of `pull`: either the puller sees that it is watched, or
-        // we see that it has gone.
-        shared.watched.store(true, Ordering::SeqCst);
-        let gate = lock(&shared.gate);
-        let (_gate, late) = shared
-            .idle
-            .wait_timeout_while(gate, limit, |()| !shared.is_idle())
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        !late.timed_out() || shared.is_idle()
+        self.shared.queue.wait_idle(limit)
     }
 }
 
 struct Shared {
-    sender: Sender<CpuJob>,
-    receiver: Receiver<CpuJob>,
+    /// Its places are taken by pullers, which are in rayon's hands, running or about to.
+    queue: Queue<CpuJob>,
     workers: usize,
-    /// Pullers that are in rayon's hands, running or about to; never more than `workers`.
-    pullers: AtomicUsize,
     /// Calls that threads have not answered yet; see [`CALLS_BOUND`].
     calls: AtomicUsize,
-    closed: AtomicBool,
-    /// Somebody waits for the lane to become idle.
-    watched: AtomicBool,
-    gate: Mutex<()>,
-    idle: Condvar,
 }
 
 impl Shared {
     /// Takes one of the places for pullers, if one is free.
     fn acquire_puller(&self) -> bool {
-        self.pullers
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| {
-                (n < self.workers).then_some(n + 1)
-            })
-            .is_ok()
-    }
-
-    fn release_puller(&self) {
-        self.pullers.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    fn is_idle(&self) -> bool {
-        self.receiver.is_empty() && self.pullers.load(Ordering::SeqCst) == 0
-    }
-
-    fn tell_watcher(&self) {
-        if self.watched.load(Ordering::SeqCst) && self.is_idle() {
-            let _gate = lock(&self.gate);
-            self.idle.notify_all();
-        }
-    }
-
-    fn discard(&self) {
-        while let Ok(job) = self.receiver.try_recv() {
-            // What a job has captured may panic when it is dropped.
-            let _unheard = catch(|| drop(job));
-        }
-        self.tell_watcher();
+        self.queue.enter(self.workers)
     }
 }
 
@@ -217,14 +157,14 @@ thread_local! {
 /// whether what the thread waits for has come, and then takes the puller up again.
 fn pull(shared: Arc<Shared>) {
     if IN_JOB.get() {
-        shared.release_puller();
-        shared.tell_watcher();
+        shared.queue.leave();
+        shared.queue.tell_watcher();
         call_all(shared);
         return;
     }
     let turn_ends = kernel_nanos().saturating_add(TURN_NANOS);
     loop {
-        if let Ok(job) = shared.receiver.try_recv() {
+        if let Some(job) = shared.queue.take() {
             IN_JOB.set(true);
             // Jobs catch their own panics; this is the lane's edge.
             let _told_by_the_hook = catch(job);
@@ -235,9 +175,9 @@ fn pull(shared: Arc<Shared>) {
             }
             continue;
         }
-        shared.release_puller();
-        if shared.receiver.is_empty() || !shared.acquire_puller() {
-            shared.tell_watcher();
+        shared.queue.leave();
+        if shared.queue.is_empty() || !shared.acquire_puller() {
+            shared.queue.tell_watcher();
             return;
         }
     }
@@ -245,13 +185,13 @@ fn pull(shared: Arc<Shared>) {
 
 /// Has each thread of the pool look for jobs as soon as it comes by.
 fn call_all(shared: Arc<Shared>) {
-    if shared.receiver.is_empty() || shared.calls.load(Ordering::Relaxed) >= CALLS_BOUND {
+    if shared.queue.is_empty() || shared.calls.load(Ordering::Relaxed) >= CALLS_BOUND {
         return;
     }
     shared.calls.fetch_add(shared.workers, Ordering::Relaxed);
     rayon::spawn_broadcast(move |_| {
         shared.calls.fetch_sub(1, Ordering::Relaxed);
-        if !IN_JOB.get() && !shared.receiver.is_empty() && shared.acquire_puller() {
+        if !IN_JOB.get() && !shared.queue.is_empty() && shared.acquire_puller() {
             pull(Arc::clone(&shared));
         }
     });
@@ -259,11 +199,11 @@ fn call_all(shared: Arc<Shared>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
-    use std::sync::mpsc;
+    use std::sync::{Barrier, Mutex, mpsc};
 
     use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+    use super::super::lock;
     use super::*;
 
     /// Far more than anything here takes, so that a loss shows as a failure and not as a hang.

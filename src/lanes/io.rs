@@ -3,17 +3,16 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use super::panics::catch;
 use super::priority::{IO_SLICE, set_slice};
+use super::queue::Queue;
 use super::timer::Timers;
 use super::{LaneError, lock};
 
@@ -62,17 +61,10 @@ impl IoLane {
             .build()
             .map_err(|source| LaneError::Runtime { threads, source })?;
         let timers = Timers::start(runtime.handle()).map_err(LaneError::Timer)?;
-        let (sender, receiver) = bounded(queue);
         let shared = Arc::new(Shared {
-            sender,
-            receiver,
+            queue: Queue::new(queue),
             concurrency,
-            running: AtomicUsize::new(0),
             feed: Notify::new(),
-            closed: AtomicBool::new(false),
-            watched: AtomicBool::new(false),
-            gate: Mutex::new(()),
-            idle: Condvar::new(),
         });
         runtime.spawn(feed(Arc::clone(&shared)));
         Ok(Self {
@@ -93,24 +85,14 @@ impl IoLane {
     /// The same without [`sweep`](Self::sweep), which the caller has to do once it holds no lock that
     /// the drop of a job may need.
     pub(crate) fn offer(&self, job: IoJob) -> Result<(), IoJob> {
-        let shared = &self.shared;
-        if shared.closed.load(Ordering::SeqCst) {
-            return Err(job);
-        }
-        shared
-            .sender
-            .try_send(job)
-            .map_err(|full| full.into_inner())?;
-        shared.feed.notify_one();
+        self.shared.queue.offer(job)?;
+        self.shared.feed.notify_one();
         Ok(())
     }
 
-    /// If the lane was closed while a job was offered, whoever closed it may have looked at the queue
-    /// before the job came: drops what waits.
+    /// Drops what waits if the lane was closed while a job was offered.
     pub(crate) fn sweep(&self) {
-        if self.shared.closed.load(Ordering::SeqCst) {
-            self.shared.discard();
-        }
+        self.shared.queue.sweep();
     }
 
     /// The lane's timer.
@@ -120,18 +102,17 @@ impl IoLane {
 
     /// How many jobs wait.
     pub(crate) fn waiting(&self) -> usize {
-        self.shared.receiver.len()
+        self.shared.queue.waiting()
     }
 
     /// How many jobs run.
     pub(crate) fn running(&self) -> usize {
-        self.shared.running.load(Ordering::SeqCst)
+        self.shared.queue.busy()
     }
 
     /// Takes no further jobs and drops those that wait.
     pub(crate) fn close(&self) {
-        self.shared.closed.store(true, Ordering::SeqCst);
-        self.shared.discard();
+        self.shared.queue.close();
     }
 
     /// Ends the runtime: every job is dropped at the point where it waits. Does not wait for that,
@@ -145,16 +126,7 @@ impl IoLane {
 
     /// Blocks until nothing waits and nothing runs, `limit` at most; whether that came about.
     pub(crate) fn wait_idle(&self, limit: Duration) -> bool {
-        let shared = &self.shared;
-        // In one order with `Shared::leave`: either a job that leaves sees that it is watched, or we
-        // see that it has left.
-        shared.watched.store(true, Ordering::SeqCst);
-        let gate = lock(&shared.gate);
-        let (_gate, late) = shared
-            .idle
-            .wait_timeout_while(gate, limit, |()| !shared.is_idle())
-            .unwrap_or_else(PoisonError::into_inner);
-        !late.timed_out() || shared.is_idle()
+        self.shared.queue.wait_idle(limit)
     }
 }
 
@@ -166,45 +138,19 @@ impl Drop for IoLane {
 }
 
 struct Shared {
-    sender: Sender<IoJob>,
-    receiver: Receiver<IoJob>,
+    /// Only the feeder takes places.
+    queue: Queue<IoJob>,
     concurrency: usize,
-    /// Jobs that were taken from the channel and are not over; only the feeder raises it.
-    running: AtomicUsize,
     /// Tells the feeder that there may be a job and a place for it.
     feed: Notify,
-    closed: AtomicBool,
-    /// Somebody waits for the lane to become idle.
-    watched: AtomicBool,
-    gate: Mutex<()>,
-    idle: Condvar,
 }
 
 impl Shared {
-    fn is_idle(&self) -> bool {
-        self.receiver.is_empty() && self.running.load(Ordering::SeqCst) == 0
-    }
-
     /// Gives a place back; returns how many were taken before.
     fn leave(&self) -> usize {
-        let before = self.running.fetch_sub(1, Ordering::SeqCst);
-        self.tell_watcher();
+        let before = self.queue.leave();
+        self.queue.tell_watcher();
         before
-    }
-
-    fn tell_watcher(&self) {
-        if self.watched.load(Ordering::SeqCst) && self.is_idle() {
-            let _gate = lock(&self.gate);
-            self.idle.notify_all();
-        }
-    }
-
-    fn discard(&self) {
-        while let Ok(job) = self.receiver.try_recv() {
-            // What a job has captured may panic when it is dropped.
-            let _unheard = catch(|| drop(job));
-        }
-        self.tell_watcher();
     }
 }
 
@@ -225,15 +171,9 @@ impl Drop for Place {
 async fn feed(shared: Arc<Shared>) {
     loop {
         let mut fed = 0;
-        while shared.running.load(Ordering::SeqCst) < shared.concurrency {
-            if fed == FEED_BATCH {
-                fed = 0;
-                yield_now().await;
-            }
-            fed += 1;
-            // Counted first, so that no moment shows a job neither waiting nor running.
-            shared.running.fetch_add(1, Ordering::SeqCst);
-            let Ok(job) = shared.receiver.try_recv() else {
+        // A place is taken first, so that no moment shows a job neither waiting nor running.
+        while shared.queue.enter(shared.concurrency) {
+            let Some(job) = shared.queue.take() else {
                 shared.leave();
                 break;
             };
@@ -242,6 +182,11 @@ async fn feed(shared: Arc<Shared>) {
                 let _place = place;
                 job.await;
             });
+            fed += 1;
+            if fed == FEED_BATCH {
+                fed = 0;
+                yield_now().await;
+            }
         }
         shared.feed.notified().await;
     }

@@ -10,6 +10,7 @@ mod handlers;
 mod io;
 mod panics;
 mod priority;
+mod queue;
 mod tasks;
 mod timer;
 

@@ -1,0 +1,132 @@
+//! What stands before each lane: a bounded queue, oldest first, that can be closed, and a count of what
+//! was taken from it, so that somebody can wait until nothing waits and nothing runs.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::lock;
+use super::panics::catch;
+
+/// Jobs of a lane that wait, and how many of its places are taken.
+///
+/// All atomic operations are in one order (`SeqCst`): a job that leaves and somebody who begins to
+/// watch cannot miss each other, and neither can one who offers a job and one who closes the queue.
+pub(super) struct Queue<J> {
+    sender: Sender<J>,
+    receiver: Receiver<J>,
+    /// Places of the lane that are taken.
+    busy: AtomicUsize,
+    closed: AtomicBool,
+    /// Somebody waits for the lane to become idle.
+    watched: AtomicBool,
+    gate: Mutex<()>,
+    idle: Condvar,
+}
+
+impl<J> Queue<J> {
+    /// A queue for up to `bound` jobs, 1 or more.
+    pub(super) fn new(bound: usize) -> Self {
+        let (sender, receiver) = bounded(bound);
+        Self {
+            sender,
+            receiver,
+            busy: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
+            gate: Mutex::new(()),
+            idle: Condvar::new(),
+        }
+    }
+
+    /// Takes a job in, or gives it back if the queue is full or closed. Never blocks. To be followed by
+    /// [`sweep`](Self::sweep), once the caller holds no lock that the drop of a job may need.
+    pub(super) fn offer(&self, job: J) -> Result<(), J> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(job);
+        }
+        self.sender.try_send(job).map_err(|full| full.into_inner())
+    }
+
+    /// If the queue was closed while a job was offered, whoever closed it may have looked at it before
+    /// the job came: drops what waits.
+    pub(super) fn sweep(&self) {
+        if self.closed.load(Ordering::SeqCst) {
+            self.discard();
+        }
+    }
+
+    /// The oldest job, if there is one.
+    pub(super) fn take(&self) -> Option<J> {
+        self.receiver.try_recv().ok()
+    }
+
+    /// Takes no further jobs and drops those that wait.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.discard();
+    }
+
+    /// Whether no job waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
+
+    /// How many jobs wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.receiver.len()
+    }
+
+    /// How many places are taken.
+    pub(super) fn busy(&self) -> usize {
+        self.busy.load(Ordering::SeqCst)
+    }
+
+    /// Takes one of `places`, if one is free.
+    pub(super) fn enter(&self, places: usize) -> bool {
+        self.busy
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |busy| {
+                (busy < places).then_some(busy + 1)
+            })
+            .is_ok()
+    }
+
+    /// Gives a place back; returns how many were taken before. To be followed by
+    /// [`tell_watcher`](Self::tell_watcher).
+    pub(super) fn leave(&self) -> usize {
+        self.busy.fetch_sub(1, Ordering::SeqCst)
+    }
+
+    /// Tells whoever waits for it if the lane has become idle.
+    pub(super) fn tell_watcher(&self) {
+        if self.watched.load(Ordering::SeqCst) && self.is_idle() {
+            let _gate = lock(&self.gate);
+            self.idle.notify_all();
+        }
+    }
+
+    /// Blocks until nothing waits and nothing runs, `limit` at most; whether that came about.
+    pub(super) fn wait_idle(&self, limit: Duration) -> bool {
+        self.watched.store(true, Ordering::SeqCst);
+        let gate = lock(&self.gate);
+        let (_gate, late) = self
+            .idle
+            .wait_timeout_while(gate, limit, |()| !self.is_idle())
+            .unwrap_or_else(PoisonError::into_inner);
+        !late.timed_out() || self.is_idle()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.is_empty() && self.busy() == 0
+    }
+
+    fn discard(&self) {
+        while let Some(job) = self.take() {
+            // What a job has captured may panic when it is dropped.
+            let _unheard = catch(|| drop(job));
+        }
+        self.tell_watcher();
+    }
+}
