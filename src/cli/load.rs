@@ -8,7 +8,7 @@ use super::out::{color_on_stderr, tell};
 use super::{Exit, SettingsArgs};
 use crate::config::{self, JobContext, Jobs, Loaded, Report, Sources};
 use crate::engine::spec::Lane;
-use crate::lanes::Handlers;
+use crate::lanes::{self, Handlers};
 
 /// Reads the settings for a command; mistakes are told here.
 pub(super) fn settings(args: &SettingsArgs) -> Result<Loaded, Exit> {
@@ -40,10 +40,7 @@ pub(super) fn cpu_workers(settings: &config::Settings) -> u32 {
 
 /// The cores that this process may use.
 pub(super) fn cores() -> u32 {
-    std::thread::available_parallelism()
-        .ok()
-        .and_then(|cores| u32::try_from(cores.get()).ok())
-        .unwrap_or(1)
+    u32::try_from(lanes::cores()).unwrap_or(u32::MAX)
 }
 
 /// Reads job files; what is wrong with them is in the report.

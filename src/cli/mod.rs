@@ -111,12 +111,12 @@ enum Command {
     Init(init::Init),
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+fn key_value(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.trim().to_owned()))
         }
-        _ => Err("expected KEY=VALUE, as in `lanes.cpu.workers=3`".to_owned()),
+        _ => Err("expected KEY=VALUE, as in `lanes.cpu.workers=3`"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::diagnostic::{Diagnostic, Report};
-use super::keys::TASKS;
+use super::keys::TaskKind;
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
 use crate::engine::spec::{JobSpec, Lane, Messages, Name, Priority, Start, TaskSpec};
@@ -103,10 +103,10 @@ fn one_task<'a>(
     source: usize,
     name: (&str, &Span),
     table: &'a Table,
-) -> Option<(&'static str, &'a Field)> {
-    let mut tasks: Vec<(&'static str, &Field)> = TASKS
-        .iter()
-        .filter_map(|task| Some((*task, table.get(task)?)))
+) -> Option<(TaskKind, &'a Field)> {
+    let mut tasks: Vec<(TaskKind, &Field)> = TaskKind::ALL
+        .into_iter()
+        .filter_map(|task| Some((task, table.get(task.key())?)))
         .collect();
     tasks.sort_by_key(|(_, field)| field.key.start);
     match tasks[..] {
@@ -123,13 +123,13 @@ fn one_task<'a>(
                 )
                 .hint(format!(
                     "add one of {}, as in `sleep = \"20s\"`",
-                    list(TASKS)
+                    list(TaskKind::ALL.map(TaskKind::key))
                 )),
             );
             None
         }
         [(first, first_field), (second, second_field), ..] => {
-            let name = name.0;
+            let (name, first, second) = (name.0, first.key(), second.key());
             let message = format!("job `{name}` has two things to do, `{first}` and `{second}`");
             report.push(
                 Diagnostic::at(source, second_field.key.clone(), message)
@@ -145,22 +145,23 @@ fn task(
     report: &mut Report,
     source: usize,
     table: &Table,
-    task: (&'static str, &Field),
+    task: (TaskKind, &Field),
     surroundings: &Surroundings<'_>,
 ) -> Option<TaskSpec> {
     let (kind, field) = task;
+    let key = kind.key();
     match kind {
-        "sleep" => Some(TaskSpec::Sleep {
-            duration: table.duration(kind)?,
+        TaskKind::Sleep => Some(TaskSpec::Sleep {
+            duration: table.duration(key)?,
         }),
-        "read" => Some(TaskSpec::Read {
-            path: surroundings.directory.join(table.text(kind)?),
+        TaskKind::Read => Some(TaskSpec::Read {
+            path: surroundings.directory.join(table.text(key)?),
         }),
-        "compute" => compute(report, source, table.table(kind)?, field),
-        _ => call(
+        TaskKind::Compute => compute(report, source, table.table(key)?, field),
+        TaskKind::Call => call(
             report,
             source,
-            table.table(kind)?,
+            table.table(key)?,
             field,
             surroundings.handlers,
         ),

@@ -81,8 +81,28 @@ pub(super) const JOB_FILE: &[Key] = &[
     ),
 ];
 
-/// The keys of a job that say what it executes; a job has exactly one of them.
-pub(super) const TASKS: [&str; 4] = ["sleep", "read", "compute", "call"];
+/// What a job can execute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TaskKind {
+    Sleep,
+    Read,
+    Compute,
+    Call,
+}
+
+impl TaskKind {
+    pub(super) const ALL: [Self; 4] = [Self::Sleep, Self::Read, Self::Compute, Self::Call];
+
+    /// The key of a job that says it; a job has exactly one of them.
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Self::Sleep => "sleep",
+            Self::Read => "read",
+            Self::Compute => "compute",
+            Self::Call => "call",
+        }
+    }
+}
 
 const JOB: &[Key] = &[
     key(

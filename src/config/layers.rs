@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::DirEntry;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use ::config::{Config, ConfigError, File, FileFormat, Value, ValueKind};
@@ -125,22 +127,25 @@ pub fn load_settings(sources: &Sources) -> Result<Loaded, Report> {
 /// The texts of the settings file and of those that add to it, in the order in which they count.
 fn texts(report: &mut Report, main: &Path, asked_for: bool) -> Vec<Source> {
     let mut paths = Vec::new();
-    if asked_for || main.exists() {
+    let is_absent = |path: &Path| matches!(path.symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound);
+    if asked_for || !is_absent(main) {
         paths.push(main.to_owned());
     }
     let directory = main
         .parent()
         .map_or_else(|| PathBuf::from(MORE), |parent| parent.join(MORE));
-    match std::fs::read_dir(&directory) {
+    let entries = std::fs::read_dir(&directory).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    match entries {
         Ok(entries) => {
             let mut more: Vec<PathBuf> = entries
-                .filter_map(|entry| Some(entry.ok()?.path()))
+                .iter()
+                .map(DirEntry::path)
                 .filter(|path| path.extension().is_some_and(|end| end == "toml"))
                 .collect();
             more.sort();
             paths.extend(more);
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => report.push(Diagnostic::whole(
             directory.display().to_string(),
             format!("cannot read this directory: {error}"),

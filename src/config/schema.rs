@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{JOB_FILE, Key, Kind, SETTINGS, TASKS};
+use super::keys::{JOB_FILE, Key, Kind, SETTINGS, TaskKind};
 use super::names::LONGEST;
 
 /// The form of a duration, as far as a pattern can tell.
@@ -54,10 +54,11 @@ fn table(keys: &[Key]) -> Value {
         "properties": properties,
         "additionalProperties": false,
     });
+    let tasks = TaskKind::ALL.map(TaskKind::key);
     let has = |name: &&str| keys.iter().any(|key| key.name == *name);
-    if TASKS.iter().all(has) {
+    if tasks.iter().all(has) {
         // Exactly one of the tasks.
-        let one: Vec<Value> = TASKS
+        let one: Vec<Value> = tasks
             .iter()
             .map(|task| json!({ "required": [task] }))
             .collect();

@@ -67,12 +67,11 @@ impl Reloader {
                 let bug = "reading the configuration panicked; this is a bug".to_owned();
                 let _ = sender.try_send(result.unwrap_or_else(|_| Err(rejected(bug))));
             });
-        match spawned {
-            Ok(_) => self.busy = true,
-            Err(error) => {
-                let why = format!("cannot start a thread to read the configuration: {error}");
-                let _ = self.results.0.try_send(Err(rejected(why)));
-            }
+        // Either way one result is on its way, and there is a place for one.
+        self.busy = true;
+        if let Err(error) = spawned {
+            let why = format!("cannot start a thread to read the configuration: {error}");
+            let _ = self.results.0.try_send(Err(rejected(why)));
         }
     }
 

@@ -92,3 +92,27 @@ fn everything_shipped_is_valid() {
     let finished = place.twolane(&["check", "--config", config.to_str().unwrap()]);
     assert_eq!(finished.code, Some(0), "{finished:?}");
 }
+
+#[test]
+fn what_is_no_regular_file_is_refused_at_once() {
+    let place = Place::with(&[("jobs.d/a.toml", "[jobs.a]\nsleep = \"1s\"")]);
+    let pipe = place.path().join("pipe.toml");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    for (file, expected) in [
+        ("pipe.toml", "a pipe or a device, not a regular file"),
+        ("/dev/null", "a pipe or a device, not a regular file"),
+        ("jobs.d", "a directory, not a file"),
+        ("gone.toml", "No such file"),
+    ] {
+        let finished = place.twolane(&["check", file]);
+        assert_eq!(finished.code, Some(3), "{file}: {finished:?}");
+        assert!(finished.stderr.contains(expected), "{file}: {finished:?}");
+    }
+}
