@@ -13,9 +13,7 @@ use twolane::engine::action::Action;
 use twolane::engine::id::AttemptId;
 use twolane::engine::input::{Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Measures, Outcome};
-use twolane::engine::spec::{
-    Definitions, JobSpec, Lane, Messages, Name, Priority, Start, TaskSpec,
-};
+use twolane::engine::spec::{Definitions, JobSpec, Lane, Name, TaskSpec};
 use twolane::engine::time::{Mono, Now, Wall};
 use twolane::engine::{Engine, Outputs};
 
@@ -236,22 +234,14 @@ fn ended(attempt: AttemptId) -> Input {
 fn definitions(name: &Name) -> Definitions {
     let mut definitions = Definitions::empty(1);
     definitions.max_runs = 10_000_000;
-    let job = JobSpec {
-        name: Name::clone(name),
-        task: TaskSpec::Call {
+    let job = JobSpec::new(
+        Name::clone(name),
+        Lane::Cpu,
+        TaskSpec::Call {
             handler: Name::from("noop"),
             args: Value::Null,
         },
-        lane: Lane::Cpu,
-        pool: None,
-        limits: Vec::new(),
-        priority: Priority::default(),
-        delay: std::time::Duration::ZERO,
-        timeout: None,
-        after: Vec::new(),
-        start: Start::OnDemand,
-        messages: Messages::default(),
-    };
+    );
     definitions.jobs.insert(Name::clone(name), Arc::new(job));
     definitions
 }

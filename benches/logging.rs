@@ -12,7 +12,7 @@ use twolane::clock::Clock;
 use twolane::engine::fact::{Fact, FinalState, Record};
 use twolane::engine::id::RunId;
 use twolane::engine::outcome::{End, Measures, Outcome};
-use twolane::engine::spec::{JobSpec, Lane, Messages, Priority, Start, TaskSpec};
+use twolane::engine::spec::{JobSpec, Lane, Priority, TaskSpec};
 use twolane::engine::time::{Mono, Now, Wall};
 use twolane::logging::{self, Format, LogSettings, Logging, Output};
 
@@ -118,22 +118,8 @@ const fn at(nanos: u64) -> Now {
 }
 
 fn job(text: Option<&str>) -> Arc<JobSpec> {
-    Arc::new(JobSpec {
-        name: "computer".into(),
-        task: TaskSpec::Sleep {
-            duration: Duration::ZERO,
-        },
-        lane: Lane::Cpu,
-        pool: None,
-        limits: Vec::new(),
-        priority: Priority::default(),
-        delay: Duration::ZERO,
-        timeout: None,
-        after: Vec::new(),
-        start: Start::default(),
-        messages: Messages {
-            started: text.map(Into::into),
-            ..Messages::default()
-        },
-    })
+    let duration = Duration::ZERO;
+    let mut job = JobSpec::new("computer".into(), Lane::Cpu, TaskSpec::Sleep { duration });
+    job.messages.started = text.map(Into::into);
+    Arc::new(job)
 }

@@ -2,7 +2,9 @@
 //! mistake told.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use super::job::{Draft, Surroundings, draft};
 use super::keys::JOB_FILE;
 use super::read::{Span, Table, read};
 use super::settings::Settings;
-use crate::engine::spec::{Definitions, JobSpec, Lane, LimitSpec, Name, PoolSpec};
+use crate::engine::spec::{Definitions, ENDED_KEPT, JobSpec, Lane, LimitSpec, Name, PoolSpec};
 
 /// The largest file that is read, in bytes: a hundred thousand jobs, and no disk image by mistake.
 const LARGEST: u64 = 16 << 20;
@@ -76,10 +78,22 @@ pub(super) fn from_disk(report: &mut Report, path: &Path) -> Option<Source> {
 
 fn text_of(path: &Path) -> Result<String, Complaint> {
     let unable = |error: std::io::Error| Complaint::new(format!("cannot read this file: {error}"));
-    let file = std::fs::File::open(path).map_err(unable)?;
-    if file.metadata().map_err(unable)?.is_dir() {
+    // A pipe would have us wait for its writer, for ever if there is none.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(unable)?;
+    let metadata = file.metadata().map_err(unable)?;
+    if metadata.is_dir() {
         return Err(Complaint::new("this is a directory, not a file")
             .hint("name the files in it, as in `jobs.d/*.toml`"));
+    }
+    if !metadata.is_file() {
+        return Err(
+            Complaint::new("this is a pipe or a device, not a regular file")
+                .hint("save what it says in a file"),
+        );
     }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1)
@@ -199,6 +213,7 @@ fn finish(found: Found, context: &JobContext<'_>) -> Jobs {
             cpu_workers: context.cpu_workers,
             aging: settings.queue.aging,
             max_runs: settings.queue.max_runs,
+            ended_kept: ENDED_KEPT,
         },
         order,
     }

@@ -95,6 +95,26 @@ pub struct JobSpec {
     pub messages: Messages,
 }
 
+impl JobSpec {
+    /// A job with everything that can be left out left out.
+    #[must_use]
+    pub fn new(name: Name, lane: Lane, task: TaskSpec) -> Self {
+        Self {
+            name,
+            task,
+            lane,
+            pool: None,
+            limits: Vec::new(),
+            priority: Priority::default(),
+            delay: Duration::ZERO,
+            timeout: None,
+            after: Vec::new(),
+            start: Start::default(),
+            messages: Messages::default(),
+        }
+    }
+}
+
 /// What makes a job run without being asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
@@ -191,6 +211,9 @@ pub struct LimitSpec {
     pub size: u32,
 }
 
+/// How many ended runs are remembered unless a program says otherwise.
+pub const ENDED_KEPT: usize = 1_000;
+
 /// Everything that the engine knows by name at one time. A reload replaces it as a whole; runs keep
 /// the job they were accepted with.
 #[derive(Clone, Debug, PartialEq)]
@@ -209,6 +232,8 @@ pub struct Definitions {
     pub aging: Duration,
     /// The most runs that may be unfinished at a time; submissions beyond it are refused.
     pub max_runs: u64,
+    /// How many ended runs are remembered, so that a question shortly after the end finds its answer.
+    pub ended_kept: usize,
 }
 
 impl Definitions {
@@ -223,6 +248,7 @@ impl Definitions {
             cpu_workers,
             aging: Duration::from_secs(60),
             max_runs: 1_000_000,
+            ended_kept: ENDED_KEPT,
         }
     }
 

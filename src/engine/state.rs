@@ -12,9 +12,6 @@ use super::table::RunTable;
 use super::time::{Mono, Now};
 use super::timers::{Timer, Timers};
 
-/// How many ended runs are remembered, so that a question shortly after the end finds its answer.
-pub(super) const FINISHED_KEPT: usize = 1_000;
-
 /// Everything the engine knows. Two engines that absorbed the same facts are equal.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
@@ -135,6 +132,7 @@ impl State {
                 (Arc::clone(name), (Arc::clone(job), class))
             })
             .collect();
+        self.forget();
     }
 
     fn accept(&mut self, record: &Record) {
@@ -215,7 +213,12 @@ impl State {
         // What the engine itself still needs of an ended run is little; results live in its facts.
         self.run_mut(id).args = None;
         self.finished.push_back(id);
-        if self.finished.len() > FINISHED_KEPT
+        self.forget();
+    }
+
+    /// Lets go of the ended runs that are too many, the oldest first.
+    fn forget(&mut self) {
+        while self.finished.len() > self.definitions.ended_kept
             && let Some(oldest) = self.finished.pop_front()
             && let Some(run) = self.runs.remove(oldest)
         {

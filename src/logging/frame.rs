@@ -122,24 +122,16 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::engine::spec::{Lane, Messages, Priority, Start, TaskSpec};
+    use crate::engine::spec::{Lane, TaskSpec};
 
     fn bar(name: &str, lane: Lane, fraction: Option<f64>, message: Option<&str>) -> Bar {
-        let job = JobSpec {
-            name: name.into(),
-            task: TaskSpec::Sleep {
+        let job = JobSpec::new(
+            name.into(),
+            lane,
+            TaskSpec::Sleep {
                 duration: Duration::ZERO,
             },
-            lane,
-            pool: None,
-            limits: Vec::new(),
-            priority: Priority::default(),
-            delay: Duration::ZERO,
-            timeout: None,
-            after: Vec::new(),
-            start: Start::default(),
-            messages: Messages::default(),
-        };
+        );
         Bar {
             job: Arc::new(job),
             since: Mono(0),

@@ -223,6 +223,7 @@ pub(crate) fn define(text: &str) -> Definitions {
             "io" => definitions.io_concurrency = number(1),
             "cpu" => definitions.cpu_workers = number(1),
             "max" => definitions.max_runs = number(1).into(),
+            "kept" => definitions.ended_kept = number(1) as usize,
             "aging" => definitions.aging = seconds(words[1]),
             "pool" => {
                 let (lane, size) = (lane(words[2]), number(3));

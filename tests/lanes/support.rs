@@ -9,7 +9,7 @@ use twolane::clock::Clock;
 use twolane::engine::action::StartOrder;
 use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::outcome::{Failure, Outcome};
-use twolane::engine::spec::{JobSpec, Lane, Messages, Priority, Start, TaskSpec};
+use twolane::engine::spec::{JobSpec, Lane, TaskSpec};
 use twolane::inbox::{Ended, LaneMail};
 use twolane::lanes::{AttemptLanes, Handlers, LaneSettings, NoteSource};
 
@@ -72,19 +72,7 @@ pub(crate) fn id(run: u64) -> AttemptId {
 pub(crate) fn order(run: u64, lane: Lane, task: TaskSpec) -> StartOrder {
     StartOrder {
         attempt: id(run),
-        job: Arc::new(JobSpec {
-            name: Arc::from(format!("job-{run}")),
-            task,
-            lane,
-            pool: None,
-            limits: Vec::new(),
-            priority: Priority::default(),
-            delay: Duration::ZERO,
-            timeout: None,
-            after: Vec::new(),
-            start: Start::OnDemand,
-            messages: Messages::default(),
-        }),
+        job: Arc::new(JobSpec::new(Arc::from(format!("job-{run}")), lane, task)),
         args: None,
     }
 }

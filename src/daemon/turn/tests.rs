@@ -13,7 +13,7 @@ use crate::daemon::signals::{SignalPort, signal_channels};
 use crate::engine::StateKind;
 use crate::engine::id::{AttemptId, RunId};
 use crate::engine::input::{Submission, SubmitItem};
-use crate::engine::spec::{Definitions, JobSpec, Lane, Messages, Name, Priority, Start, TaskSpec};
+use crate::engine::spec::{Definitions, JobSpec, Lane, Name, TaskSpec};
 use crate::inbox::Note;
 use crate::lanes::{Handlers, LaneSettings, Stopped};
 
@@ -95,19 +95,7 @@ fn rig(patience: Patience) -> Rig {
 fn definitions() -> Definitions {
     let job = |name: &str, task| {
         let name = Name::from(name);
-        let job = JobSpec {
-            name: Name::clone(&name),
-            task,
-            lane: Lane::Io,
-            pool: None,
-            limits: Vec::new(),
-            priority: Priority::default(),
-            delay: Duration::ZERO,
-            timeout: None,
-            after: Vec::new(),
-            start: Start::OnDemand,
-            messages: Messages::default(),
-        };
+        let job = JobSpec::new(Name::clone(&name), Lane::Io, task);
         (name, Arc::new(job))
     };
     let duration = Duration::from_secs(3600);

@@ -16,7 +16,7 @@ use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::id::{AttemptId, RunId};
 use crate::engine::outcome::{End, Failure, Measures, Outcome, SkipReason, StopReason};
 use crate::engine::spec::{
-    Definitions, JobSpec, Lane, LimitSpec, Messages, PoolSpec, Priority, Start, TaskSpec,
+    Definitions, JobSpec, Lane, LimitSpec, Messages, PoolSpec, Priority, TaskSpec,
 };
 use crate::engine::time::{Mono, Now, Wall};
 use crate::inbox::{Note, Progress};
@@ -225,21 +225,13 @@ fn cancelled(job: &JobSpec) -> Said {
 }
 
 fn job(name: &str) -> JobSpec {
-    JobSpec {
-        name: name.into(),
-        task: TaskSpec::Sleep {
+    JobSpec::new(
+        name.into(),
+        Lane::Cpu,
+        TaskSpec::Sleep {
             duration: Duration::ZERO,
         },
-        lane: Lane::Cpu,
-        pool: None,
-        limits: Vec::new(),
-        priority: Priority::default(),
-        delay: Duration::ZERO,
-        timeout: None,
-        after: Vec::new(),
-        start: Start::default(),
-        messages: Messages::default(),
-    }
+    )
 }
 
 /// So many microseconds after the beginning.
