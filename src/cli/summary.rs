@@ -15,6 +15,7 @@ use crate::engine::outcome::{Measures, Outcome};
 use crate::engine::spec::JobSpec;
 use crate::engine::time::Mono;
 use crate::inbox::Note;
+use crate::logging::harmless;
 
 /// A result longer than this is cut in the table; the JSON summary has it whole.
 const RESULT_SHOWN: usize = 60;
@@ -198,13 +199,29 @@ fn people(time: Option<Duration>) -> String {
     }
 }
 
-/// The beginning of a text, on one line.
+/// The beginning of a text, on one line, without anything that a terminal would take for a command.
 fn cut(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let shown: String = line.chars().take(RESULT_SHOWN).collect();
-    if shown.len() < text.len() {
-        format!("{shown}…")
-    } else {
-        shown
+    let more = if shown.len() < text.len() { "…" } else { "" };
+    harmless(&shown) + more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_job_says_commands_no_terminal_and_stays_on_its_line() {
+        let long = "x".repeat(RESULT_SHOWN);
+        let cases = [
+            ("plain", "plain"),
+            ("two\nlines", "two…"),
+            ("\u{1b}[2Jgone\u{9b}31m", "\\u{1b}[2Jgone\\u{9b}31m"),
+            (&format!("{long}y"), &format!("{long}…")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(cut(text), expected);
+        }
     }
 }

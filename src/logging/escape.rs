@@ -7,6 +7,15 @@ use std::fmt::Write as _;
 /// error with a trace in it fits; a file that somebody put into a message does not.
 pub(super) const VALUE_BOUND: usize = 4096;
 
+/// `text` as it is read by people: on one line, and without anything that a terminal would take for a
+/// command.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    plain(&mut out, text);
+    out
+}
+
 /// Appends `text` as it is read by people.
 pub(super) fn plain(out: &mut String, text: &str) {
     let (text, rest) = cut(text);

@@ -15,8 +15,7 @@ use crate::engine::template::{Placeholder, Template};
 use crate::engine::time::{Now, Wall};
 use crate::inbox::{Note, Progress};
 
-/// The most of a result that a line carries, in bytes of JSON; `twolane show` has the whole. Enough
-/// for what people return as a result, and little enough that a line stays a line.
+/// The most of a result that a line carries, in bytes of JSON; the fact has the whole. Enough for what people return as a result, and little enough that a line stays a line.
 pub const RESULT_BOUND: usize = 4096;
 
 /// A line of the log before it has a form. What does not apply is `None`.
