@@ -216,6 +216,7 @@ fn step(engine: &mut Engine, clock: &mut u64, input: Input, out: &mut Outputs) {
 
 fn submit(name: &Name) -> Input {
     Input::Submit(Submission {
+        key: None,
         items: vec![SubmitItem::of(name)],
         caller: None,
     })

@@ -72,6 +72,7 @@ fn accepted() -> Record {
         args: None,
         after: [].into(),
         due: None,
+        key: None,
     })
 }
 

@@ -1,14 +1,18 @@
-//! What running attempts send to whoever started them: ends and notes, over bounded crossbeam
-//! channels. Lanes hold the sending side; the daemon's loop the receiving one.
+//! What reaches the daemon's loop over bounded crossbeam channels: from the lanes ends and notes of
+//! running attempts, from outside requests.
 
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use serde_json::Value;
 
-use crate::engine::id::AttemptId;
+use crate::engine::action::Answer;
+use crate::engine::id::{AttemptId, RunId};
+use crate::engine::input::{Forgotten, Submission};
 use crate::engine::outcome::End;
 use crate::engine::spec::JobSpec;
 use crate::engine::time::Now;
+use crate::engine::{CapacityName, Explanation, JobView, Status};
 
 /// An attempt has left its lane for good.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,3 +83,100 @@ pub fn lane_channel<N>(capacity: usize) -> (LanePort<N>, LaneMail<N>) {
         },
     )
 }
+
+/// What somebody outside asks the daemon for, and where the answer goes.
+pub struct Request {
+    /// What is asked for.
+    pub ask: Ask,
+    /// Takes the answer to whoever waits for it. Called once, on the loop's own thread, so it must not
+    /// wait for anything; and only when what the answer rests on is committed.
+    pub reply: Box<dyn FnOnce(Told) + Send>,
+}
+
+/// What can be asked for.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Runs; each submission has an answer of its own. The callers inside are not looked at.
+    Submit(Vec<Submission>),
+    /// That a run is cancelled.
+    Cancel(RunId),
+    /// That a run which is over is tried once more; with what is on record of it.
+    Retry(RunId, Box<Forgotten>),
+    /// That a `future` ends, with this result or for this reason.
+    Complete(RunId, Result<Arc<Value>, Arc<str>>),
+    /// That nothing starts that needs this.
+    Pause(CapacityName),
+    /// That what needs this starts again.
+    Resume(CapacityName),
+    /// Why a run stands where it stands.
+    Explain(RunId),
+    /// The whole, in numbers.
+    Status,
+    /// The jobs that are defined.
+    Jobs,
+    /// That the configuration is read again. Answered when it has been, whatever came of it.
+    Reload,
+    /// That nothing starts any more and the daemon leaves when nothing runs, however long that takes.
+    Drain,
+    /// That the daemon leaves as on SIGTERM.
+    Stop,
+}
+
+/// What somebody outside is told.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// An answer for each submission, in order; for other requests just one.
+    Answers(Vec<Answer>),
+    /// Where a run stands; `None` if the engine does not know it (any more).
+    Explained(Option<Explanation>),
+    /// The whole, in numbers.
+    Status(Box<DaemonStatus>),
+    /// The jobs that are defined.
+    Jobs(Vec<JobView>),
+    /// The configuration was read again: what has changed, a line each; or what is wrong with it.
+    Reloaded(Result<Vec<String>, Vec<String>>),
+    /// It is done.
+    Done,
+    /// It cannot be done now, for this reason.
+    Unable(Unable),
+}
+
+/// The whole, in numbers.
+#[derive(Clone, Debug)]
+pub struct DaemonStatus {
+    /// What the engine says.
+    pub engine: Status,
+    /// When the daemon started.
+    pub started: Now,
+    /// Now.
+    pub now: Now,
+    /// Batches of records that are not committed yet.
+    pub uncommitted: usize,
+    /// The most of them that there may be.
+    pub max_uncommitted: usize,
+    /// What the store is in trouble with, if it is.
+    pub trouble: Option<String>,
+}
+
+/// Why something cannot be done now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unable {
+    /// Nothing can be written.
+    #[error("the store's disk is full: nothing is accepted until there is room again")]
+    StoreFull,
+    /// Too much waits to be committed.
+    #[error("{waiting} batches wait to be committed, which is the bound: try again soon")]
+    Behind {
+        /// How many.
+        waiting: usize,
+    },
+    /// The daemon leaves.
+    #[error("the daemon is leaving")]
+    Leaving,
+    /// It was started without a configuration that could be read again.
+    #[error("this daemon has no configuration to read again")]
+    NoReload,
+}
+
+/// Requests that may wait for the loop. Whoever finds no room is told to try again.
+pub const REQUESTS_BOUND: usize = 1024;

@@ -22,6 +22,7 @@ pub mod store;
 
 pub mod executor;
 
+pub mod api;
 pub mod daemon;
 
 pub mod cli;

@@ -84,7 +84,13 @@ impl Row {
             Fact::Skipped { reason, .. } => {
                 (self.state, self.reason) = (StateKind::Skipped, Some(reason.to_string()));
             }
-            Fact::Opened
+            Fact::Interrupted { cause, .. } => {
+                (self.state, self.reason) = (StateKind::Queued, Some(cause.to_string()));
+            }
+            Fact::Retried { .. } => (self.state, self.reason) = (StateKind::Queued, None),
+            Fact::Paused { .. }
+            | Fact::Resumed { .. }
+            | Fact::Opened
             | Fact::Draining
             | Fact::Configured { .. }
             | Fact::Accepted { .. }

@@ -11,7 +11,9 @@ use super::diagnostic::{Diagnostic, Report};
 use super::keys::TaskKind;
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
-use crate::engine::spec::{JobSpec, Lane, Messages, Name, Priority, Start, TaskSpec};
+use crate::engine::spec::{
+    JobSpec, Lane, Messages, Name, OnCrash, ParamKind, ParamSpec, Priority, Start, TaskSpec,
+};
 
 /// A job whose references to others are not looked up yet.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ fn spec(
     let task = one_task(report, source, (name, name_span), table)
         .and_then(|(kind, field)| task(report, source, table, (kind, field), surroundings));
     let lane = lane(report, source, table, task.as_ref(), surroundings.handlers);
+    let params = params(report, source, table);
     let messages = table.table("messages");
     let message = |key: &str| messages.and_then(|table| table.text(key)).map(Arc::from);
     Some(JobSpec {
@@ -76,6 +79,11 @@ fn spec(
             Some(_) => Start::Boot,
             None => Start::OnDemand,
         },
+        on_crash: match table.text("on_crash") {
+            Some("fail") => OnCrash::Fail,
+            _ => OnCrash::Retry,
+        },
+        params: params?,
         messages: Messages {
             started: message("started"),
             progress: message("progress"),
@@ -84,6 +92,44 @@ fn spec(
             cancelled: message("cancelled"),
         },
     })
+}
+
+/// The arguments that a run may be given.
+fn params(report: &mut Report, source: usize, table: &Table) -> Option<BTreeMap<Name, ParamSpec>> {
+    let mut params = BTreeMap::new();
+    let mut good = true;
+    for (name, (span, param)) in table.named("params") {
+        let kind = match (param.get("type"), param.text("type")) {
+            (Some(_), word) => ParamKind::ALL
+                .into_iter()
+                .find(|k| Some(k.as_str()) == word),
+            (None, _) => {
+                report.push(
+                    Diagnostic::at(
+                        source,
+                        span.clone(),
+                        format!("parameter `{name}` lacks `type`"),
+                    )
+                    .hint(format!("write it like `{name} = {{ type = \"integer\" }}`")),
+                );
+                None
+            }
+        };
+        let default = param.free("default").cloned();
+        match (kind, default) {
+            (Some(kind), Some(default)) if !kind.fits(&default) => {
+                let place = param.get("default").map_or(span, |field| &field.value);
+                let message = format!("the default of parameter `{name}` is no {}", kind.as_str());
+                report.push(Diagnostic::at(source, place.clone(), message));
+                good = false;
+            }
+            (Some(kind), default) => {
+                params.insert(Name::from(name.as_str()), ParamSpec { kind, default });
+            }
+            (None, _) => good = false,
+        }
+    }
+    good.then_some(params)
 }
 
 fn names(table: &Table, key: &str) -> Vec<Name> {
@@ -158,6 +204,9 @@ fn task(
             path: surroundings.directory.join(table.text(key)?),
         }),
         TaskKind::Compute => compute(report, source, table.table(key)?, field),
+        TaskKind::Future => Some(TaskSpec::Future {
+            what: table.text(key)?.into(),
+        }),
         TaskKind::Call => call(
             report,
             source,
@@ -273,6 +322,11 @@ fn lane(
     let task = task?;
     let (fixed, why, hint) = match task {
         TaskSpec::Sleep { .. } | TaskSpec::Read { .. } => return Some(said.unwrap_or(Lane::Io)),
+        TaskSpec::Future { .. } => (
+            Lane::Io,
+            "`future` waits, and would keep a core from the cpu lane's other jobs".to_owned(),
+            "leave `lane` out, or write `lane = \"io\"`",
+        ),
         TaskSpec::Compute { .. } => (
             Lane::Cpu,
             "`compute` computes, and would keep the io lane's other jobs waiting".to_owned(),

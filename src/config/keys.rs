@@ -40,6 +40,8 @@ pub(super) enum Kind {
     TextOrTable(&'static [Key]),
     /// A table of anything.
     Free,
+    /// Anything.
+    Any,
     /// A table whose keys are names and whose values are tables of these keys.
     Named(&'static [Key]),
 }
@@ -88,10 +90,17 @@ pub(super) enum TaskKind {
     Read,
     Compute,
     Call,
+    Future,
 }
 
 impl TaskKind {
-    pub(super) const ALL: [Self; 4] = [Self::Sleep, Self::Read, Self::Compute, Self::Call];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Sleep,
+        Self::Read,
+        Self::Compute,
+        Self::Call,
+        Self::Future,
+    ];
 
     /// The key of a job that says it; a job has exactly one of them.
     pub(super) const fn key(self) -> &'static str {
@@ -100,6 +109,7 @@ impl TaskKind {
             Self::Read => "read",
             Self::Compute => "compute",
             Self::Call => "call",
+            Self::Future => "future",
         }
     }
 }
@@ -129,6 +139,12 @@ const JOB: &[Key] = &[
         Kind::TextOrTable(CALL),
         "\"resize\"",
         "Task: a Rust function that was registered under this name through the library.",
+    ),
+    key(
+        "future",
+        Kind::Text,
+        "\"the boss agrees\"",
+        "Task: wait for this until somebody says `twolane complete RUN`.",
     ),
     key(
         "lane",
@@ -179,10 +195,39 @@ const JOB: &[Key] = &[
         "`boot`: runs when the daemon starts.",
     ),
     key(
+        "on_crash",
+        Kind::Choice(&["retry", "fail"]),
+        "\"fail\"",
+        "What becomes of a run when the daemon or the machine goes down under it: `retry` (it waits \
+         in line again, at most 3 times; unless said otherwise) or `fail`, for work that must not \
+         be done twice.",
+    ),
+    key(
+        "params",
+        Kind::Named(PARAM),
+        "",
+        "The arguments that a run may be given, by name.",
+    ),
+    key(
         "messages",
         Kind::Table(MESSAGES),
         "{ started = \"{job} begins\" }",
         "Texts of its own for the log, with placeholders such as `{job}`.",
+    ),
+];
+
+const PARAM: &[Key] = &[
+    key(
+        "type",
+        Kind::Choice(&["text", "integer", "number", "boolean", "any"]),
+        "\"integer\"",
+        "What the argument has to be.",
+    ),
+    key(
+        "default",
+        Kind::Any,
+        "80",
+        "What it is where it is not given; without one it has to be given.",
     ),
 ];
 

@@ -255,6 +255,7 @@ fn all_keys() -> Vec<(String, &'static Key)> {
                 | Kind::Integer(..)
                 | Kind::TextOrTable(_)
                 | Kind::Free
+                | Kind::Any
                 | Kind::Named(_) => all.push((full, key)),
             }
         }

@@ -216,7 +216,7 @@ impl Reader<'_> {
                     strange: false,
                 }))
             }
-            (Kind::Free, DeValue::Table(_)) => self.free(value).map(Item::Free),
+            (Kind::Free, DeValue::Table(_)) | (Kind::Any, _) => self.free(value).map(Item::Free),
             (Kind::Named(keys), DeValue::Table(table)) => Some(self.named(keys, table, path)),
             (_, found) => {
                 let message = format!(
@@ -426,6 +426,7 @@ fn wanted(kind: &Kind) -> String {
         Kind::Integer(..) => "a whole number".to_owned(),
         Kind::Table(_) | Kind::Free | Kind::Named(_) => "a table".to_owned(),
         Kind::TextOrTable(_) => "a text in quotes, or a table".to_owned(),
+        Kind::Any => "anything".to_owned(),
     }
 }
 

@@ -86,6 +86,7 @@ fn of(kind: &Kind) -> Value {
             json!({ "anyOf": [{ "type": "string", "minLength": 1 }, table(keys)] })
         }
         Kind::Free => json!({ "type": "object" }),
+        Kind::Any => json!({}),
         Kind::Named(keys) => json!({
             "type": "object",
             "propertyNames": name(),

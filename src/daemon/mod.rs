@@ -90,6 +90,7 @@ pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
     if let Some(items) = first {
         turn.apply(Input::Submit(Submission {
             items,
+            key: None,
             caller: Some(STARTER),
         }));
     }

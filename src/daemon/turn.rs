@@ -340,7 +340,9 @@ impl Turn {
                     // Without a store, nobody will be there to start what waits.
                     self.apply(Input::CancelWaiting);
                 }
-                self.apply(Input::StopRunning);
+                self.apply(Input::StopRunning {
+                    durable: self.log.is_durable(),
+                });
             }
             Step::Leave => {}
         }

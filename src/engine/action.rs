@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::capacity::CapacityName;
 use super::id::{AttemptId, CallerId, RunId};
 use super::outcome::StopReason;
+use super::run::StateKind;
 use super::spec::{JobSpec, Name};
 
 /// Something for a lane or for a caller.
@@ -46,6 +48,22 @@ pub struct StartOrder {
 pub enum Answer {
     /// These runs exist, in the order of the submission's items.
     Submitted(Vec<RunId>),
+    /// The same submission had been accepted before: this run of its first item exists.
+    SubmittedBefore(RunId),
+    /// The run waits in line once more.
+    Retried(RunId),
+    /// The run has not ended, so there is nothing to try once more.
+    NotEnded(RunId),
+    /// The run has ended with what was brought.
+    Completed(RunId),
+    /// The run waits for nothing that somebody could bring: it is no `future`, or does not run.
+    NotWaiting(RunId, StateKind),
+    /// Nothing of this starts now; `false` if that was so before.
+    Paused(CapacityName, bool),
+    /// This starts again; `false` if it was not paused.
+    Resumed(CapacityName, bool),
+    /// There is nothing of this name to pause or to resume.
+    UnknownCapacity(CapacityName),
     /// The run never started and never will.
     Cancelled(RunId),
     /// The run was asked to stop; its end follows.
@@ -90,4 +108,40 @@ pub enum Refusal {
     /// The daemon is shutting down.
     #[error("the daemon is shutting down")]
     Draining,
+    /// Arguments are a JSON object.
+    #[error("the arguments of job `{0}` are not an object")]
+    ArgumentsNoObject(Name),
+    /// The job has no parameter of this name.
+    #[error("job `{job}` has no parameter `{name}`; it has {known}")]
+    UnknownArgument {
+        /// The job.
+        job: Name,
+        /// The argument.
+        name: Name,
+        /// The names there are.
+        known: String,
+    },
+    /// A parameter without a default was not given.
+    #[error("job `{job}` needs the argument `{name}` ({kind})")]
+    MissingArgument {
+        /// The job.
+        job: Name,
+        /// The parameter.
+        name: Name,
+        /// What it has to be.
+        kind: &'static str,
+    },
+    /// An argument is not what its parameter has to be.
+    #[error("the argument `{name}` of job `{job}` has to be {kind}")]
+    WrongArgument {
+        /// The job.
+        job: Name,
+        /// The argument.
+        name: Name,
+        /// What it has to be.
+        kind: &'static str,
+    },
+    /// The same key came with another content.
+    #[error("the key `{0}` was used for another submission")]
+    KeyReused(Arc<str>),
 }

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::id::RunId;
 use super::line::{Entry, Line};
 use super::spec::{Definitions, JobSpec, Lane, Name, Priority};
@@ -12,7 +14,8 @@ use super::time::Mono;
 use super::waiting::{Head, Waiting};
 
 /// What a capacity is called.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CapacityName {
     /// A lane as a whole.
     Lane(Lane),
@@ -20,6 +23,8 @@ pub enum CapacityName {
     Pool(Name),
     /// A named semaphore.
     Limit(Name),
+    /// All runs of one job: there is no end of places, but it can be paused.
+    Job(Name),
 }
 
 impl fmt::Display for CapacityName {
@@ -28,6 +33,7 @@ impl fmt::Display for CapacityName {
             Self::Lane(lane) => write!(f, "lane `{lane}`"),
             Self::Pool(name) => write!(f, "pool `{name}`"),
             Self::Limit(name) => write!(f, "limit `{name}`"),
+            Self::Job(name) => write!(f, "job `{name}`"),
         }
     }
 }
@@ -46,11 +52,19 @@ pub(super) struct Capacity {
     pub(super) name: CapacityName,
     pub(super) size: u32,
     pub(super) used: u32,
+    /// Nothing starts that needs it.
+    pub(super) paused: bool,
     /// How many classes need it.
     classes: u32,
 }
 
-/// Runs that need the same capacities.
+impl Capacity {
+    pub(super) const fn is_full(&self) -> bool {
+        self.paused || self.used >= self.size
+    }
+}
+
+/// Runs that need the same capacities; as a job is one, they are of one job.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Class {
     /// Sorted, so the lane comes first.
@@ -100,8 +114,10 @@ impl Capacities {
                 CapacityName::Lane(_) => true,
                 CapacityName::Pool(name) => definitions.pools.contains_key(name),
                 CapacityName::Limit(name) => definitions.limits.contains_key(name),
+                CapacityName::Job(name) => definitions.jobs.contains_key(name),
             };
-            let kept = defined || all.get(id.0).classes > 0;
+            let capacity = all.get(id.0);
+            let kept = defined || capacity.paused || capacity.classes > 0;
             if !kept {
                 all.remove(id.0);
             }
@@ -119,9 +135,11 @@ impl Capacities {
     pub(super) fn class_of(&mut self, job: &JobSpec) -> ClassId {
         let pool = job.pool.iter().cloned().map(CapacityName::Pool);
         let limits = job.limits.iter().cloned().map(CapacityName::Limit);
+        let own = CapacityName::Job(Name::clone(&job.name));
         let mut needs: Vec<CapacityId> = std::iter::once(CapacityName::Lane(job.lane))
             .chain(pool)
             .chain(limits)
+            .chain([own])
             .map(|name| self.find_or_add(name))
             .collect();
         needs.sort_unstable();
@@ -208,10 +226,7 @@ impl Capacities {
     /// The run that starts next: of the classes with room, the head that ranks first.
     pub(super) fn next(&mut self) -> Option<RunId> {
         let (all, classes) = (&self.all, &self.classes);
-        let is_full = |id: CapacityId| {
-            let capacity = all.get(id.0);
-            capacity.used >= capacity.size
-        };
+        let is_full = |id: CapacityId| all.get(id.0).is_full();
         // The lane last: whoever waits for a limit need not be looked at each time the lane moves.
         let full = |id: ClassId| {
             let needs = classes.get(id.0).needs.iter().rev();
@@ -221,20 +236,59 @@ impl Capacities {
     }
 
     pub(super) fn has_room(&self, id: ClassId) -> bool {
-        self.class(id).needs.iter().all(|need| {
-            let capacity = self.capacity(*need);
-            capacity.used < capacity.size
-        })
+        let needs = &self.class(id).needs;
+        needs.iter().all(|need| !self.capacity(*need).is_full())
     }
 
-    /// About how many wait in this class before the run with this entry: runs that were cancelled
-    /// in the middle of a line may count.
+    /// About how many that need the same, whatever their job, wait before the run with this entry:
+    /// runs that were cancelled in the middle of a line may count.
     pub(super) fn ahead(&self, id: ClassId, priority: Priority, since: Mono, ticket: u64) -> usize {
         let own = (self.rank(priority, since), ticket);
-        let lines = self.class(id).lines.iter();
-        lines
+        self.iter_classes()
+            .filter(|(_, class)| self.shared(class).eq(self.shared(self.class(id))))
+            .flat_map(|(_, class)| &class.lines)
             .map(|(p, line)| line.ahead(|entry| (self.rank(*p, entry.since), entry.ticket) >= own))
             .sum()
+    }
+
+    /// What a class needs beside its job.
+    fn shared<'a>(&'a self, class: &'a Class) -> impl Iterator<Item = CapacityId> + 'a {
+        let is_job = |id: &CapacityId| matches!(self.capacity(*id).name, CapacityName::Job(_));
+        class.needs.iter().copied().filter(move |id| !is_job(id))
+    }
+
+    /// Whether there is something of this name.
+    pub(super) fn find(&self, name: &CapacityName) -> Option<&Capacity> {
+        self.by_name.get(name).map(|id| self.capacity(*id))
+    }
+
+    /// From here on nothing starts that needs it, or what needs it starts again.
+    pub(super) fn set_paused(&mut self, name: &CapacityName, paused: bool) {
+        let id = self.find_or_add(name.clone());
+        self.all.get_mut(id.0).paused = paused;
+        if !paused {
+            self.waiting.freed(id);
+        }
+    }
+
+    /// Lets go of a class without runs, and of its job, if no definition needs them.
+    pub(super) fn retire_idle(&mut self, id: ClassId) {
+        let class = self.class(id);
+        if class.runs > 0 {
+            return;
+        }
+        let job = class.needs.iter().copied().find(|need| {
+            let name = &self.capacity(*need).name;
+            matches!(name, CapacityName::Job(_))
+        });
+        self.retire_class(id);
+        if let Some(job) = job
+            && self.capacity(job).classes == 0
+            && !self.capacity(job).paused
+        {
+            let capacity = self.all.remove(job.0);
+            self.by_name.remove(&capacity.name);
+        }
     }
 
     /// Tells the order of classes what the head of this one is.
@@ -265,15 +319,20 @@ impl Capacities {
     }
 
     /// One that no definition names has the size 1: runs that were accepted with it can start, one
-    /// at a time.
+    /// at a time. Of a job there may be any number.
     fn find_or_add(&mut self, name: CapacityName) -> CapacityId {
         if let Some(&id) = self.by_name.get(&name) {
             return id;
         }
+        let size = match name {
+            CapacityName::Job(_) => u32::MAX,
+            CapacityName::Lane(_) | CapacityName::Pool(_) | CapacityName::Limit(_) => 1,
+        };
         let id = CapacityId(self.all.insert(Capacity {
             name: name.clone(),
-            size: 1,
+            size,
             used: 0,
+            paused: false,
             classes: 0,
         }));
         self.by_name.insert(name, id);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use super::capacity::ClassId;
+use super::fact::{Fact, Record};
 use super::id::RunId;
 use super::run::{Run, RunState, StateKind};
 use super::state::State;
@@ -28,6 +29,30 @@ impl Engine {
         check_capacities(state)?;
         check_timers(state)?;
         check_links(state)
+    }
+}
+
+impl State {
+    /// A record about a run that is not there is not taken in.
+    pub(super) fn check_known(&self, record: &Record) -> Result<(), Broken> {
+        let Some((run, _)) = record.fact.run() else {
+            return Ok(());
+        };
+        let (known, number) = (self.runs.get(run), record.number);
+        let is_over = |run: &Run| run.state.kind().is_final();
+        if matches!(record.fact, Fact::Accepted { .. }) {
+            return hold(known.is_none(), || {
+                format!("record {number} accepts run {run}, which there is already")
+            });
+        }
+        if matches!(record.fact, Fact::Retried { .. }) {
+            return hold(known.is_none_or(is_over), || {
+                format!("record {number} retries run {run}, which is not over")
+            });
+        }
+        hold(known.is_some_and(|run| !is_over(run)), || {
+            format!("record {number} is about run {run}, which is not there or over")
+        })
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::Outputs;
-use super::action::{Action, Answer, StartOrder};
+use super::action::{Action, Answer, Refusal, StartOrder};
+use super::capacity::CapacityName;
 use super::fact::{Fact, FinalState, Record};
 use super::id::{AttemptId, CallerId, RunId};
-use super::input::{Input, Submission};
-use super::outcome::{End, Failure, Outcome, SkipReason, StopReason};
-use super::run::{Run, RunState};
-use super::spec::JobSpec;
+use super::input::{Forgotten, Input, Submission};
+use super::outcome::{End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason};
+use super::run::{Run, RunState, StateKind};
+use super::spec::{JobSpec, OnCrash};
 use super::state::State;
-use super::submission::plan;
-use super::time::Now;
+use super::submission::{admit, plan};
+use super::time::{Mono, Now, Wall};
 use super::timers::Timer;
 
 /// One input on its way through the engine.
@@ -34,13 +37,30 @@ impl Turn<'_> {
                 let answer = self.cancel(run);
                 self.answer(caller, answer);
             }
+            Input::Retry { run, known, caller } => {
+                let answer = self.retry(run, known);
+                self.answer(caller, answer);
+            }
+            Input::Complete { run, with, caller } => {
+                let answer = self.complete(run, with);
+                self.answer(caller, answer);
+            }
+            Input::Pause { what, caller } => {
+                let answer = self.pause(what);
+                self.answer(caller, answer);
+            }
+            Input::Resume { what, caller } => {
+                let answer = self.resume(what);
+                self.answer(caller, answer);
+            }
             Input::Ended { attempt, end } => self.ended(attempt, end),
             Input::Drain => {
                 if !self.state.draining {
                     self.record(Fact::Draining);
                 }
             }
-            Input::StopRunning => self.stop_running(),
+            Input::StopRunning { durable } => self.stop_running(durable),
+            Input::Settle => self.settle(),
             Input::CancelWaiting => self.cancel_waiting(),
         }
         self.dispatch();
@@ -96,14 +116,19 @@ impl Turn<'_> {
             job: Arc::clone(&job),
             epoch,
         });
-        let attempt = AttemptId { run: id, epoch };
-        self.out
-            .actions
-            .push(Action::Start(StartOrder { attempt, job, args }));
+        // Of a future nothing executes: it only waits to be completed.
+        if !job.task.is_future() {
+            let attempt = AttemptId { run: id, epoch };
+            let order = StartOrder { attempt, job, args };
+            self.out.actions.push(Action::Start(order));
+        }
     }
 
     fn submit(&mut self, submission: Submission) {
         let caller = submission.caller;
+        if let Some(answer) = self.known_key(&submission) {
+            return self.answer(caller, answer);
+        }
         let planned = match plan(self.state, &submission) {
             Ok(planned) => planned,
             Err(refusal) => return self.answer(caller, Answer::Refused(refusal)),
@@ -113,14 +138,18 @@ impl Turn<'_> {
         let runs = (0..submission.items.len()).map(number).collect();
         for plan in planned {
             let item = &submission.items[plan.item];
-            let due = (!plan.job.delay.is_zero()).then(|| self.now.mono.plus(plan.job.delay));
+            let delayed =
+                || (!plan.job.delay.is_zero()).then(|| self.now.mono.plus(plan.job.delay));
+            let at = item.at.map(|at| Mono::at_wall(self.now, at));
+            let due = at.or_else(delayed).filter(|due| *due > self.now.mono);
             self.record(Fact::Accepted {
                 run: number(plan.item),
                 priority: item.priority.unwrap_or(plan.job.priority),
                 job: plan.job,
-                args: item.args.clone(),
+                args: plan.args,
                 after: plan.after.into_iter().map(number).collect(),
                 due,
+                key: submission.key.clone().filter(|_| plan.item == 0),
             });
         }
         self.answer(caller, Answer::Submitted(runs));
@@ -128,11 +157,7 @@ impl Turn<'_> {
 
     fn cancel(&mut self, id: RunId) -> Answer {
         let Some(run) = self.state.runs.get(id) else {
-            return if id.0 > 0 && id.0 < self.state.next_run {
-                Answer::AlreadyEnded(id)
-            } else {
-                Answer::UnknownRun(id)
-            };
+            return self.gone(id);
         };
         match run.state {
             RunState::Scheduled { .. } | RunState::Blocked | RunState::Queued { .. } => {
@@ -157,10 +182,22 @@ impl Turn<'_> {
         }
     }
 
+    /// The answer to a submission that was made before.
+    fn known_key(&self, submission: &Submission) -> Option<Answer> {
+        let key = submission.key.as_ref()?;
+        let (before, run) = self.state.key(&key.text)?;
+        Some(if before == key {
+            Answer::SubmittedBefore(*run)
+        } else {
+            Answer::Refused(Refusal::KeyReused(Arc::clone(&key.text)))
+        })
+    }
+
     /// Asks the running attempt of a run to stop.
     fn stop(&mut self, id: RunId, reason: StopReason) {
         let run = self.state.run(id);
         let (job, epoch) = (Arc::clone(&run.job), run.epoch);
+        let is_future = job.task.is_future();
         self.record(Fact::Stopping {
             run: id,
             job,
@@ -168,7 +205,159 @@ impl Turn<'_> {
             reason,
         });
         let attempt = AttemptId { run: id, epoch };
-        self.out.actions.push(Action::Stop { attempt, reason });
+        if is_future {
+            // Nothing of it executes that could go on.
+            let end = self.end_now(id, Outcome::Stopped);
+            self.ended(attempt, end);
+        } else {
+            self.out.actions.push(Action::Stop { attempt, reason });
+        }
+    }
+
+    fn retry(&mut self, id: RunId, known: Option<Box<Forgotten>>) -> Answer {
+        let state = self.state.runs.get(id).map(|run| run.state.kind());
+        if state.is_some_and(|state| !state.is_final()) {
+            return Answer::NotEnded(id);
+        }
+        let Some(known) = known.filter(|_| id.0 < self.state.next_run) else {
+            return Answer::UnknownRun(id);
+        };
+        if let Err(refusal) = admit(self.state, 1) {
+            return Answer::Refused(refusal);
+        }
+        let Forgotten {
+            job,
+            priority,
+            args,
+            epoch,
+        } = *known;
+        // What is on record may be older than what is remembered.
+        let remembered = self.state.runs.get(id).map_or(0, |run| run.epoch);
+        self.record(Fact::Retried {
+            run: id,
+            job,
+            priority,
+            args,
+            epoch: epoch.max(remembered),
+        });
+        Answer::Retried(id)
+    }
+
+    fn complete(&mut self, id: RunId, with: Result<Arc<Value>, Arc<str>>) -> Answer {
+        let Some(run) = self.state.runs.get(id) else {
+            return self.gone(id);
+        };
+        let kind = run.state.kind();
+        if kind.is_final() {
+            return Answer::AlreadyEnded(id);
+        }
+        if kind != StateKind::Running || !run.job.task.is_future() {
+            return Answer::NotWaiting(id, kind);
+        }
+        let epoch = run.epoch;
+        let outcome = match with {
+            Ok(value) => Outcome::Succeeded(value),
+            Err(why) => Outcome::Failed(Failure::Error(why)),
+        };
+        let end = self.end_now(id, outcome);
+        self.ended(AttemptId { run: id, epoch }, end);
+        Answer::Completed(id)
+    }
+
+    fn pause(&mut self, what: CapacityName) -> Answer {
+        match self.state.capacities.find(&what) {
+            None => Answer::UnknownCapacity(what),
+            Some(capacity) if capacity.paused => Answer::Paused(what, false),
+            Some(_) => {
+                let named = what.clone();
+                self.record(Fact::Paused { what });
+                Answer::Paused(named, true)
+            }
+        }
+    }
+
+    fn resume(&mut self, what: CapacityName) -> Answer {
+        match self.state.capacities.find(&what) {
+            None => Answer::UnknownCapacity(what),
+            Some(capacity) if !capacity.paused => Answer::Resumed(what, false),
+            Some(_) => {
+                let named = what.clone();
+                self.record(Fact::Resumed { what });
+                Answer::Resumed(named, true)
+            }
+        }
+    }
+
+    /// The answer for a run that is not in the table.
+    fn gone(&self, id: RunId) -> Answer {
+        if id.0 > 0 && id.0 < self.state.next_run {
+            Answer::AlreadyEnded(id)
+        } else {
+            Answer::UnknownRun(id)
+        }
+    }
+
+    /// An end of an active run that no lane reports.
+    fn end_now(&self, id: RunId, outcome: Outcome) -> End {
+        let run = self.state.run(id);
+        let since = run.state.since().unwrap_or(self.now.mono);
+        let past = i64::try_from(self.now.mono.since(since).as_micros()).unwrap_or(i64::MAX);
+        let began = Now {
+            wall: Wall(self.now.wall.0.saturating_sub(past)),
+            mono: since,
+        };
+        let ended = self.now;
+        End {
+            outcome,
+            measures: Measures {
+                began,
+                ended,
+                ..Measures::default()
+            },
+        }
+    }
+
+    /// After a recovery: nothing is left of the attempts that were running, so each run is over or
+    /// waits in line again.
+    fn settle(&mut self) {
+        let active: Vec<RunId> = self.state.active.iter().copied().collect();
+        for id in active {
+            let run = self.state.run(id);
+            let attempt = AttemptId {
+                run: id,
+                epoch: run.epoch,
+            };
+            // Of a future nothing executed that could have brought the daemon down.
+            let again = run.job.task.is_future()
+                || run.job.on_crash == OnCrash::Retry && run.crashes_left();
+            let outcome = match (&run.state, again) {
+                (RunState::Stopping { reason, .. }, _) if *reason != StopReason::Interrupt => {
+                    Outcome::Stopped
+                }
+                (RunState::Stopping { .. }, _) => {
+                    self.interrupt(attempt, Interruption::Shutdown);
+                    continue;
+                }
+                (_, true) => {
+                    self.interrupt(attempt, Interruption::Crash);
+                    continue;
+                }
+                (_, false) => Outcome::Failed(Failure::Crash),
+            };
+            let end = self.end_now(id, outcome);
+            self.ended(attempt, end);
+        }
+    }
+
+    fn interrupt(&mut self, attempt: AttemptId, cause: Interruption) {
+        let AttemptId { run, epoch } = attempt;
+        let job = self.job(run);
+        self.record(Fact::Interrupted {
+            run,
+            job,
+            epoch,
+            cause,
+        });
     }
 
     fn ended(&mut self, attempt: AttemptId, end: End) {
@@ -179,6 +368,12 @@ impl Turn<'_> {
         };
         if run.epoch != attempt.epoch || !run.state.is_active() {
             return;
+        }
+        if let RunState::Stopping { reason, .. } = run.state
+            && reason == StopReason::Interrupt
+            && end.outcome == Outcome::Stopped
+        {
+            return self.interrupt(attempt, Interruption::Shutdown);
         }
         let state = final_state(&run.state, &run.job, &end.outcome);
         let ended = Ended::of(id, run, state == FinalState::Succeeded);
@@ -240,11 +435,16 @@ impl Turn<'_> {
         }
     }
 
-    fn stop_running(&mut self) {
+    fn stop_running(&mut self, durable: bool) {
+        let reason = if durable {
+            StopReason::Interrupt
+        } else {
+            StopReason::Shutdown
+        };
         let active: Vec<RunId> = self.state.active.iter().copied().collect();
         for id in active {
             if let RunState::Running { .. } = self.state.run(id).state {
-                self.stop(id, StopReason::Shutdown);
+                self.stop(id, reason);
             }
         }
     }

@@ -65,6 +65,8 @@ pub struct Missing {
     pub capacity: CapacityName,
     /// Its places.
     pub size: u32,
+    /// It is paused, whoever holds it.
+    pub paused: bool,
     /// The runs that hold it (the first ones).
     pub holders: Vec<RunId>,
     /// How many more.
@@ -119,7 +121,7 @@ impl Engine {
         needs
             .iter()
             .map(|need| (*need, capacities.capacity(*need)))
-            .filter(|(_, capacity)| capacity.used >= capacity.size)
+            .filter(|(_, capacity)| capacity.is_full())
             .map(|(need, capacity)| {
                 let mut holders = self.state.active.iter().copied().filter(|id| {
                     let class = self.state.run(*id).class;
@@ -128,6 +130,7 @@ impl Engine {
                 Missing {
                     capacity: capacity.name.clone(),
                     size: capacity.size,
+                    paused: capacity.paused,
                     holders: holders.by_ref().take(NAMED).collect(),
                     more: holders.count(),
                 }
@@ -180,6 +183,10 @@ fn write_queued(
     for (index, missing) in missing.iter().enumerate() {
         let joint = if index == 0 { "" } else { "; " };
         let Missing { capacity, size, .. } = missing;
+        if missing.paused {
+            write!(f, "{joint}{capacity} is paused")?;
+            continue;
+        }
         write!(f, "{joint}{capacity} is full: {size} of {size} held by")?;
         for (index, run) in missing.holders.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::capacity::CapacityName;
 use super::id::RunId;
-use super::outcome::{End, SkipReason, StopReason};
+use super::outcome::{End, Interruption, SkipReason, StopReason};
 use super::spec::{Definitions, JobSpec, Priority};
 use super::time::{Mono, Now};
 
@@ -46,6 +48,8 @@ pub enum Fact {
         after: Box<[RunId]>,
         /// When it may be queued at the earliest.
         due: Option<Mono>,
+        /// The key that its caller gave the submission, if any.
+        key: Option<Arc<SubmitKey>>,
     },
     /// The last of the runs that it comes after has succeeded: scheduled if not yet due, else queued.
     Released {
@@ -94,6 +98,30 @@ pub enum Fact {
         /// What the lane reported.
         end: End,
     },
+    /// The attempt was cut short through no fault of its own: queued again.
+    Interrupted {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The attempt's epoch.
+        epoch: u32,
+        /// By what.
+        cause: Interruption,
+    },
+    /// A run that was over is tried once more: queued.
+    Retried {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// How urgent it is.
+        priority: Priority,
+        /// Its arguments.
+        args: Option<Arc<Value>>,
+        /// The epoch of its last attempt; 0 if it had none.
+        epoch: u32,
+    },
     /// A run that had not started was cancelled.
     Cancelled {
         /// Its number.
@@ -114,10 +142,30 @@ pub enum Fact {
     },
     /// From here on nothing starts.
     Draining,
+    /// Nothing starts that needs this, until it is resumed.
+    Paused {
+        /// What.
+        what: CapacityName,
+    },
+    /// What needs this starts again.
+    Resumed {
+        /// What.
+        what: CapacityName,
+    },
+}
+
+/// What a caller calls its submission, so that sending it again does not make another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmitKey {
+    /// The caller's word for it.
+    pub text: Arc<str>,
+    /// A digest of what was asked for.
+    pub digest: Arc<str>,
 }
 
 /// How a run that had started ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FinalState {
     /// The work was done.
     Succeeded,
@@ -132,13 +180,19 @@ impl Fact {
     #[must_use]
     pub const fn run(&self) -> Option<(RunId, &Arc<JobSpec>)> {
         match self {
-            Self::Opened | Self::Configured { .. } | Self::Draining => None,
+            Self::Opened
+            | Self::Configured { .. }
+            | Self::Draining
+            | Self::Paused { .. }
+            | Self::Resumed { .. } => None,
             Self::Accepted { run, job, .. }
             | Self::Released { run, job }
             | Self::Due { run, job }
             | Self::Started { run, job, .. }
             | Self::Stopping { run, job, .. }
             | Self::Ended { run, job, .. }
+            | Self::Interrupted { run, job, .. }
+            | Self::Retried { run, job, .. }
             | Self::Cancelled { run, job, .. }
             | Self::Skipped { run, job, .. } => Some((*run, job)),
         }

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::capacity::CapacityName;
+use super::fact::SubmitKey;
 use super::id::{AttemptId, CallerId, RunId};
 use super::outcome::End;
-use super::spec::{Definitions, Name, Priority};
+use super::spec::{Definitions, JobSpec, Name, Priority};
+use super::time::Wall;
 
 /// Anything that enters the engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +27,38 @@ pub enum Input {
         /// Who gets the answer.
         caller: Option<CallerId>,
     },
+    /// A run that is over is to be tried once more.
+    Retry {
+        /// Which run.
+        run: RunId,
+        /// What is on record of it, where the engine may have forgotten it.
+        known: Option<Box<Forgotten>>,
+        /// Who gets the answer.
+        caller: Option<CallerId>,
+    },
+    /// Somebody brings what a `future` waits for.
+    Complete {
+        /// Which run.
+        run: RunId,
+        /// Its result, or why it has failed.
+        with: Result<Arc<Value>, Arc<str>>,
+        /// Who gets the answer.
+        caller: Option<CallerId>,
+    },
+    /// Nothing that needs this is to start.
+    Pause {
+        /// What.
+        what: CapacityName,
+        /// Who gets the answer.
+        caller: Option<CallerId>,
+    },
+    /// What needs this may start again.
+    Resume {
+        /// What.
+        what: CapacityName,
+        /// Who gets the answer.
+        caller: Option<CallerId>,
+    },
     /// An attempt has left its lane.
     Ended {
         /// Which attempt.
@@ -34,7 +69,12 @@ pub enum Input {
     /// From here on nothing starts any more; what runs may run on.
     Drain,
     /// Every running attempt is to stop because the daemon shuts down.
-    StopRunning,
+    StopRunning {
+        /// Whether there is a store from which their runs will start anew.
+        durable: bool,
+    },
+    /// After a recovery: nothing of the attempts that were running is left.
+    Settle,
     /// Every waiting run is cancelled because nobody will be there to start it.
     CancelWaiting,
     /// A deadline has come. (Each other input looks after due deadlines too.)
@@ -46,6 +86,9 @@ pub enum Input {
 pub struct Submission {
     /// At least one. A job that comes `after` another needs that other one here too.
     pub items: Vec<SubmitItem>,
+    /// What the caller calls it. While that is remembered, the same word with the same digest gives
+    /// the run of the first item again, and with another digest a refusal.
+    pub key: Option<Arc<SubmitKey>>,
     /// Who gets the answer.
     pub caller: Option<CallerId>,
 }
@@ -54,11 +97,46 @@ pub struct Submission {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubmitItem {
     /// Which job.
-    pub job: Name,
+    pub job: JobRef,
     /// Arguments of this run: a JSON object.
     pub args: Option<Arc<Value>>,
     /// Instead of the job's own.
     pub priority: Option<Priority>,
+    /// When it may start at the earliest, instead of the job's own delay.
+    pub at: Option<Wall>,
+}
+
+/// The job that a run is asked for of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JobRef {
+    /// One that is defined.
+    Named(Name),
+    /// One that is defined by the submission itself.
+    AdHoc(Arc<JobSpec>),
+}
+
+impl JobRef {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Named(name) => name,
+            Self::AdHoc(job) => &job.name,
+        }
+    }
+}
+
+/// A run that is over, as it is on record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forgotten {
+    /// The job it was accepted with.
+    pub job: Arc<JobSpec>,
+    /// How urgent it was.
+    pub priority: Priority,
+    /// Its arguments.
+    pub args: Option<Arc<Value>>,
+    /// The epoch of its last attempt; 0 if it had none.
+    pub epoch: u32,
 }
 
 impl SubmitItem {
@@ -66,9 +144,10 @@ impl SubmitItem {
     #[must_use]
     pub fn of(job: &Name) -> Self {
         Self {
-            job: Arc::clone(job),
+            job: JobRef::Named(Name::clone(job)),
             args: None,
             priority: None,
+            at: None,
         }
     }
 }

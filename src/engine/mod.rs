@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 pub mod action;
+mod arguments;
 mod capacity;
 mod check;
 mod decide;
@@ -35,7 +36,7 @@ use spec::Definitions;
 use state::State;
 use time::{Mono, Now};
 pub use timers::Timer;
-pub use view::{CapacityView, RunView, Status};
+pub use view::{CapacityView, JobView, RunView, Status};
 
 /// The scheduler as a state machine without I/O. Its methods are of four kinds:
 ///
@@ -53,6 +54,18 @@ pub use view::{CapacityView, RunView, Status};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
     state: State,
+}
+
+/// What a recovery cannot tell from the records of live runs alone. The least of each is what the
+/// records say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Number of the next run.
+    pub next_run: u64,
+    /// Number of the next record.
+    pub next_record: u64,
+    /// Time of the last record.
+    pub last: Now,
 }
 
 /// What follows from an input. Reused from call to call: `apply` only appends.
@@ -81,18 +94,24 @@ impl Engine {
         }
     }
 
-    /// The engine that decided `records`, which are all there are, from the first one on, of an
-    /// engine that began with `definitions`.
-    #[must_use]
+    /// The engine that decided `records`, of an engine that began with `definitions`. They are all
+    /// there are from the first one on; or of each run that is not over all there are, and of the
+    /// others none, and then [`Recovery`] says what cannot be told from them.
+    ///
+    /// # Errors
+    /// A record about a run of which there is none that accepts it.
     pub fn recover<'a>(
         definitions: Arc<Definitions>,
         records: impl IntoIterator<Item = &'a Record>,
-    ) -> Self {
+        recovery: Recovery,
+    ) -> Result<Self, Broken> {
         let mut engine = Self::new(definitions);
         for record in records {
+            engine.state.check_known(record)?;
             engine.state.absorb(record);
         }
-        engine
+        engine.state.resume(&recovery);
+        Ok(engine)
     }
 
     /// Takes in what has happened at `now`, after everything that was due by then.

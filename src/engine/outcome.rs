@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::id::RunId;
@@ -11,7 +12,7 @@ use super::spec::Name;
 use super::time::Now;
 
 /// What a lane says of an attempt that has left it for good: nothing of it runs any more.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct End {
     /// What came of it.
     pub outcome: Outcome,
@@ -20,7 +21,8 @@ pub struct End {
 }
 
 /// What came of an attempt.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It did its work, with this result (`null` where it has none).
     Succeeded(Arc<Value>),
@@ -31,7 +33,8 @@ pub enum Outcome {
 }
 
 /// Why an attempt, and with it its run, failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// The command exited with a code that does not count as success.
     Exit(i32),
@@ -76,14 +79,17 @@ impl fmt::Display for Failure {
 }
 
 /// Why a running attempt was asked to stop, or a waiting run taken out of the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// Somebody asked for it.
     Request,
     /// The attempt took longer than its timeout.
     Timeout,
-    /// The daemon shuts down.
+    /// The daemon shuts down, and nobody will be there to go on with it.
     Shutdown,
+    /// The daemon shuts down, and the run starts anew with it.
+    Interrupt,
 }
 
 impl fmt::Display for StopReason {
@@ -91,13 +97,34 @@ impl fmt::Display for StopReason {
         f.write_str(match self {
             Self::Request => "on request",
             Self::Timeout => "because its timeout passed",
-            Self::Shutdown => "because the daemon shuts down",
+            Self::Shutdown | Self::Interrupt => "because the daemon shuts down",
+        })
+    }
+}
+
+/// Why an attempt was cut short through no fault of its own, so that its run waits in line again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interruption {
+    /// The daemon or the machine went down under it. Such attempts are counted, see
+    /// [`CRASHES_BOUND`](super::spec::CRASHES_BOUND).
+    Crash,
+    /// The daemon was shut down in good order.
+    Shutdown,
+}
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Crash => "the daemon or the machine went down under it",
+            Self::Shutdown => "the daemon was shut down",
         })
     }
 }
 
 /// Why a run never started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SkipReason {
     /// The run that it comes after did not succeed.
     Dependency {
@@ -122,7 +149,7 @@ impl fmt::Display for SkipReason {
 }
 
 /// What a lane measured of one attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measures {
     /// When its own code began.
     pub began: Now,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::capacity::ClassId;
 use super::id::RunId;
 use super::outcome::{Failure, SkipReason, StopReason};
-use super::spec::{JobSpec, Priority};
+use super::spec::{CRASHES_BOUND, JobSpec, Priority};
 use super::time::{Mono, Wall};
 
 /// Where a run stands. Data lives only in the state in which it is valid.
@@ -134,6 +134,27 @@ impl RunState {
         matches!(self, Self::Running { .. } | Self::Stopping { .. })
     }
 
+    /// Since when an attempt has been in its lane, while it is.
+    #[must_use]
+    pub(super) const fn since(&self) -> Option<Mono> {
+        match self {
+            Self::Running { since, .. } | Self::Stopping { since, .. } => Some(*since),
+            Self::Scheduled { .. }
+            | Self::Blocked
+            | Self::Queued { .. }
+            | Self::Succeeded
+            | Self::Failed(_)
+            | Self::Cancelled(_)
+            | Self::Skipped(_) => None,
+        }
+    }
+
+    /// Whether a run that comes after this one still has to wait for it.
+    #[must_use]
+    pub(super) fn is_open(&self) -> bool {
+        *self != Self::Succeeded
+    }
+
     /// Whether the run has not started and may still do so.
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
@@ -156,6 +177,8 @@ pub(super) struct Run {
     pub(super) class: ClassId,
     /// Epoch of its last attempt; 0 before the first.
     pub(super) epoch: u32,
+    /// How often the daemon or the machine went down under it.
+    pub(super) crashes: u8,
     pub(super) priority: Priority,
 }
 
@@ -171,6 +194,11 @@ pub(super) struct Links {
 }
 
 impl Run {
+    /// Whether it may go down with the daemon once more before it counts as the cause.
+    pub(super) const fn crashes_left(&self) -> bool {
+        (self.crashes as u32) < CRASHES_BOUND
+    }
+
     pub(super) fn after(&self) -> &[RunId] {
         self.links.as_ref().map_or(&[], |links| &links.after)
     }

@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A name of a job, pool, limit or handler.
 pub type Name = Arc<str>;
 
 /// Where attempts execute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lane {
     /// For work that waits: a tokio runtime, thousands at once.
     Io,
@@ -43,7 +45,10 @@ impl fmt::Display for Lane {
 
 /// How urgent a run is: from -10 (last) to 10 (first), 0 unless said otherwise. A waiting run gains
 /// one level for each `aging` period (see [`Definitions::aging`]), so that none starves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct Priority(i8);
 
 impl Priority {
@@ -69,7 +74,7 @@ impl Priority {
 }
 
 /// A job: what to run, where, when, and with which limits.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobSpec {
     /// The NAME of `[jobs.NAME]`.
     pub name: Name,
@@ -78,21 +83,109 @@ pub struct JobSpec {
     /// Where.
     pub lane: Lane,
     /// The named capacity inside the lane that each run takes one of, beside the lane's own.
+    #[serde(default)]
     pub pool: Option<Name>,
     /// Named semaphores that each run holds while it executes; sorted, without doubles.
+    #[serde(default)]
     pub limits: Vec<Name>,
     /// Unless a submission says otherwise.
     pub priority: Priority,
     /// How long a run stays `scheduled` after it was accepted; zero for not at all.
+    #[serde(default)]
     pub delay: Duration,
     /// The longest that one attempt may take.
+    #[serde(default)]
     pub timeout: Option<Duration>,
     /// Jobs whose runs of the same submission have to succeed first; sorted, without doubles.
+    #[serde(default)]
     pub after: Vec<Name>,
     /// What makes it run without being asked for.
+    #[serde(default)]
     pub start: Start,
+    /// What becomes of a run when the daemon or the machine goes down under its attempt.
+    #[serde(default)]
+    pub on_crash: OnCrash,
+    /// The arguments that a run may be given, by name.
+    #[serde(default)]
+    pub params: BTreeMap<Name, ParamSpec>,
     /// Texts of its own for the log.
+    #[serde(default)]
     pub messages: Messages,
+}
+
+/// What becomes of a run when the daemon or the machine goes down under its attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCrash {
+    /// It waits in line again, up to [`CRASHES_BOUND`] times: for work that may be done twice.
+    #[default]
+    Retry,
+    /// It has failed: for work that must not be done twice.
+    Fail,
+}
+
+/// How often a run may go down with the daemon before it counts as the cause.
+pub const CRASHES_BOUND: u32 = 3;
+
+/// An argument that a run may be given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParamSpec {
+    /// What it has to be.
+    #[serde(rename = "type")]
+    pub kind: ParamKind,
+    /// What it is where it is not given; `None`: it has to be given.
+    pub default: Option<Value>,
+}
+
+/// What an argument has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParamKind {
+    /// A text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// Any JSON value.
+    Any,
+}
+
+impl ParamKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Text,
+        Self::Integer,
+        Self::Number,
+        Self::Boolean,
+        Self::Any,
+    ];
+
+    /// The word for it in configuration and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Any => "any",
+        }
+    }
+
+    /// Whether `value` is one.
+    #[must_use]
+    pub fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::Text => value.is_string(),
+            Self::Integer => value.is_i64() || value.is_u64(),
+            Self::Number => value.is_number(),
+            Self::Boolean => value.is_boolean(),
+            Self::Any => true,
+        }
+    }
 }
 
 impl JobSpec {
@@ -110,13 +203,16 @@ impl JobSpec {
             timeout: None,
             after: Vec::new(),
             start: Start::default(),
+            on_crash: OnCrash::default(),
+            params: BTreeMap::new(),
             messages: Messages::default(),
         }
     }
 }
 
 /// What makes a job run without being asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Start {
     /// Nothing: it runs when it is submitted.
     #[default]
@@ -126,7 +222,8 @@ pub enum Start {
 }
 
 /// What a job executes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TaskSpec {
     /// Wait for a time.
     Sleep {
@@ -154,6 +251,11 @@ pub enum TaskSpec {
         /// What it is given; a run's own arguments take precedence, key by key.
         args: Value,
     },
+    /// Nothing but to wait until somebody completes the run. It counts as carried by the io lane.
+    Future {
+        /// What is waited for, in words for people.
+        what: Arc<str>,
+    },
 }
 
 impl TaskSpec {
@@ -165,7 +267,14 @@ impl TaskSpec {
             Self::Read { .. } => "read",
             Self::Compute { .. } => "compute",
             Self::Call { .. } => "call",
+            Self::Future { .. } => "future",
         }
+    }
+
+    /// Whether nothing of it executes: it waits to be completed.
+    #[must_use]
+    pub const fn is_future(&self) -> bool {
+        matches!(self, Self::Future { .. })
     }
 
     /// Whether it may execute in either lane.
@@ -173,7 +282,7 @@ impl TaskSpec {
     pub const fn fits_either_lane(&self) -> bool {
         match self {
             Self::Sleep { .. } | Self::Read { .. } => true,
-            Self::Compute { .. } | Self::Call { .. } => false,
+            Self::Compute { .. } | Self::Call { .. } | Self::Future { .. } => false,
         }
     }
 }
@@ -181,7 +290,8 @@ impl TaskSpec {
 /// The texts that a job names for its own log lines. Where there is none, the log uses words of its
 /// own. A text may hold placeholders: `{job}`, `{run}`, `{attempt}`, `{lane}`, `{percent}`,
 /// `{message}`, `{result}`, `{error}`, `{duration}`; `{{` and `}}` stand for the braces themselves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Messages {
     /// An attempt started.
     pub started: Option<Arc<str>>,
@@ -196,7 +306,7 @@ pub struct Messages {
 }
 
 /// A named capacity inside a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolSpec {
     /// The lane whose capacity it is a part of.
     pub lane: Lane,
@@ -205,7 +315,7 @@ pub struct PoolSpec {
 }
 
 /// A named semaphore across jobs and lanes; a mutex when its size is 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitSpec {
     /// How many runs may hold it at once; 1 or more.
     pub size: u32,

@@ -3,14 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::Recovery;
 use super::capacity::{Capacities, ClassId};
-use super::fact::{Fact, FinalState, Record};
+use super::fact::{Fact, FinalState, Record, SubmitKey};
 use super::id::RunId;
+use super::outcome::Interruption;
 use super::run::{Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Name};
 use super::table::RunTable;
 use super::time::{Mono, Now};
 use super::timers::{Timer, Timers};
+
+/// Keys of submissions that are remembered. Who asks looks into the store first; this closes the gap
+/// between that look and the decision, and what is accepted meanwhile is far less.
+pub(super) const KEYS_KEPT: usize = 100_000;
 
 /// Everything the engine knows. Two engines that absorbed the same facts are equal.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +34,10 @@ pub(super) struct State {
     /// How many of the runs in the table are in each state.
     pub(super) counts: [usize; StateKind::ALL.len()],
     pub(super) draining: bool,
+    /// Keys of submissions, with the run of each one's first item.
+    keys: BTreeMap<Arc<str>, (Arc<SubmitKey>, RunId)>,
+    /// The same keys, oldest first.
+    keys_by_age: VecDeque<Arc<str>>,
     /// Number of the next run.
     pub(super) next_run: u64,
     /// Number of the next record.
@@ -50,6 +60,8 @@ impl State {
             finished: VecDeque::new(),
             counts: [0; StateKind::ALL.len()],
             draining: false,
+            keys: BTreeMap::new(),
+            keys_by_age: VecDeque::new(),
             next_run: 1,
             next_record: 1,
             next_ticket: 0,
@@ -57,6 +69,13 @@ impl State {
         };
         state.configure(&definitions);
         state
+    }
+
+    /// Takes in what the records of live runs do not tell.
+    pub(super) fn resume(&mut self, recovery: &Recovery) {
+        self.next_run = self.next_run.max(recovery.next_run);
+        self.next_record = self.next_record.max(recovery.next_record);
+        self.last = self.last.max(recovery.last);
     }
 
     /// Unfinished runs.
@@ -101,6 +120,16 @@ impl State {
                     FinalState::Cancelled(reason) => RunState::Cancelled(*reason),
                 },
             ),
+            Fact::Interrupted { run, cause, .. } => {
+                if *cause == Interruption::Crash {
+                    let run = self.run_mut(*run);
+                    run.crashes = run.crashes.saturating_add(1);
+                }
+                self.wait(*run, None, record.at);
+            }
+            Fact::Retried { .. } => self.retry(record),
+            Fact::Paused { what } => self.capacities.set_paused(what, true),
+            Fact::Resumed { what } => self.capacities.set_paused(what, false),
             Fact::Cancelled { run, reason, .. } => {
                 self.finish(*run, RunState::Cancelled(*reason));
             }
@@ -143,15 +172,12 @@ impl State {
             args,
             after,
             due,
+            key,
         } = &record.fact
         else {
             return;
         };
-        let class = match self.jobs.get(&job.name) {
-            Some((current, class)) if Arc::ptr_eq(current, job) => *class,
-            _ => self.capacities.class_of(job),
-        };
-        self.capacities.class_mut(class).runs += 1;
+        let class = self.class_of(job);
         let mut run = Run {
             job: Arc::clone(job),
             args: args.clone(),
@@ -162,23 +188,95 @@ impl State {
             due: *due,
             class,
             epoch: 0,
+            crashes: 0,
             priority: *priority,
         };
         if !after.is_empty() {
+            // What has succeeded and is forgotten holds nobody up: a recovery knows live runs only.
+            let open = |id: &&RunId| self.runs.get(**id).is_some_and(|run| run.state.is_open());
             let links = run.links_mut();
+            links.open = after.iter().filter(open).count();
             links.after = after.clone();
-            links.open = after.len();
         }
         self.next_run = self.next_run.max(id.0 + 1);
-        let fresh = self.runs.insert(*id, run).is_ok();
-        assert!(fresh, "run {id} is accepted once");
-        self.counts[StateKind::Blocked as usize] += 1;
+        self.insert(*id, run);
         for dependency in after {
-            self.run_mut(*dependency).links_mut().dependents.push(*id);
+            if let Some(run) = self.runs.get_mut(*dependency) {
+                run.links_mut().dependents.push(*id);
+            }
+        }
+        if let Some(key) = key {
+            self.remember(key, *id);
         }
         if after.is_empty() {
             self.wait(*id, *due, record.at);
         }
+    }
+
+    /// Takes in that a run which was over is tried once more, be it forgotten or not.
+    fn retry(&mut self, record: &Record) {
+        let Fact::Retried {
+            run: id,
+            job,
+            priority,
+            args,
+            epoch,
+        } = &record.fact
+        else {
+            return;
+        };
+        let class = self.class_of(job);
+        if let Some(old) = self.runs.remove(*id) {
+            self.counts[old.state.kind() as usize] -= 1;
+            self.finished.retain(|other| other != id);
+        }
+        let run = Run {
+            job: Arc::clone(job),
+            args: args.clone(),
+            links: None,
+            state: RunState::Blocked,
+            accepted: record.at.wall,
+            due: None,
+            class,
+            epoch: *epoch,
+            crashes: 0,
+            priority: *priority,
+        };
+        self.insert(*id, run);
+        self.wait(*id, None, record.at);
+    }
+
+    /// The class of an unfinished run of `job`, which is counted there.
+    fn class_of(&mut self, job: &Arc<JobSpec>) -> ClassId {
+        let class = match self.jobs.get(&job.name) {
+            Some((current, class)) if Arc::ptr_eq(current, job) => *class,
+            _ => self.capacities.class_of(job),
+        };
+        self.capacities.class_mut(class).runs += 1;
+        class
+    }
+
+    /// Puts a run into the table, as blocked.
+    fn insert(&mut self, id: RunId, run: Run) {
+        let fresh = self.runs.insert(id, run).is_ok();
+        assert!(fresh, "run {id} is accepted once");
+        self.counts[StateKind::Blocked as usize] += 1;
+    }
+
+    fn remember(&mut self, key: &Arc<SubmitKey>, run: RunId) {
+        let text = Arc::clone(&key.text);
+        self.keys.insert(Arc::clone(&text), (Arc::clone(key), run));
+        self.keys_by_age.push_back(text);
+        if self.keys_by_age.len() > KEYS_KEPT
+            && let Some(oldest) = self.keys_by_age.pop_front()
+        {
+            self.keys.remove(&oldest);
+        }
+    }
+
+    /// What was accepted under this key, if that is remembered.
+    pub(super) fn key(&self, text: &str) -> Option<&(Arc<SubmitKey>, RunId)> {
+        self.keys.get(text)
     }
 
     /// Puts a run that is not blocked where it waits: scheduled until `due`, else queued.
@@ -202,6 +300,7 @@ impl State {
         self.enter(id, state);
         let class = self.run(id).class;
         self.capacities.class_mut(class).runs -= 1;
+        self.retire(class, id);
         if succeeded {
             let dependents = self.run(id).dependents().to_vec();
             for dependent in dependents {
@@ -214,6 +313,15 @@ impl State {
         self.run_mut(id).args = None;
         self.finished.push_back(id);
         self.forget();
+    }
+
+    /// Lets go of the class of a run that is over, if no definition needs it.
+    fn retire(&mut self, class: ClassId, id: RunId) {
+        let name = &self.run(id).job.name;
+        let defined = matches!(self.jobs.get(name), Some((_, current)) if *current == class);
+        if !defined {
+            self.capacities.retire_idle(class);
+        }
     }
 
     /// Lets go of the ended runs that are too many, the oldest first.

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::action::Refusal;
-use super::input::Submission;
+use super::arguments::arguments;
+use super::input::{JobRef, Submission};
 use super::spec::{JobSpec, Name};
 use super::state::State;
 
@@ -13,22 +16,30 @@ pub(super) struct Planned {
     /// Index of the item in the submission.
     pub(super) item: usize,
     pub(super) job: Arc<JobSpec>,
+    /// Its arguments, with the defaults of those that were not given.
+    pub(super) args: Option<Arc<Value>>,
     /// Indexes of the items whose runs have to succeed first.
     pub(super) after: Vec<usize>,
 }
 
-/// The items of `submission`, each behind all that it comes after.
-pub(super) fn plan(state: &State, submission: &Submission) -> Result<Vec<Planned>, Refusal> {
+/// Whether there is room for so many more runs.
+pub(super) fn admit(state: &State, runs: usize) -> Result<(), Refusal> {
     if state.draining {
         return Err(Refusal::Draining);
     }
+    let bound = state.definitions.max_runs;
+    if (state.live() + runs) as u64 > bound {
+        return Err(Refusal::Full { bound });
+    }
+    Ok(())
+}
+
+/// The items of `submission`, each behind all that it comes after.
+pub(super) fn plan(state: &State, submission: &Submission) -> Result<Vec<Planned>, Refusal> {
     if submission.items.is_empty() {
         return Err(Refusal::Empty);
     }
-    let bound = state.definitions.max_runs;
-    if (state.live() + submission.items.len()) as u64 > bound {
-        return Err(Refusal::Full { bound });
-    }
+    admit(state, submission.items.len())?;
     if let [item] = &submission.items[..] {
         // The common case, without the tables.
         let job = find(state, &item.job)?;
@@ -37,6 +48,7 @@ pub(super) fn plan(state: &State, submission: &Submission) -> Result<Vec<Planned
             None => Ok(vec![Planned {
                 item: 0,
                 job: Arc::clone(job),
+                args: arguments(job, item.args.as_ref())?,
                 after: Vec::new(),
             }]),
         };
@@ -44,10 +56,13 @@ pub(super) fn plan(state: &State, submission: &Submission) -> Result<Vec<Planned
     in_order(resolve(state, submission)?)
 }
 
-fn find<'a>(state: &'a State, name: &Name) -> Result<&'a Arc<JobSpec>, Refusal> {
-    match state.jobs.get(name) {
-        Some((job, _)) => Ok(job),
-        None => Err(Refusal::UnknownJob(Name::clone(name))),
+fn find<'a>(state: &'a State, job: &'a JobRef) -> Result<&'a Arc<JobSpec>, Refusal> {
+    match job {
+        JobRef::AdHoc(job) => Ok(job),
+        JobRef::Named(name) => match state.jobs.get(name) {
+            Some((job, _)) => Ok(job),
+            None => Err(Refusal::UnknownJob(Name::clone(name))),
+        },
     }
 }
 
@@ -62,7 +77,7 @@ fn missing(job: &JobSpec, needs: &Name) -> Refusal {
 fn resolve(state: &State, submission: &Submission) -> Result<Vec<Planned>, Refusal> {
     let mut places: BTreeMap<&Name, (usize, usize)> = BTreeMap::new();
     for (index, item) in submission.items.iter().enumerate() {
-        places.entry(&item.job).or_insert((index, 0)).1 += 1;
+        places.entry(item.job.name()).or_insert((index, 0)).1 += 1;
     }
     let mut planned = Vec::with_capacity(submission.items.len());
     for (index, item) in submission.items.iter().enumerate() {
@@ -78,6 +93,7 @@ fn resolve(state: &State, submission: &Submission) -> Result<Vec<Planned>, Refus
         planned.push(Planned {
             item: index,
             job: Arc::clone(job),
+            args: arguments(job, item.args.as_ref())?,
             after,
         });
     }

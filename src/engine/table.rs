@@ -39,11 +39,15 @@ impl RunTable {
         self.chunks.get_mut(index)?.as_mut()?.slots[slot].as_mut()
     }
 
-    /// Puts a run under a number that is free. A number below all that are still kept is not
-    /// accepted: such a run has been forgotten, and comes back as the error.
+    /// Puts a run under a number that is free; if it is taken, the run comes back as the error.
     pub(super) fn insert(&mut self, id: RunId, run: Run) -> Result<(), Run> {
         if self.chunks.is_empty() {
             self.first = id.0 / CHUNK as u64;
+        }
+        // An old run that is tried once more. The row grows by some bytes for each chunk in between.
+        while id.0 / (CHUNK as u64) < self.first {
+            self.chunks.push_front(None);
+            self.first -= 1;
         }
         let Some((index, slot)) = self.locate(id) else {
             return Err(run);

@@ -6,7 +6,7 @@ use super::Engine;
 use super::capacity::CapacityName;
 use super::id::RunId;
 use super::run::{Run, RunState, StateKind};
-use super::spec::{Definitions, JobSpec, Priority};
+use super::spec::{Definitions, JobSpec, Name, Priority};
 use super::time::Wall;
 
 /// One run.
@@ -35,6 +35,21 @@ pub struct CapacityView {
     pub size: u32,
     /// How many are taken; more than there are for a while after a reload took some away.
     pub used: u32,
+    /// Nothing starts that needs it.
+    pub paused: bool,
+}
+
+/// A job as it is defined, and what there is of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobView {
+    /// Its definition.
+    pub job: Arc<JobSpec>,
+    /// Its runs that execute.
+    pub running: u32,
+    /// Its runs that stand in line.
+    pub queued: usize,
+    /// None of its runs starts.
+    pub paused: bool,
 }
 
 /// The whole, in numbers.
@@ -104,10 +119,12 @@ impl Engine {
             capacities: state
                 .capacities
                 .iter()
+                .filter(|capacity| !matches!(capacity.name, CapacityName::Job(_)))
                 .map(|capacity| CapacityView {
                     name: capacity.name.clone(),
                     size: capacity.size,
                     used: capacity.used,
+                    paused: capacity.paused,
                 })
                 .collect(),
             live: state.live(),
@@ -116,6 +133,22 @@ impl Engine {
             jobs: state.jobs.len(),
             records: state.next_record - 1,
         }
+    }
+}
+
+impl Engine {
+    /// The jobs that are defined, by name.
+    pub fn jobs(&self) -> impl Iterator<Item = JobView> + '_ {
+        let capacities = &self.state.capacities;
+        self.state.jobs.iter().map(|(name, (job, class))| {
+            let own = capacities.find(&CapacityName::Job(Name::clone(name)));
+            JobView {
+                job: Arc::clone(job),
+                running: own.map_or(0, |capacity| capacity.used),
+                queued: capacities.class(*class).waiting(),
+                paused: own.is_some_and(|capacity| capacity.paused),
+            }
+        })
     }
 }
 

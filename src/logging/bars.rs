@@ -60,7 +60,7 @@ impl Board {
                     bar.stopping = true;
                 }
             }
-            Fact::Ended { run, epoch, .. } => {
+            Fact::Ended { run, epoch, .. } | Fact::Interrupted { run, epoch, .. } => {
                 let mut running = self.lock();
                 let was = running.remove(&attempt(*run, *epoch));
                 let last = was.is_some() && running.is_empty();
@@ -76,7 +76,10 @@ impl Board {
             | Fact::Due { .. }
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
-            | Fact::Draining => {}
+            | Fact::Draining
+            | Fact::Retried { .. }
+            | Fact::Paused { .. }
+            | Fact::Resumed { .. } => {}
         }
     }
 

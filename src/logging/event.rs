@@ -27,6 +27,14 @@ pub enum Event {
     Stopping,
     /// A run succeeded.
     Finished,
+    /// An attempt was cut short; its run waits in line again.
+    Interrupted,
+    /// A run that was over is tried once more.
+    Retried,
+    /// Nothing starts that needs this.
+    Paused,
+    /// What needs this starts again.
+    Resumed,
     /// A run failed.
     Failed,
     /// A run was cancelled.
@@ -53,6 +61,10 @@ impl Event {
                 FinalState::Failed(_) => Self::Failed,
                 FinalState::Cancelled(_) => Self::Cancelled,
             },
+            Fact::Interrupted { .. } => Self::Interrupted,
+            Fact::Retried { .. } => Self::Retried,
+            Fact::Paused { .. } => Self::Paused,
+            Fact::Resumed { .. } => Self::Resumed,
             Fact::Cancelled { .. } => Self::Cancelled,
             Fact::Skipped { .. } => Self::Skipped,
         }
@@ -72,6 +84,10 @@ impl Event {
             Self::Progress => "progress",
             Self::Stopping => "stopping",
             Self::Finished => "finished",
+            Self::Interrupted => "interrupted",
+            Self::Retried => "retried",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Skipped => "skipped",
@@ -93,15 +109,21 @@ impl Event {
             | Self::Progress
             | Self::Stopping
             | Self::Finished
+            | Self::Retried
+            | Self::Paused
+            | Self::Resumed
             | Self::Cancelled
             | Self::Skipped => Level::INFO,
-            Self::Failed => Level::WARN,
+            Self::Failed | Self::Interrupted => Level::WARN,
         }
     }
 
     /// Whether it happened to the scheduler as a whole and to no run.
     #[must_use]
     pub const fn of_no_run(self) -> bool {
-        matches!(self, Self::Opened | Self::Configured | Self::Draining)
+        matches!(
+            self,
+            Self::Opened | Self::Configured | Self::Draining | Self::Paused | Self::Resumed
+        )
     }
 }

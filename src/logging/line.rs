@@ -114,10 +114,10 @@ impl<'a> Line<'a> {
                 job,
                 epoch,
                 reason,
-            } => Self {
-                reason: Some(reason.to_string()),
-                ..bare.tried(job, *run, *epoch).now("stopping")
-            },
+            } => bare
+                .tried(job, *run, *epoch)
+                .now("stopping")
+                .because(reason),
             Fact::Ended {
                 run,
                 job,
@@ -125,16 +125,29 @@ impl<'a> Line<'a> {
                 state,
                 end,
             } => bare.tried(job, *run, *epoch).ended(state, end).say(job),
-            Fact::Cancelled { run, job, reason } => Self {
-                reason: Some(reason.to_string()),
-                ..bare.about(job, *run).now("cancelled")
+            Fact::Interrupted {
+                run,
+                job,
+                epoch,
+                cause,
+            } => bare.tried(job, *run, *epoch).now("queued").because(cause),
+            Fact::Retried { run, job, .. } => bare.about(job, *run).now("queued"),
+            Fact::Paused { what } | Fact::Resumed { what } => bare.because(what),
+            Fact::Cancelled { run, job, reason } => bare
+                .about(job, *run)
+                .now("cancelled")
+                .because(reason)
+                .say(job),
+            Fact::Skipped { run, job, reason } => {
+                bare.about(job, *run).now("skipped").because(reason)
             }
-            .say(job),
-            Fact::Skipped { run, job, reason } => Self {
-                reason: Some(reason.to_string()),
-                ..bare.about(job, *run).now("skipped")
-            },
         }
+    }
+
+    /// With what it is about, or why it is so.
+    fn because(self, reason: &impl ToString) -> Self {
+        let reason = Some(reason.to_string());
+        Self { reason, ..self }
     }
 
     /// What the log says of a note.
@@ -255,6 +268,10 @@ impl<'a> Line<'a> {
             | Event::Released
             | Event::Due
             | Event::Stopping
+            | Event::Interrupted
+            | Event::Retried
+            | Event::Paused
+            | Event::Resumed
             | Event::Skipped => &None,
         };
         let text = text

@@ -175,6 +175,7 @@ fn a_failure_skips_thousands() {
 
 fn submit(items: Vec<SubmitItem>) -> Input {
     Input::Submit(Submission {
+        key: None,
         items,
         caller: None,
     })

@@ -4,9 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admission;
+mod arguments;
 mod cancel;
 mod capacity;
+mod crash;
 mod dependencies;
+mod future;
+mod pause;
 mod random;
 mod reload;
 mod script;

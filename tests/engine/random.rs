@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use twolane::engine::CapacityName;
 use twolane::engine::action::Action;
 use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::input::{Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Measures};
-use twolane::engine::spec::{Name, Priority};
+use twolane::engine::spec::{Lane, Name, Priority};
 
 use crate::script::{Bench, at, define, outcome};
 
@@ -58,6 +59,17 @@ fn history(seed: u64) {
     }
     // The end: everything that is left starts, runs and ends.
     apply(&mut bench, millis, Input::Open, &mut running);
+    for what in [
+        CapacityName::Lane(Lane::Io),
+        CapacityName::Pool("p".into()),
+        CapacityName::Limit("m".into()),
+        CapacityName::Job("a".into()),
+        CapacityName::Job("c".into()),
+    ] {
+        let caller = None;
+        let resume = Input::Resume { what, caller };
+        apply(&mut bench, millis, resume, &mut running);
+    }
     for _ in 0..10_000 {
         millis += 1_000;
         let input = match running.first() {
@@ -121,6 +133,7 @@ fn any_input(random: &mut Random, running: &[AttemptId]) -> Input {
                     ..SubmitItem::of(&Name::from(random.of(&["a", "b", "c", "d", "e", "f"])))
                 })
                 .collect(),
+            key: None,
             caller: None,
         }),
         35..75 => match running {
@@ -141,17 +154,41 @@ fn any_input(random: &mut Random, running: &[AttemptId]) -> Input {
             }
             ended(stale, "ok")
         }
-        80..90 => Input::Cancel {
+        80..82 => Input::Pause {
+            what: any_capacity(random),
+            caller: None,
+        },
+        82..85 => Input::Resume {
+            what: any_capacity(random),
+            caller: None,
+        },
+        85..86 => Input::Retry {
+            run: RunId(random.below(300)),
+            known: None,
+            caller: None,
+        },
+        86..90 => Input::Cancel {
             run: RunId(random.below(300)),
             caller: None,
         },
         90..93 => Input::Drain,
         93..96 => Input::Open,
-        96..97 => Input::StopRunning,
+        96..97 => Input::StopRunning {
+            durable: random.below(2) == 0,
+        },
         97..98 => Input::CancelWaiting,
         _ => Input::Configure(Arc::new(define(
             &random.of(&CONFIGURATIONS).replace(';', "\n"),
         ))),
+    }
+}
+
+fn any_capacity(random: &mut Random) -> CapacityName {
+    match random.below(4) {
+        0 => CapacityName::Lane(Lane::Io),
+        1 => CapacityName::Pool("p".into()),
+        2 => CapacityName::Limit("m".into()),
+        _ => CapacityName::Job(random.of(&["a", "c"]).into()),
     }
 }
 

@@ -9,24 +9,28 @@ use std::time::Duration;
 use expect_test::Expect;
 use serde_json::Value;
 use twolane::engine::action::Action;
-use twolane::engine::fact::{Fact, FinalState, Record};
+use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
-use twolane::engine::input::{Input, Submission, SubmitItem};
+use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Failure, Measures, Outcome};
 use twolane::engine::spec::{
-    Definitions, JobSpec, Lane, LimitSpec, Messages, Name, PoolSpec, Priority, Start, TaskSpec,
+    Definitions, JobSpec, Lane, LimitSpec, Messages, Name, OnCrash, ParamKind, ParamSpec, PoolSpec,
+    Priority, Start, TaskSpec,
 };
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::engine::{CapacityName, Engine, Outputs};
+use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView};
 
 /// Applies each line of `script` and compares all that comes out.
 ///
 /// A definition a line: `io N`, `cpu N`, `aging 60s`, `max N`, `pool NAME LANE SIZE`, `limit NAME
-/// SIZE`, `job NAME LANE [pool=P] [limits=A,B] [after=A,B] [priority=N] [delay=5s] [timeout=5s]`.
+/// SIZE`, `job NAME LANE [pool=P] [limits=A,B] [after=A,B] [priority=N] [delay=5s] [timeout=5s]
+/// [on_crash=fail] [task=future] [params=x:integer,y:text=there]`, `kept N`.
 ///
-/// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY]…`, `end RUN[.EPOCH]
-/// ok|error|panic|stopped`, `cancel RUN`, `drain`, `stop`, `cancel-waiting`, `tick`, `explain RUN`,
-/// `status`, or `define` with definitions up to the next `.`, separated by `;`.
+/// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
+/// `end RUN[.EPOCH] ok|error|panic|stopped`, `cancel RUN`, `retry RUN JOB EPOCH`, `complete RUN [WHY]`,
+/// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
+/// `tick`, `explain RUN`, `status`, `crash` (a recovery from what is on record of live runs), or
+/// `define` with definitions up to the next `.`, separated by `;`.
 pub(crate) fn check(definitions: &str, script: &str, expected: Expect) {
     expected.assert_eq(&play(definitions, script));
 }
@@ -46,6 +50,7 @@ fn play(definitions: &str, script: &str) -> String {
         let lines = match words.next() {
             Some("explain") => vec![bench.explain(words.next().unwrap(), now)],
             Some("status") => bench.status(),
+            Some("crash") => bench.crash(),
             _ => bench.step(now, input(what)),
         };
         for line in lines {
@@ -61,6 +66,8 @@ pub(crate) struct Bench {
     first: Arc<Definitions>,
     records: Vec<Record>,
     out: Outputs,
+    /// What is over is forgotten since, so that a recovery from all there is would remember more.
+    after_crash: bool,
     /// By how much each capacity was last over its size.
     pub(crate) over: BTreeMap<CapacityName, u32>,
 }
@@ -72,6 +79,7 @@ impl Bench {
             engine: Engine::new(Arc::clone(&first)),
             first,
             records: Vec::new(),
+            after_crash: false,
             out: Outputs::default(),
             over: BTreeMap::new(),
         }
@@ -103,9 +111,63 @@ impl Bench {
 
     /// The engine that recovery makes of the records so far is the same one.
     pub(crate) fn check_recovery(&self) {
-        let recovered = Engine::recover(Arc::clone(&self.first), &self.records);
+        let recovery = Recovery::default();
+        let first = Arc::clone(&self.first);
+        let recovered = Engine::recover(first, &self.records, recovery).unwrap();
         recovered.check().unwrap();
         assert!(recovered == self.engine, "recovery gives the same state");
+        let from_live = self.recover_live();
+        from_live.check().unwrap();
+        let live = |engine: &Engine| -> Vec<_> {
+            let is_live = |view: &RunView| !view.state.kind().is_final();
+            let place = |view: RunView| (view.run, view.state.kind(), view.attempts, view.priority);
+            engine.runs().filter(is_live).map(place).collect()
+        };
+        assert_eq!(live(&from_live), live(&self.engine));
+        assert_eq!(from_live.next_deadline(), self.engine.next_deadline());
+        assert_eq!(from_live.definitions(), self.engine.definitions());
+    }
+
+    /// The engine that recovery makes of what a store gives: the last definitions, what is paused, and
+    /// all about the runs that are not over.
+    pub(crate) fn recover_live(&self) -> Engine {
+        let is_live = |run: RunId| {
+            let view = self.engine.run(run);
+            view.is_some_and(|view| !view.state.kind().is_final())
+        };
+        let last_retry = |run: RunId| {
+            let retries = self.records.iter().filter(
+                |record| matches!(&record.fact, Fact::Retried { run: other, .. } if *other == run),
+            );
+            retries.map(|record| record.number).max().unwrap_or(0)
+        };
+        let records = self
+            .records
+            .iter()
+            .filter(|record| match record.fact.run() {
+                Some((run, _)) => is_live(run) && record.number >= last_retry(run),
+                None => true,
+            });
+        let last = self.records.last().map(|record| record.at);
+        let recovery = Recovery {
+            next_run: self
+                .records
+                .iter()
+                .filter_map(|r| Some(r.fact.run()?.0.0 + 1))
+                .max()
+                .unwrap_or(1),
+            next_record: self.records.len() as u64 + 1,
+            last: last.unwrap_or_default(),
+        };
+        Engine::recover(Arc::clone(&self.first), records, recovery).unwrap()
+    }
+
+    /// The daemon goes down and comes back.
+    fn crash(&mut self) -> Vec<String> {
+        self.check_recovery();
+        self.engine = self.recover_live();
+        self.after_crash = true;
+        self.status()
     }
 
     fn explain(&self, run: &str, now: Now) -> String {
@@ -128,7 +190,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && !self.after_crash {
             self.check_recovery();
         }
     }
@@ -159,15 +221,23 @@ fn input(text: &str) -> Input {
         "open" => Input::Open,
         "tick" => Input::Tick,
         "drain" => Input::Drain,
-        "stop" => Input::StopRunning,
+        "stop" => Input::StopRunning { durable: false },
+        "interrupt" => Input::StopRunning { durable: true },
+        "settle" => Input::Settle,
+        "pause" | "resume" | "complete" | "retry" => from_outside(what, rest),
         "cancel-waiting" => Input::CancelWaiting,
         "define" => Input::Configure(Arc::new(define(&rest.replace(';', "\n")))),
         "submit" => Input::Submit(Submission {
             items: rest
                 .split(' ')
-                .filter(|w| !w.is_empty())
+                .filter(|w| !w.is_empty() && !w.starts_with("key="))
                 .map(item)
                 .collect(),
+            key: rest.split_once("key=").map(|(_, key)| {
+                let (text, digest) = key.split_once('/').expect("KEY/DIGEST");
+                let (text, digest) = (text.into(), digest.into());
+                Arc::new(SubmitKey { text, digest })
+            }),
             caller: Some(CallerId(1)),
         }),
         "cancel" => Input::Cancel {
@@ -193,13 +263,72 @@ fn input(text: &str) -> Input {
     }
 }
 
+/// Reads an input that only somebody outside gives.
+fn from_outside(what: &str, rest: &str) -> Input {
+    let mut words = rest.split(' ');
+    let mut word = || words.next().expect("another word");
+    let caller = Some(CallerId(1));
+    match what {
+        "pause" => Input::Pause {
+            what: capacity(word(), word()),
+            caller,
+        },
+        "resume" => Input::Resume {
+            what: capacity(word(), word()),
+            caller,
+        },
+        "complete" => {
+            let (run, why) = rest.split_once(' ').unwrap_or((rest, ""));
+            Input::Complete {
+                run: run_id(run),
+                with: if why.is_empty() {
+                    Ok(Arc::new(Value::from(7)))
+                } else {
+                    Err(why.into())
+                },
+                caller,
+            }
+        }
+        "retry" => Input::Retry {
+            run: run_id(word()),
+            known: Some(Box::new(Forgotten {
+                job: Arc::new(job(&["job", word(), "io"])),
+                priority: Priority::default(),
+                args: None,
+                epoch: word().parse().unwrap(),
+            })),
+            caller,
+        },
+        other => panic!("no such input: {other}"),
+    }
+}
+
 fn item(text: &str) -> SubmitItem {
+    let (text, args) = match text.find('{') {
+        Some(brace) => (&text[..brace], serde_json::from_str(&text[brace..]).ok()),
+        None => (text, None),
+    };
+    let (text, time) = text
+        .split_once('@')
+        .map_or((text, None), |(text, time)| (text, Some(time)));
     let (job, priority) = text
         .split_once(':')
         .map_or((text, None), |(j, p)| (j, Some(p)));
     SubmitItem {
+        at: time.map(|time| at(seconds(time)).wall),
+        args: args.map(Arc::new),
         priority: priority.map(|p| Priority::new(p.parse().unwrap()).unwrap()),
         ..SubmitItem::of(&job.into())
+    }
+}
+
+fn capacity(what: &str, name: &str) -> CapacityName {
+    match what {
+        "lane" => CapacityName::Lane(lane(name)),
+        "pool" => CapacityName::Pool(name.into()),
+        "limit" => CapacityName::Limit(name.into()),
+        "job" => CapacityName::Job(name.into()),
+        other => panic!("no such capacity: {other}"),
     }
 }
 
@@ -270,8 +399,11 @@ fn job(words: &[&str]) -> JobSpec {
     };
     JobSpec {
         name: words[1].into(),
-        task: TaskSpec::Sleep {
-            duration: Duration::from_secs(1),
+        task: match keys.get("task") {
+            Some(&"future") => TaskSpec::Future { what: "it".into() },
+            _ => TaskSpec::Sleep {
+                duration: Duration::from_secs(1),
+            },
         },
         lane: lane(words[2]),
         pool: keys.get("pool").map(|pool| Name::from(*pool)),
@@ -284,9 +416,30 @@ fn job(words: &[&str]) -> JobSpec {
             .map_or(Duration::ZERO, |text| seconds(text)),
         timeout: keys.get("timeout").map(|text| seconds(text)),
         after: names("after"),
+        on_crash: match keys.get("on_crash") {
+            Some(&"fail") => OnCrash::Fail,
+            _ => OnCrash::Retry,
+        },
+        params: keys.get("params").map_or(BTreeMap::new(), |params| {
+            params.split(',').map(param).collect()
+        }),
         start: Start::OnDemand,
         messages: Messages::default(),
     }
+}
+
+/// Reads `NAME:KIND[=DEFAULT]`.
+fn param(text: &str) -> (Name, ParamSpec) {
+    let (name, rest) = text.split_once(':').expect("NAME:KIND");
+    let (kind, default) = rest
+        .split_once("=")
+        .map_or((rest, None), |(kind, default)| (kind, Some(default)));
+    let kind = ParamKind::ALL.into_iter().find(|k| k.as_str() == kind);
+    let spec = ParamSpec {
+        kind: kind.expect("a kind"),
+        default: default.map(Value::from),
+    };
+    (name.into(), spec)
 }
 
 fn fact(fact: &Fact) -> String {
@@ -321,6 +474,12 @@ fn fact(fact: &Fact) -> String {
         },
         Fact::Cancelled { reason, .. } => format!("{name} cancelled {reason}, never started"),
         Fact::Skipped { reason, .. } => format!("{name} skipped: {reason}"),
+        Fact::Interrupted { epoch, cause, .. } => {
+            format!("{name} interrupted in attempt {epoch}: {cause}")
+        }
+        Fact::Retried { .. } => format!("{name} retried"),
+        Fact::Paused { what } => format!("{what} paused"),
+        Fact::Resumed { what } => format!("{what} resumed"),
     }
 }
 

@@ -30,7 +30,7 @@ impl FactLog for HeldLog {
     }
 
     fn is_durable(&self) -> bool {
-        true
+        false
     }
 }
 
@@ -117,6 +117,7 @@ fn definitions() -> Definitions {
 
 fn submit(job: &str) -> Input {
     Input::Submit(Submission {
+        key: None,
         items: vec![SubmitItem::of(&job.into())],
         caller: None,
     })

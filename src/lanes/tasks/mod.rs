@@ -56,6 +56,11 @@ impl TaskError {
     }
 }
 
+/// The engine starts no attempt of a future in a lane; an order made by hand may say so.
+fn in_no_lane() -> TaskError {
+    TaskError::failed("a future executes in no lane: it waits to be completed")
+}
+
 /// Carries out a task on the io lane.
 pub(super) async fn run_io(
     context: Context,
@@ -74,6 +79,7 @@ pub(super) async fn run_io(
         TaskSpec::Call { handler, args: own } => {
             call::run_io(context, handlers, handler, own, args).await
         }
+        TaskSpec::Future { .. } => Err(in_no_lane()),
     }
 }
 
@@ -95,5 +101,6 @@ pub(super) fn run_cpu(
         TaskSpec::Call { handler, args: own } => {
             call::run_cpu(context, handlers, handler, own, args)
         }
+        TaskSpec::Future { .. } => Err(in_no_lane()),
     }
 }

@@ -112,6 +112,7 @@ fn accepted(job: &JobSpec, after: &[RunId], due: Option<Mono>) -> Said {
         args: None,
         after: after.into(),
         due,
+        key: None,
     })
 }
 

@@ -1,0 +1,314 @@
+//! What goes over the API, as JSON: the same types on the side that answers and on the side that asks.
+//! Plain data; knows neither HTTP nor how anything is decided.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A moment, in RFC 3339 with microseconds in UTC: `2026-11-21T09:12:00.123456Z`.
+pub type Moment = String;
+
+/// What a caller asks for with `POST /runs`: a run of a defined job, or of one that it brings along.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submit {
+    /// The name of the job; with `task` the name that the run is shown under.
+    pub job: String,
+    /// Arguments, as the job declares them: an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Value>,
+    /// How urgent, -10 to 10, instead of the job's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    /// When it may start at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+    /// A key that makes sending it again harmless; the header `Idempotency-Key` says the same for a
+    /// single one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// A job of its own: what would stand in `[jobs.NAME]` of a job file, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Value>,
+}
+
+/// The answer to a submission that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// The run's number.
+    pub run: u64,
+    /// `queued`, whatever has become of it meanwhile; `GET /runs/N` tells more.
+    pub state: String,
+    /// It had been accepted before, under the same key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The runs of the jobs that it comes after, accepted with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<u64>,
+}
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its number.
+    pub run: u64,
+    /// Its job's name.
+    pub job: String,
+    /// One of the nine states.
+    pub state: String,
+    /// Why it stands there, where that needs words.
+    pub reason: Option<String>,
+    /// `io` or `cpu`.
+    pub lane: String,
+    /// What it executes: `sleep`, `call`...
+    pub task: String,
+    /// Its pool.
+    pub pool: Option<String>,
+    /// How urgent it is.
+    pub priority: i8,
+    /// When it was accepted.
+    pub accepted: Moment,
+    /// When its last attempt started.
+    pub started: Option<Moment>,
+    /// When it ended.
+    pub ended: Option<Moment>,
+    /// From being accepted to the first start, in seconds.
+    pub wait_seconds: Option<f64>,
+    /// How long its last attempt ran, in seconds.
+    pub run_seconds: Option<f64>,
+    /// CPU time of its last attempt, where it is known.
+    pub cpu_seconds: Option<f64>,
+    /// How many attempts were started.
+    pub attempts: u32,
+    /// What it was given.
+    pub args: Option<Value>,
+    /// What came of it.
+    pub result: Option<Value>,
+    /// Why it failed: `exit`, `signal`, `timeout`, `panic`, `error`, `crash`.
+    pub failure: Option<String>,
+    /// The key it was submitted under.
+    pub key: Option<String>,
+    /// The runs that it comes after.
+    pub after: Vec<u64>,
+}
+
+/// A run with its history, as `GET /runs/N` gives it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStory {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// What was decided about it, in order.
+    pub history: Vec<Event>,
+}
+
+/// A page of runs, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Runs {
+    /// The runs.
+    pub runs: Vec<Run>,
+    /// What to give as `before` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+}
+
+/// Something that was decided: one fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number: the id of the server-sent event.
+    pub number: u64,
+    /// When.
+    pub at: Moment,
+    /// What happened: `accepted`, `started`, `finished`, `failed`...
+    pub event: String,
+    /// The run it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<u64>,
+    /// Its job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// The attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// The state from here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What became of a request that changes a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// The run's number.
+    pub run: u64,
+    /// Its state from here on.
+    pub state: String,
+}
+
+/// `POST /runs/N/complete`: exactly one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Complete {
+    /// The result that it succeeds with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// Why it has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// `POST /pause` and `POST /resume`, and their answers: exactly one of lane, pool, limit and job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct What {
+    /// `io` or `cpu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<String>,
+    /// A pool's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// A limit's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// A job's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// In an answer: whether it is paused now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
+}
+
+/// `GET /runs/N/explain`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// The run's number.
+    pub run: u64,
+    /// Its state.
+    pub state: String,
+    /// What exactly it waits for, or what became of it.
+    pub text: String,
+}
+
+/// `GET /status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// The daemon's process.
+    pub pid: u32,
+    /// When it started.
+    pub started: Moment,
+    /// For how long it has been up, in seconds.
+    pub up_seconds: f64,
+    /// Whether nothing starts any more.
+    pub draining: bool,
+    /// Runs by state. Of those that are over, all that the store still has.
+    pub runs: std::collections::BTreeMap<String, u64>,
+    /// Unfinished runs.
+    pub unfinished: u64,
+    /// The bound on them.
+    pub max_runs: u64,
+    /// Lanes, pools and limits.
+    pub capacities: Vec<Capacity>,
+    /// Jobs that are defined.
+    pub jobs: u64,
+    /// Facts so far.
+    pub records: u64,
+    /// Batches of facts that are not committed yet.
+    pub uncommitted: u64,
+    /// The bound on them.
+    pub max_uncommitted: u64,
+    /// What the store is in trouble with.
+    pub trouble: Option<String>,
+}
+
+/// A lane, pool or limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capacity {
+    /// `lane`, `pool` or `limit`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its places.
+    pub size: u32,
+    /// How many are taken.
+    pub used: u32,
+    /// Whether it is paused.
+    pub paused: bool,
+}
+
+/// `GET /jobs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Jobs {
+    /// By name.
+    pub jobs: Vec<Job>,
+}
+
+/// A job that is defined.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its name.
+    pub job: String,
+    /// Where it executes.
+    pub lane: String,
+    /// What it executes.
+    pub task: String,
+    /// Its pool.
+    pub pool: Option<String>,
+    /// Its limits.
+    pub limits: Vec<String>,
+    /// The jobs that it comes after.
+    pub after: Vec<String>,
+    /// The longest that an attempt may take, in seconds.
+    pub timeout_seconds: Option<f64>,
+    /// The arguments that it takes: name and type.
+    pub params: std::collections::BTreeMap<String, String>,
+    /// Its runs that execute.
+    pub running: u32,
+    /// Its runs that stand in line.
+    pub queued: u64,
+    /// Whether none of its runs starts.
+    pub paused: bool,
+}
+
+/// `POST /reload`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Whether the new configuration is in force.
+    pub reloaded: bool,
+    /// What has changed, or what is wrong, a line each.
+    pub lines: Vec<String>,
+}
+
+/// An error, as RFC 9457 has it (`application/problem+json`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The kind: `urn:twolane:KIND`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was tried, on what, and what to do.
+    pub detail: String,
+}
+
+/// A line of a run's log, as `GET /runs/N/log` gives it, one JSON object a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Counts from 1 within the run.
+    pub number: u64,
+    /// When it was said.
+    pub at: Moment,
+    /// The attempt that said it.
+    pub attempt: u32,
+    /// `progress`, `out` or `err`; `dropped` for the mark of what is missing.
+    pub stream: String,
+    /// What it said.
+    pub text: String,
+    /// The part of the work that was done, 0 to 1, of progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fraction: Option<f64>,
+}
