@@ -21,6 +21,14 @@ impl Clock {
         Self::resume(Mono(0))
     }
 
+    /// A clock that goes on after `last`, the last time that is on record. What has passed since is
+    /// what the wall clock says; nothing, if that has been set back.
+    #[must_use]
+    pub fn after(last: Now) -> Self {
+        let passed = u64::try_from(Self::wall().0.saturating_sub(last.wall.0)).unwrap_or(0);
+        Self::resume(last.mono.plus(Duration::from_micros(passed)))
+    }
+
     /// A clock whose monotonic side goes on from `last`.
     #[must_use]
     #[expect(

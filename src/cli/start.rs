@@ -8,6 +8,7 @@ use super::{Exit, load};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::daemon::{self, EndSignal, Farewell, Observer, Parts, Patience, Reader, SignalListener};
+use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Definitions;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Policy};
@@ -56,8 +57,11 @@ pub(super) fn daemon(
         .map_err(|error| unable("start the lanes", &error))?;
     let mut observers = plan.observers;
     observers.insert(0, Box::new(logging.narrator()));
+    let definitions = Arc::new(plan.definitions);
     let parts = Parts {
-        definitions: Arc::new(plan.definitions),
+        engine: Engine::new(Arc::clone(&definitions)),
+        definitions,
+        requests: crossbeam_channel::never(),
         lanes,
         log: Box::new(MemoryLog::new(RECORDS_KEPT)),
         clock,

@@ -2,6 +2,7 @@
 //! takes in what has happened, lets the engine decide, hands the facts to the log, and carries the
 //! actions out once those are committed. It waits for no lane and for no disk.
 
+mod callers;
 mod outbox;
 mod reload;
 mod report;
@@ -12,6 +13,8 @@ mod turn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
+
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::action::Refusal;
@@ -19,13 +22,14 @@ use crate::engine::fact::Record;
 use crate::engine::id::{CallerId, RunId};
 use crate::engine::input::{Input, Submission, SubmitItem};
 use crate::engine::spec::{Definitions, Name};
-use crate::inbox::{LaneMail, Note};
+use crate::inbox::{LaneMail, Note, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
 use crate::logging::Narrator;
 use crate::store::FactLog;
 pub use reload::{Reader, Rejected, Reread};
 pub use shutdown::Patience;
 pub use signals::{EndSignal, SignalListener, SignalMail};
+use turn::Turn;
 
 /// Learns of everything that is committed and of every note, in order, on the loop's own thread: it
 /// must not wait for anything.
@@ -48,8 +52,12 @@ impl Observer for Narrator {
 
 /// What the daemon is made of.
 pub struct Parts {
-    /// What the engine knows by name at the start.
+    /// The engine, new or recovered.
+    pub engine: Engine,
+    /// What is in force from the start, if that is something else than what the engine has.
     pub definitions: Arc<Definitions>,
+    /// What somebody outside asks for; `never()` where nobody can.
+    pub requests: Receiver<Request>,
     /// Where attempts execute, and what comes back from there.
     pub lanes: (AttemptLanes, LaneMail<NoteSource>),
     /// Where facts are kept.
@@ -77,6 +85,8 @@ pub struct Farewell {
     pub late: Vec<(RunId, Name)>,
     /// Why the engine did not accept what it was asked for at the start.
     pub refused: Option<Refusal>,
+    /// Why the log of facts could not go on.
+    pub broken: Option<String>,
 }
 
 /// Who asks for the runs that begin with the daemon.
@@ -85,8 +95,9 @@ const STARTER: CallerId = CallerId(0);
 /// Runs until the end: when all is done, if that is wanted, or when a signal asks for it.
 #[must_use]
 pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
-    let mut turn = turn::Turn::new(parts);
-    turn.apply(Input::Open);
+    let definitions = Arc::clone(&parts.definitions);
+    let mut turn = Turn::new(parts);
+    turn.settle(definitions);
     if let Some(items) = first {
         turn.apply(Input::Submit(Submission {
             items,

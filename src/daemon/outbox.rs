@@ -41,6 +41,11 @@ impl Outbox {
         self.held.pop_front().map(|(_, batch)| batch)
     }
 
+    /// The number of the newest batch that waits.
+    pub(super) fn last_held(&self) -> Option<u64> {
+        self.held.back().map(|(number, _)| *number)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty()
     }

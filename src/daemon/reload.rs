@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::spec::Definitions;
+use crate::inbox::Told;
 
 /// Reads and checks the configuration anew.
 pub type Reader = Arc<dyn Fn() -> Result<Reread, Rejected> + Send + Sync>;
@@ -35,8 +36,14 @@ pub(super) struct Reloader {
     busy: bool,
     /// Whether another request came meanwhile; what is being read may be older than that.
     again: bool,
+    /// Who is told of what is being read, and who of what is read after that.
+    waiting: Vec<Reply>,
+    next: Vec<Reply>,
     results: (Sender<Outcome>, Receiver<Outcome>),
 }
+
+/// Takes an answer to whoever waits for it.
+type Reply = Box<dyn FnOnce(Told) + Send>;
 
 impl Reloader {
     pub(super) fn new(reader: Reader) -> Self {
@@ -44,6 +51,8 @@ impl Reloader {
             reader,
             busy: false,
             again: false,
+            waiting: Vec::new(),
+            next: Vec::new(),
             results: bounded(1),
         }
     }
@@ -53,12 +62,15 @@ impl Reloader {
         self.results.1.clone()
     }
 
-    /// Begins to read, or notes that it is to be done again.
-    pub(super) fn request(&mut self) {
+    /// Begins to read, or notes that it is to be done again; `reply` is told of the result.
+    pub(super) fn request(&mut self, reply: Option<Reply>) {
         if self.busy {
             self.again = true;
+            self.next.extend(reply);
             return;
         }
+        tracing::info!(target: "twolane::daemon", "reading the configuration again");
+        self.waiting.extend(reply);
         let (reader, sender) = (Arc::clone(&self.reader), self.results.0.clone());
         let spawned = std::thread::Builder::new()
             .name("reload".to_owned())
@@ -75,11 +87,15 @@ impl Reloader {
         }
     }
 
-    /// A result has been taken.
-    pub(super) fn finished(&mut self) {
+    /// A result has been taken in, and this is what came of it.
+    pub(super) fn finished(&mut self, lines: &Result<Vec<String>, Vec<String>>) {
         self.busy = false;
+        for reply in std::mem::take(&mut self.waiting) {
+            reply(Told::Reloaded(lines.clone()));
+        }
         if std::mem::take(&mut self.again) {
-            self.request();
+            self.waiting = std::mem::take(&mut self.next);
+            self.request(None);
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::engine::id::RunId;
 use crate::engine::spec::{Definitions, Name};
 use crate::engine::time::{Mono, Now};
 use crate::engine::{Engine, RunView};
-use crate::store::FactLog;
+use crate::store::{FactLog, Trouble};
 
 use super::Patience;
 use super::outbox::{Outbox, UNCOMMITTED_BOUND};
@@ -56,6 +56,18 @@ fn explain(engine: &Engine, view: &RunView, now: Mono) {
         let (run, job, state) = (view.run.0, &*view.job.name, view.state.kind().as_str());
         tracing::info!(target: "twolane::daemon", run, job, state, "status: {explanation}");
     }
+}
+
+/// Logs that somebody wants the daemon to leave when nothing runs any more.
+pub(super) fn drain_asked(engine: &Engine) {
+    let running = engine.active_count();
+    let waiting = engine.live_count() - running;
+    tracing::info!(
+        target: "twolane::daemon",
+        running,
+        waiting,
+        "draining on request: nothing starts any more, and the daemon leaves when nothing runs"
+    );
 }
 
 /// Logs the next step of the way down.
@@ -116,14 +128,38 @@ pub(super) fn farewell(late: &[(RunId, Name)], live: usize, outbox: &Outbox, log
 }
 
 /// Logs what a reload changes; whether it changes anything.
-pub(super) fn reloaded(old: &Definitions, new: &Definitions) -> bool {
+/// What it says, too.
+pub(super) fn reloaded(old: &Definitions, new: &Definitions) -> (bool, String) {
     let changes = diff(old, new);
-    if changes.is_empty() && old == new {
-        tracing::info!(target: "twolane::daemon", "configuration read again: no job, pool, limit or queue setting has changed");
-        return false;
+    let changed = !(changes.is_empty() && old == new);
+    let text = if changed {
+        format!("configuration reloaded: {changes}")
+    } else {
+        "configuration read again: no job, pool, limit or queue setting has changed".to_owned()
+    };
+    tracing::info!(target: "twolane::daemon", "{text}");
+    (changed, text)
+}
+
+/// Logs what keeps the log of facts from committing, or that it is over.
+pub(super) fn trouble(trouble: &Trouble, uncommitted: usize) {
+    match trouble {
+        Trouble::Full(why) => tracing::error!(
+            target: "twolane::daemon",
+            uncommitted,
+            "the store cannot be written: {why}; nothing is accepted and nothing new starts until \
+             there is room, and then all goes on by itself"
+        ),
+        Trouble::Recovered => tracing::info!(
+            target: "twolane::daemon",
+            "the store is written again: all goes on"
+        ),
+        Trouble::Broken(why) => tracing::error!(
+            target: "twolane::daemon",
+            uncommitted,
+            "leaving, because the store cannot go on: {why}"
+        ),
     }
-    tracing::info!(target: "twolane::daemon", "configuration reloaded: {changes}");
-    true
 }
 
 /// Logs that a reload has changed nothing, and why.

@@ -23,6 +23,8 @@ pub(super) enum Shutdown {
     /// Not on it.
     #[default]
     No,
+    /// Nothing starts; what runs may end, however long that takes.
+    Emptying,
     /// Nothing starts; what runs may end.
     Draining { stop_at: Mono, leave_at: Mono },
     /// What runs was asked to stop.
@@ -45,7 +47,7 @@ pub(super) enum Step {
 impl Shutdown {
     /// Somebody asks for the way down.
     pub(super) fn ask(&mut self, now: Mono, patience: Patience) -> Step {
-        if *self != Self::No {
+        if !matches!(self, Self::No | Self::Emptying) {
             *self = Self::Leaving;
             return Step::Leave;
         }
@@ -67,10 +69,18 @@ impl Shutdown {
         }
     }
 
+    /// Somebody wants the daemon to leave when nothing runs any more.
+    pub(super) fn drain(&mut self) -> Step {
+        if *self == Self::No {
+            *self = Self::Emptying;
+        }
+        Step::Drain
+    }
+
     /// When to look again.
     pub(super) const fn deadline(&self) -> Option<Mono> {
         match self {
-            Self::No | Self::Leaving => None,
+            Self::No | Self::Emptying | Self::Leaving => None,
             Self::Draining { stop_at, .. } => Some(*stop_at),
             Self::Stopping { leave_at } => Some(*leave_at),
         }
@@ -87,7 +97,11 @@ impl Shutdown {
                 *self = Self::Leaving;
                 Some(Step::Leave)
             }
-            Self::No | Self::Draining { .. } | Self::Stopping { .. } | Self::Leaving => None,
+            Self::No
+            | Self::Emptying
+            | Self::Draining { .. }
+            | Self::Stopping { .. }
+            | Self::Leaving => None,
         }
     }
 }
@@ -126,6 +140,18 @@ mod tests {
         assert_eq!(shutdown.ask(at(10), patience), Step::Stop);
         assert_eq!(shutdown.deadline(), Some(at(13)));
         assert_eq!(shutdown.ask(at(11), patience), Step::Leave);
+    }
+
+    #[test]
+    fn a_drain_without_a_deadline_gets_one_by_the_first_signal() {
+        let mut shutdown = Shutdown::default();
+        assert_eq!(shutdown.drain(), Step::Drain);
+        assert_eq!((shutdown.deadline(), shutdown.tick(at(500))), (None, None));
+        let patience = Patience::Drain(Duration::from_secs(90));
+        assert_eq!(shutdown.ask(at(10), patience), Step::Drain);
+        assert_eq!(shutdown.deadline(), Some(at(90)));
+        assert_eq!(shutdown.drain(), Step::Drain);
+        assert_eq!(shutdown.deadline(), Some(at(90)));
     }
 
     #[test]

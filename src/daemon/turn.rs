@@ -2,28 +2,39 @@
 //! committed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, TryRecvError, never, select};
+use crossbeam_channel::{Receiver, never, select};
 
+use super::callers::Callers;
 use super::outbox::{Batch, Outbox};
 use super::reload::{Rejected, Reloader, Reread};
 use super::shutdown::{Shutdown, Step};
 use super::{
-    EndSignal, Farewell, LAST_MOMENT, Observer, Parts, Patience, SignalMail, late, report,
+    EndSignal, Farewell, LAST_MOMENT, Observer, Parts, Patience, STARTER, SignalMail, late, report,
 };
 use crate::clock::Clock;
 use crate::engine::action::{Action, Answer, Refusal, StartOrder};
 use crate::engine::fact::Record;
 use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
+use crate::engine::spec::Definitions;
+use crate::engine::time::Now;
 use crate::engine::{Engine, Outputs};
-use crate::inbox::{Ended, LaneMail};
+use crate::inbox::{Ended, LaneMail, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
-use crate::store::FactLog;
+use crate::store::{FactLog, Trouble};
 
 /// Ends that one turn takes in at most: enough that a commit is shared by many, and few enough that
 /// signals and deadlines are looked at soon.
 const TURN_BOUND: usize = 256;
+
+/// Runs that end between two looks at what the store is to let go of.
+const RETAIN_EVERY: u64 = 1_000;
+
+/// How long, at the very end, the log is waited for: for a disk that is slow, and not for one that
+/// has died.
+const LAST_COMMIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Turn {
     engine: Engine,
@@ -33,6 +44,16 @@ pub(super) struct Turn {
     mail: LaneMail<NoteSource>,
     log: Box<dyn FactLog>,
     commits: Receiver<u64>,
+    troubles: Receiver<Trouble>,
+    /// What keeps the log from committing.
+    trouble: Option<String>,
+    /// Why the daemon cannot go on.
+    broken: Option<String>,
+    requests: Receiver<Request>,
+    callers: Callers,
+    started: Now,
+    /// Runs that have ended since the store was last asked to let go of old ones.
+    ended: u64,
     /// The number of the last batch that is committed.
     committed: u64,
     clock: Clock,
@@ -56,6 +77,8 @@ enum Wake {
     Reload,
     Status,
     Reread(Result<Reread, Rejected>),
+    Request(Box<Request>),
+    Trouble(Trouble),
     Deadline,
     /// A channel was closed from the other side.
     Closed(Channel),
@@ -71,6 +94,8 @@ enum Channel {
     Reloads,
     Statuses,
     Rereads,
+    Requests,
+    Troubles,
 }
 
 impl Turn {
@@ -78,12 +103,19 @@ impl Turn {
         let (lanes, mail) = parts.lanes;
         let reloader = parts.reader.map(Reloader::new);
         Self {
-            engine: Engine::new(parts.definitions),
+            engine: parts.engine,
             out: Outputs::default(),
             outbox: Outbox::default(),
             lanes,
             mail,
             commits: parts.log.commits(),
+            troubles: parts.log.troubles(),
+            trouble: None,
+            broken: None,
+            requests: parts.requests,
+            callers: Callers::default(),
+            started: parts.clock.now(),
+            ended: 0,
             committed: 0,
             log: parts.log,
             clock: parts.clock,
@@ -104,7 +136,7 @@ impl Turn {
         let idle = self.outbox.is_empty() && self.engine.active_count() == 0;
         match self.shutdown {
             Shutdown::No => self.until_done && idle && self.engine.live_count() == 0,
-            Shutdown::Draining { .. } | Shutdown::Stopping { .. } => idle,
+            Shutdown::Emptying | Shutdown::Draining { .. } | Shutdown::Stopping { .. } => idle,
             Shutdown::Leaving => true,
         }
     }
@@ -112,6 +144,16 @@ impl Turn {
     /// Lets the engine decide on one input.
     pub(super) fn apply(&mut self, input: Input) {
         self.engine.apply(self.clock.now(), input, &mut self.out);
+    }
+
+    /// Settles what a recovery has left, and opens: from here on runs start.
+    pub(super) fn settle(&mut self, definitions: Arc<Definitions>) {
+        self.apply(Input::Settle);
+        if *self.engine.definitions() != definitions {
+            self.apply(Input::Configure(definitions));
+        }
+        self.apply(Input::Open);
+        self.log.retain(self.clock.now().wall);
     }
 
     /// Hands what the engine has decided since the last time to the log and to the outbox.
@@ -128,31 +170,40 @@ impl Turn {
         self.log.append(number, &records);
     }
 
-    /// Sleeps until something happens, and takes it in, with the ends that wait behind it.
+    /// Sleeps until something happens, and takes it in, with the ends and requests that wait behind it.
     pub(super) fn wait(&mut self) {
         let wake = self.next_wake();
         self.take(wake);
-        for _ in 0..TURN_BOUND {
-            if self.outbox.is_full() {
-                return;
-            }
-            match self.mail.ends.try_recv() {
-                Ok(ended) => self.ended(*ended),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
-            }
+        if self.outbox.is_full() {
+            return;
+        }
+        for ended in self.mail.ends.clone().try_iter().take(TURN_BOUND) {
+            self.ended(*ended);
+        }
+        let mut inputs = 0;
+        while inputs < TURN_BOUND
+            && let Ok(request) = self.requests.try_recv()
+        {
+            inputs += self.request(request);
+        }
+        if self.ended >= RETAIN_EVERY {
+            self.ended = 0;
+            self.log.retain(self.clock.now().wall);
         }
     }
 
     /// Asks what still runs to stop, gives it a moment, and says what is late.
     pub(super) fn leave(mut self) -> Farewell {
+        if self.log.is_durable() {
+            self.apply(Input::Drain);
+            self.apply(Input::StopRunning { durable: true });
+        }
         let _named_below = self.lanes.shutdown(LAST_MOMENT);
         while let Ok(ended) = self.mail.ends.try_recv() {
             self.ended(*ended);
         }
         self.commit();
-        while let Ok(number) = self.commits.try_recv() {
-            self.committed = number;
-        }
+        self.wait_committed();
         // What is committed is told. What is not, and whatever rests on it, never happened.
         while let Some(batch) = self.outbox.release(self.committed) {
             self.tell(&batch.records);
@@ -163,6 +214,35 @@ impl Turn {
             asked: self.asked,
             late,
             refused: self.refused,
+            broken: self.broken,
+        }
+    }
+
+    /// Waits for the log, unless it is in trouble. There is nothing else left to do.
+    fn wait_committed(&mut self) {
+        let until = self.clock.mono().plus(LAST_COMMIT);
+        while self
+            .outbox
+            .last_held()
+            .is_some_and(|last| last > self.committed)
+            && self.broken.is_none()
+            && self.trouble.is_none()
+        {
+            let timer = self
+                .clock
+                .instant(until)
+                .map_or_else(never, crossbeam_channel::at);
+            select! {
+                recv(self.commits) -> commit => match commit {
+                    Ok(number) => self.committed = number,
+                    Err(_) => return,
+                },
+                recv(self.troubles) -> trouble => match trouble {
+                    Ok(trouble) => self.troubled(trouble),
+                    Err(_) => self.troubles = never(),
+                },
+                recv(timer) -> _ => return,
+            }
         }
     }
 
@@ -181,8 +261,9 @@ impl Turn {
         let timer = deadline
             .and_then(|at| self.clock.instant(at))
             .map_or_else(never, crossbeam_channel::at);
-        let (no_ends, no_rereads) = (never(), never());
+        let (no_ends, no_rereads, no_requests) = (never(), never(), never());
         let ends = if full { &no_ends } else { &self.mail.ends };
+        let requests = if full { &no_requests } else { &self.requests };
         let rereads = if full { &no_rereads } else { &self.rereads };
         select! {
             recv(self.commits) -> commit => commit.map_or(Wake::Closed(Channel::Commits), Wake::Committed),
@@ -192,6 +273,8 @@ impl Turn {
             recv(self.signals.reload) -> ask => ask.map_or(Wake::Closed(Channel::Reloads), |()| Wake::Reload),
             recv(self.signals.status) -> ask => ask.map_or(Wake::Closed(Channel::Statuses), |()| Wake::Status),
             recv(rereads) -> reread => reread.map_or(Wake::Closed(Channel::Rereads), Wake::Reread),
+            recv(requests) -> request => request.map_or(Wake::Closed(Channel::Requests), |request| Wake::Request(Box::new(request))),
+            recv(self.troubles) -> trouble => trouble.map_or(Wake::Closed(Channel::Troubles), Wake::Trouble),
             recv(timer) -> _ => Wake::Deadline,
         }
     }
@@ -211,17 +294,17 @@ impl Turn {
                 while let Some(batch) = self.outbox.release(number) {
                     self.publish(batch);
                 }
+                self.callers.committed(number);
             }
             Wake::End(signal) => self.end(signal),
             Wake::Reload => match &mut self.reloader {
-                Some(reloader) => {
-                    tracing::info!(target: "twolane::daemon", "reading the configuration again");
-                    reloader.request();
-                }
+                Some(reloader) => reloader.request(None),
                 None => self.end(EndSignal::HangUp),
             },
             Wake::Status => report::status(&self.engine, self.clock.now(), &self.outbox),
             Wake::Reread(result) => self.reread(result),
+            Wake::Request(request) => _ = self.request(*request),
+            Wake::Trouble(trouble) => self.troubled(trouble),
             Wake::Deadline => self.deadline(),
             Wake::Closed(channel) => self.closed(channel),
         }
@@ -236,6 +319,8 @@ impl Turn {
             Channel::Reloads => self.signals.reload = never(),
             Channel::Statuses => self.signals.status = never(),
             Channel::Rereads => self.rereads = never(),
+            Channel::Requests => self.requests = never(),
+            Channel::Troubles => self.troubles = never(),
             Channel::Ends | Channel::Commits => {
                 tracing::error!(
                     target: "twolane::daemon",
@@ -255,10 +340,24 @@ impl Turn {
                 observer.note(note);
             }
         }
+        self.ended += 1;
         self.apply(Input::Ended {
             attempt: ended.attempt,
             end: ended.end,
         });
+    }
+
+    /// The log says what keeps it from committing.
+    fn troubled(&mut self, trouble: Trouble) {
+        report::trouble(&trouble, self.outbox.len());
+        match trouble {
+            Trouble::Full(why) => self.trouble = Some(why),
+            Trouble::Recovered => self.trouble = None,
+            Trouble::Broken(why) => {
+                self.broken = Some(why);
+                self.shutdown = Shutdown::Leaving;
+            }
+        }
     }
 
     fn tell(&mut self, records: &[Record]) {
@@ -276,7 +375,8 @@ impl Turn {
             match action {
                 Action::Start(order) => self.start(order),
                 Action::Stop { attempt, .. } => self.lanes.stop(attempt),
-                Action::Answer { answer, .. } => self.answered(answer),
+                Action::Answer { caller, answer } if caller == STARTER => self.answered(answer),
+                Action::Answer { caller, answer } => self.callers.answer(caller, answer),
             }
         }
     }
@@ -349,22 +449,30 @@ impl Turn {
     }
 
     fn reread(&mut self, result: Result<Reread, Rejected>) {
-        if let Some(reloader) = &mut self.reloader {
-            reloader.finished();
-        }
-        match result {
+        let told = match result {
             Ok(reread) => {
+                let old = self.engine.definitions();
+                let (changed, text) = report::reloaded(old, &reread.definitions);
+                if changed {
+                    self.apply(Input::Configure(Arc::new(reread.definitions)));
+                }
                 for line in &reread.warnings {
                     tracing::warn!(target: "twolane::daemon", "{line}");
                 }
-                if report::reloaded(self.engine.definitions(), &reread.definitions) {
-                    self.apply(Input::Configure(Arc::new(reread.definitions)));
-                }
+                Ok(std::iter::once(text).chain(reread.warnings).collect())
             }
-            Err(rejected) => report::not_reloaded(&rejected),
+            Err(rejected) => {
+                report::not_reloaded(&rejected);
+                Err(rejected.mistakes)
+            }
+        };
+        if let Some(reloader) = &mut self.reloader {
+            reloader.finished(&told);
         }
     }
 }
+
+mod requests;
 
 #[cfg(test)]
 mod tests;

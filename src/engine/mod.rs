@@ -66,6 +66,8 @@ pub struct Recovery {
     pub next_record: u64,
     /// Time of the last record.
     pub last: Now,
+    /// Nothing starts before [`Input::Open`].
+    pub held: bool,
 }
 
 /// What follows from an input. Reused from call to call: `apply` only appends.

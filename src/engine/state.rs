@@ -76,6 +76,7 @@ impl State {
         self.next_run = self.next_run.max(recovery.next_run);
         self.next_record = self.next_record.max(recovery.next_record);
         self.last = self.last.max(recovery.last);
+        self.draining |= recovery.held;
     }
 
     /// Unfinished runs.

@@ -27,12 +27,12 @@ fn a_run_that_went_down_with_the_daemon_waits_in_line_again() {
             2 settle
                 run 1 (a) interrupted in attempt 1: the daemon or the machine went down under it
                 run 2 (b) failed: the daemon or the machine went down under it
+            2 open
+                opened
                 run 3 (b) started, attempt 1
                 run 1 (a) started, attempt 2
                 -> start 3.1 in cpu
                 -> start 1.2 in io
-            2 open
-                opened
             3 end 1.1 ok
             3 end 1.2 ok
                 run 1 (a) succeeded
@@ -50,7 +50,7 @@ fn a_run_that_went_down_with_the_daemon_waits_in_line_again() {
 fn a_run_that_goes_down_too_often_counts_as_the_cause() {
     check(
         "job a io",
-        "0 submit a\n1 crash\n1 settle\n2 crash\n2 settle\n3 crash\n3 settle\n4 crash\n4 settle",
+        "0 submit a\n1 crash\n1 settle\n1 open\n2 crash\n2 settle\n2 open\n3 crash\n3 settle\n3 open\n4 crash\n4 settle",
         expect![[r#"
             0 submit a
                 run 1 (a) accepted
@@ -63,6 +63,8 @@ fn a_run_that_goes_down_too_often_counts_as_the_cause() {
                 lane `cpu`: 0 of 2
             1 settle
                 run 1 (a) interrupted in attempt 1: the daemon or the machine went down under it
+            1 open
+                opened
                 run 1 (a) started, attempt 2
                 -> start 1.2 in io
             2 crash
@@ -71,6 +73,8 @@ fn a_run_that_goes_down_too_often_counts_as_the_cause() {
                 lane `cpu`: 0 of 2
             2 settle
                 run 1 (a) interrupted in attempt 2: the daemon or the machine went down under it
+            2 open
+                opened
                 run 1 (a) started, attempt 3
                 -> start 1.3 in io
             3 crash
@@ -79,6 +83,8 @@ fn a_run_that_goes_down_too_often_counts_as_the_cause() {
                 lane `cpu`: 0 of 2
             3 settle
                 run 1 (a) interrupted in attempt 3: the daemon or the machine went down under it
+            3 open
+                opened
                 run 1 (a) started, attempt 4
                 -> start 1.4 in io
             4 crash
@@ -213,12 +219,12 @@ fn blocked_and_scheduled_runs_survive() {
             2 settle
                 run 2 (b) interrupted in attempt 1: the daemon or the machine went down under it
                 run 4 (d) interrupted in attempt 1: the daemon or the machine went down under it
+            2 open
+                opened
                 run 5 (d) started, attempt 1
                 run 2 (b) started, attempt 2
                 -> start 5.1 in io
                 -> start 2.2 in io
-            2 open
-                opened
             3 end 4.2 ok
             9 tick
                 run 3 (c) due
@@ -232,7 +238,7 @@ fn blocked_and_scheduled_runs_survive() {
 fn a_stale_end_from_before_the_crash_finishes_nothing() {
     check(
         "job a io",
-        "0 submit a\n1 crash\n1 settle\n2 end 1.1 ok\n3 end 1.2 error",
+        "0 submit a\n1 crash\n1 settle\n1 open\n2 end 1.1 ok\n3 end 1.2 error",
         expect![[r#"
             0 submit a
                 run 1 (a) accepted
@@ -245,6 +251,8 @@ fn a_stale_end_from_before_the_crash_finishes_nothing() {
                 lane `cpu`: 0 of 2
             1 settle
                 run 1 (a) interrupted in attempt 1: the daemon or the machine went down under it
+            1 open
+                opened
                 run 1 (a) started, attempt 2
                 -> start 1.2 in io
             2 end 1.1 ok

@@ -71,7 +71,7 @@ fn a_future_fails_is_cancelled_and_times_out_at_once() {
 fn a_future_that_waits_survives_crash_and_shutdown() {
     check(
         "job f io task=future",
-        "0 submit f\n1 crash\n1 settle\n2 drain\n2 interrupt\n3 crash\n3 settle\n3 open\n4 complete 1",
+        "0 submit f\n1 crash\n1 settle\n1 open\n2 drain\n2 interrupt\n3 crash\n3 settle\n3 open\n4 complete 1",
         expect![[r#"
             0 submit f
                 run 1 (f) accepted
@@ -83,6 +83,8 @@ fn a_future_that_waits_survives_crash_and_shutdown() {
                 lane `cpu`: 0 of 2
             1 settle
                 run 1 (f) interrupted in attempt 1: the daemon or the machine went down under it
+            1 open
+                opened
                 run 1 (f) started, attempt 2
             2 drain
                 draining

@@ -111,7 +111,10 @@ impl Bench {
 
     /// The engine that recovery makes of the records so far is the same one.
     pub(crate) fn check_recovery(&self) {
-        let recovery = Recovery::default();
+        let recovery = Recovery {
+            held: self.engine.status().draining,
+            ..Recovery::default()
+        };
         let first = Arc::clone(&self.first);
         let recovered = Engine::recover(first, &self.records, recovery).unwrap();
         recovered.check().unwrap();
@@ -158,6 +161,7 @@ impl Bench {
                 .unwrap_or(1),
             next_record: self.records.len() as u64 + 1,
             last: last.unwrap_or_default(),
+            held: self.after_crash || self.engine.status().draining,
         };
         Engine::recover(Arc::clone(&self.first), records, recovery).unwrap()
     }
@@ -165,8 +169,8 @@ impl Bench {
     /// The daemon goes down and comes back.
     fn crash(&mut self) -> Vec<String> {
         self.check_recovery();
-        self.engine = self.recover_live();
         self.after_crash = true;
+        self.engine = self.recover_live();
         self.status()
     }
 

@@ -70,8 +70,11 @@ fn rig(patience: Patience) -> Rig {
     let (commit, commits) = unbounded();
     let (signal, signals) = signal_channels();
     let seen = Seen::default();
+    let definitions = Arc::new(definitions());
     let turn = Turn::new(Parts {
-        definitions: Arc::new(definitions()),
+        engine: Engine::new(Arc::clone(&definitions)),
+        definitions,
+        requests: never(),
         lanes,
         log: Box::new(HeldLog {
             commits: (commit.clone(), commits),

@@ -1,0 +1,124 @@
+//! What somebody outside asks for: taken in like any other input, answered when it is committed.
+
+use crate::daemon::outbox::UNCOMMITTED_BOUND;
+use crate::daemon::report;
+use crate::daemon::{EndSignal, Turn};
+use crate::engine::id::CallerId;
+use crate::engine::input::{Input, Submission};
+use crate::inbox::{Ask, DaemonStatus, Request, Told, Unable};
+
+type Reply = Box<dyn FnOnce(Told) + Send>;
+
+impl Turn {
+    /// Takes a request in; how many inputs of the engine it made.
+    pub(super) fn request(&mut self, request: Request) -> usize {
+        let Request { ask, reply } = request;
+        match ask {
+            Ask::Submit(submissions) => return self.submit(submissions, reply),
+            Ask::Cancel(run) => self.decide(reply, |caller| Input::Cancel { run, caller }),
+            Ask::Retry(run, known) => self.decide(reply, |caller| Input::Retry {
+                run,
+                known: Some(known),
+                caller,
+            }),
+            Ask::Complete(run, with) => {
+                self.decide(reply, |caller| Input::Complete { run, with, caller });
+            }
+            Ask::Pause(what) => self.decide(reply, |caller| Input::Pause { what, caller }),
+            Ask::Resume(what) => self.decide(reply, |caller| Input::Resume { what, caller }),
+            Ask::Explain(run) => {
+                let explanation = self.engine.explain(run, self.clock.mono());
+                self.tell_committed(reply, Told::Explained(explanation));
+            }
+            Ask::Status => {
+                let status = self.status();
+                self.tell_committed(reply, Told::Status(Box::new(status)));
+            }
+            Ask::Jobs => {
+                let jobs = self.engine.jobs().collect();
+                self.tell_committed(reply, Told::Jobs(jobs));
+            }
+            Ask::Reload => self.ask_reload(reply),
+            Ask::Drain => {
+                let step = self.shutdown.drain();
+                report::drain_asked(&self.engine);
+                self.step_down(step);
+                reply(Told::Done);
+            }
+            Ask::Stop => {
+                self.end(EndSignal::Terminate);
+                reply(Told::Done);
+            }
+        }
+        1
+    }
+
+    fn submit(&mut self, submissions: Vec<Submission>, reply: Reply) -> usize {
+        if let Some(unable) = self.unable() {
+            reply(Told::Unable(unable));
+            return 0;
+        }
+        if submissions.is_empty() {
+            reply(Told::Answers(Vec::new()));
+            return 0;
+        }
+        let inputs = submissions.len();
+        let caller = Some(self.callers.open(inputs, reply));
+        for submission in submissions {
+            self.apply(Input::Submit(Submission {
+                caller,
+                ..submission
+            }));
+        }
+        inputs
+    }
+
+    /// Lets the engine decide, if anything can be decided now; it answers.
+    fn decide(&mut self, reply: Reply, input: impl FnOnce(Option<CallerId>) -> Input) {
+        match self.unable() {
+            Some(unable) => reply(Told::Unable(unable)),
+            None => {
+                let caller = self.callers.open(1, reply);
+                self.apply(input(Some(caller)));
+            }
+        }
+    }
+
+    /// Why nothing can be decided now.
+    fn unable(&self) -> Option<Unable> {
+        if self.trouble.is_some() {
+            return Some(Unable::StoreFull);
+        }
+        let waiting = self.outbox.len();
+        (waiting >= UNCOMMITTED_BOUND).then_some(Unable::Behind { waiting })
+    }
+
+    /// Tells what the engine knows, when all that it rests on is committed.
+    fn tell_committed(&mut self, reply: Reply, told: Told) {
+        self.commit();
+        match self.outbox.last_held() {
+            Some(batch) => self.callers.hold(batch, reply, told),
+            None => reply(told),
+        }
+    }
+
+    fn status(&self) -> DaemonStatus {
+        DaemonStatus {
+            engine: self.engine.status(),
+            started: self.started,
+            now: self.clock.now(),
+            uncommitted: self.outbox.len(),
+            max_uncommitted: UNCOMMITTED_BOUND,
+            trouble: self.trouble.clone(),
+        }
+    }
+
+    fn ask_reload(&mut self, reply: Reply) {
+        match &mut self.reloader {
+            None => reply(Told::Unable(Unable::NoReload)),
+            Some(reloader) => {
+                reloader.request(Some(reply));
+            }
+        }
+    }
+}
