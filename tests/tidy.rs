@@ -33,18 +33,20 @@ const DIRECTIONS: &[Row] = &[
     Row::new("store", &["engine", "inbox"]),
     Row::new("logging", &["clock", "engine", "inbox"]),
     Row::new("lanes", &["clock", "engine", "inbox"]),
+    Row::new("runlog", &["engine", "inbox"]),
     Row::new("executor", &["clock", "engine", "inbox", "lanes"]),
     Row::new("api", &["engine", "inbox", "store"]),
     Row::new(
         "daemon",
         &[
-            "clock", "config", "engine", "inbox", "lanes", "logging", "store",
+            "clock", "config", "engine", "inbox", "lanes", "logging", "runlog", "store",
         ],
     ),
     Row::new(
         "cli",
         &[
-            "api", "clock", "config", "daemon", "engine", "inbox", "lanes", "logging", "store",
+            "api", "clock", "config", "daemon", "engine", "inbox", "lanes", "logging", "runlog",
+            "store",
         ],
     ),
 ];

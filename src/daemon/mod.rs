@@ -18,13 +18,14 @@ use crossbeam_channel::Receiver;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::engine::action::Refusal;
-use crate::engine::fact::Record;
+use crate::engine::fact::{Fact, Record};
 use crate::engine::id::{CallerId, RunId};
 use crate::engine::input::{Input, Submission, SubmitItem};
 use crate::engine::spec::{Definitions, Name};
 use crate::inbox::{LaneMail, Note, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
 use crate::logging::Narrator;
+use crate::runlog::Ear;
 use crate::store::FactLog;
 pub use reload::{Reader, Rejected, Reread};
 pub use shutdown::Patience;
@@ -43,6 +44,18 @@ pub trait Observer {
 impl Observer for Narrator {
     fn record(&mut self, record: &Record) {
         self.record(record);
+    }
+
+    fn note(&mut self, note: &Note) {
+        self.note(note);
+    }
+}
+
+impl Observer for Ear {
+    fn record(&mut self, record: &Record) {
+        if let Fact::Ended { run, .. } | Fact::Interrupted { run, .. } = record.fact {
+            self.over(run);
+        }
     }
 
     fn note(&mut self, note: &Note) {

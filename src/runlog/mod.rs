@@ -1,0 +1,160 @@
+//! Run logs: what each run says on its way, line by line, in files of its own. Whoever says something
+//! never waits for the disk. Knows notes and numbers of runs, and nothing of what a run is.
+
+mod line;
+mod read;
+mod segments;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Sender, TrySendError, bounded};
+use tokio::sync::watch;
+
+pub use line::{RunLine, Stream};
+pub use read::{ReadError, lines};
+
+use crate::engine::id::RunId;
+use crate::inbox::Note;
+use writer::Item;
+
+/// Lines that may wait for the disk; beyond that they are dropped, counted and marked.
+pub const WAITING_BOUND: usize = 16_384;
+
+/// How much of one run's log is kept: as much of its beginning as of its end, half of this each.
+pub const KEPT_BYTES: u64 = 1 << 20;
+
+/// The writing side. Dropping it writes what waits and ends its thread.
+#[derive(Debug)]
+pub struct RunLogs {
+    directory: PathBuf,
+    sender: Option<Sender<Item>>,
+    changed: watch::Receiver<u64>,
+    dropped: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RunLogs {
+    /// Logs below this directory, which is made, open to nobody else, when it is needed.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start(directory: PathBuf) -> io::Result<Self> {
+        let (sender, receiver) = bounded(WAITING_BOUND);
+        let (tell, changed) = watch::channel(0);
+        let files = directory.clone();
+        let thread = std::thread::Builder::new()
+            .name("run-logs".to_owned())
+            .spawn(move || writer::write(&files, &receiver, &tell))?;
+        Ok(Self {
+            directory,
+            sender: Some(sender),
+            changed,
+            dropped: Arc::default(),
+            thread: Some(thread),
+        })
+    }
+
+    /// A handle for whoever hears the notes.
+    #[must_use]
+    pub fn ear(&self) -> Ear {
+        Ear {
+            sender: self.sender.clone(),
+            missing: BTreeMap::new(),
+            dropped: Arc::clone(&self.dropped),
+        }
+    }
+
+    /// Where the files are.
+    #[must_use]
+    pub const fn directory(&self) -> &PathBuf {
+        &self.directory
+    }
+
+    /// Changes each time when more lines can be read.
+    #[must_use]
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
+    }
+
+    /// Lines that were dropped because the disk did not keep up.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for RunLogs {
+    fn drop(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            // Ears may outlive this, so closing the channel would not end the thread.
+            let _ = sender.send(Item::End);
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Hears notes and passes them on; waits for nothing.
+#[derive(Clone, Debug)]
+pub struct Ear {
+    sender: Option<Sender<Item>>,
+    /// Lines of runs that found no room, to be marked when there is some.
+    missing: BTreeMap<RunId, u64>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// Runs whose missing lines are counted apart; of more at a time only the sum is known.
+const MISSING_BOUND: usize = 1024;
+
+impl Ear {
+    /// A running attempt has said something.
+    pub fn note(&mut self, note: &Note) {
+        self.mark_missing();
+        let item = Item::Note(note.clone());
+        if !self.pass(item) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            let run = note.attempt.run;
+            if self.missing.len() < MISSING_BOUND || self.missing.contains_key(&run) {
+                *self.missing.entry(run).or_default() += 1;
+            }
+        }
+    }
+
+    /// A run is over, for now: its files are closed, and made small.
+    pub fn over(&mut self, run: RunId) {
+        self.mark_missing();
+        // Where there is no room the files are closed later, when others need the place.
+        self.pass(Item::Over(run));
+    }
+
+    /// A run is gone from the store: its files go too.
+    pub fn gone(&mut self, run: RunId) {
+        self.pass(Item::Gone(run));
+    }
+
+    fn mark_missing(&mut self) {
+        while let Some((run, count)) = self.missing.pop_first() {
+            if !self.pass(Item::Missing(run, count)) {
+                self.missing.insert(run, count);
+                return;
+            }
+        }
+    }
+
+    fn pass(&self, item: Item) -> bool {
+        match self.sender.as_ref().map(|sender| sender.try_send(item)) {
+            Some(Ok(())) => true,
+            None | Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

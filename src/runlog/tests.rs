@@ -1,0 +1,139 @@
+use super::*;
+use crate::engine::id::AttemptId;
+use crate::engine::spec::{JobSpec, Lane, TaskSpec};
+use crate::engine::time::{Mono, Now, Wall};
+use crate::inbox::Progress;
+
+fn note(run: u64, text: &str) -> Note {
+    let duration = std::time::Duration::ZERO;
+    Note {
+        attempt: AttemptId {
+            run: RunId(run),
+            epoch: 1,
+        },
+        job: Arc::new(JobSpec::new(
+            "j".into(),
+            Lane::Io,
+            TaskSpec::Sleep { duration },
+        )),
+        at: Now {
+            wall: Wall(1_700_000_000_000_000),
+            mono: Mono(0),
+        },
+        progress: Progress {
+            fraction: Some(0.5),
+            message: Some(text.into()),
+        },
+    }
+}
+
+/// Says it, waiting for room, which the daemon never does.
+fn say(ear: &mut Ear, note: &Note) {
+    while !ear.pass(Item::Note(note.clone())) {
+        std::thread::yield_now();
+    }
+}
+
+fn texts(directory: &std::path::Path, run: u64) -> Vec<String> {
+    let lines = lines(directory, RunId(run), 0, usize::MAX).expect("it can be read");
+    lines.iter().map(|line| line.text.to_string()).collect()
+}
+
+#[test]
+fn lines_come_back_whole_also_after_a_restart() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path().join("logs");
+    for round in 0..3 {
+        let logs = RunLogs::start(directory.clone()).expect("a thread");
+        let mut ear = logs.ear();
+        for run in 0..100 {
+            say(&mut ear, &note(run, &format!("{round} of {run}\nsecond")));
+        }
+        ear.over(RunId(7));
+    }
+    assert_eq!(
+        texts(&directory, 7),
+        ["0 of 7\nsecond", "1 of 7\nsecond", "2 of 7\nsecond"]
+    );
+    assert_eq!(texts(&directory, 99).len(), 3);
+    assert!(
+        texts(&directory, 100).is_empty(),
+        "a run that said nothing has no file"
+    );
+    let after = lines(&directory, RunId(7), 1, 1).expect("it can be read");
+    assert_eq!(
+        after.iter().map(|line| line.number).collect::<Vec<_>>(),
+        [2]
+    );
+}
+
+#[test]
+fn promise_9_a_long_log_keeps_both_ends_and_marks_the_gap() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path().to_owned();
+    let logs = RunLogs::start(directory.clone()).expect("a thread");
+    let mut ear = logs.ear();
+    let long = "x".repeat(1000);
+    for n in 1..=5000 {
+        say(&mut ear, &note(1, &format!("{n} {long}")));
+    }
+    ear.over(RunId(1));
+    drop(logs);
+    let lines = lines(&directory, RunId(1), 0, usize::MAX).expect("it can be read");
+    let first = lines.first().expect("a line");
+    let last = lines.last().expect("a line");
+    assert!(first.text.starts_with("1 ") && last.text.starts_with("5000 "));
+    let marks: Vec<_> = lines
+        .iter()
+        .filter(|l| l.stream == Stream::Dropped)
+        .collect();
+    assert_eq!(marks.len(), 1, "one gap");
+    let said = lines.len() - 1;
+    let missing = 5000 - said;
+    assert!(
+        marks[0]
+            .text
+            .starts_with(&format!("{missing} lines dropped")),
+        "{marks:?}"
+    );
+    let size: u64 = std::fs::read_dir(directory.join("000000"))
+        .expect("a directory")
+        .map(|entry| {
+            entry
+                .and_then(|entry| entry.metadata())
+                .expect("a file")
+                .len()
+        })
+        .sum();
+    assert!(size < KEPT_BYTES, "{size} bytes");
+}
+
+#[test]
+fn a_line_that_was_being_written_does_not_spoil_the_next() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path().to_owned();
+    let logs = RunLogs::start(directory.clone()).expect("a thread");
+    say(&mut logs.ear(), &note(1, "first"));
+    drop(logs);
+    let path = segments::path(&directory, RunId(1), "log");
+    let mut text = std::fs::read(&path).expect("a file");
+    text.extend(b"{\"n\":2,\"t\":17");
+    std::fs::write(&path, text).expect("it can be written");
+    let logs = RunLogs::start(directory.clone()).expect("a thread");
+    say(&mut logs.ear(), &note(1, "second"));
+    drop(logs);
+    assert_eq!(texts(&directory, 1), ["first", "second"]);
+}
+
+#[test]
+fn what_is_gone_leaves_no_file() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path().to_owned();
+    let logs = RunLogs::start(directory.clone()).expect("a thread");
+    let mut ear = logs.ear();
+    say(&mut ear, &note(1, "first"));
+    ear.over(RunId(1));
+    ear.gone(RunId(1));
+    drop(logs);
+    assert!(!segments::path(&directory, RunId(1), "log").exists());
+}

@@ -1,0 +1,195 @@
+//! The thread that owns the files of run logs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use crossbeam_channel::Receiver;
+use tokio::sync::watch;
+
+use super::line::{RunLine, Stream};
+use super::segments::{self, Segments};
+use crate::engine::id::RunId;
+use crate::engine::time::Wall;
+use crate::inbox::Note;
+
+/// Files that are open at a time.
+const OPEN_BOUND: usize = 64;
+
+/// Lines that are written before readers are told.
+const GROUP: usize = 1024;
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A line.
+    Note(Note),
+    /// So many lines of a run found no room.
+    Missing(RunId, u64),
+    /// A run is over.
+    Over(RunId),
+    /// A run's files are to go.
+    Gone(RunId),
+    /// The last item.
+    End,
+}
+
+struct Open {
+    segments: Segments,
+    /// Number of the last line.
+    last: u64,
+    /// Lines that are not in the file yet.
+    waiting: Vec<u8>,
+    /// Time of the last line, for marks.
+    at: Wall,
+    used: u64,
+}
+
+struct Files<'a> {
+    directory: &'a Path,
+    open: BTreeMap<RunId, Open>,
+    uses: u64,
+    /// A failure is told once, until writing works again.
+    failing: bool,
+}
+
+/// Writes until the end.
+pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Sender<u64>) {
+    let mut files = Files {
+        directory,
+        open: BTreeMap::new(),
+        uses: 0,
+        failing: false,
+    };
+    while let Ok(first) = items.recv() {
+        let mut ended = false;
+        for item in std::iter::once(first).chain(items.try_iter().take(GROUP)) {
+            match item {
+                Item::Note(note) => files.note(&note),
+                Item::Missing(run, count) => files.missing(run, count),
+                Item::Over(run) => files.over(run),
+                Item::Gone(run) => {
+                    files.open.remove(&run);
+                    segments::remove(directory, run);
+                }
+                Item::End => ended = true,
+            }
+        }
+        files.flush();
+        tell.send_modify(|number| *number += 1);
+        if ended {
+            return;
+        }
+    }
+}
+
+impl Files<'_> {
+    fn note(&mut self, note: &Note) {
+        let Some(open) = self.file(note.attempt.run) else {
+            return;
+        };
+        open.last += 1;
+        open.at = note.at.wall;
+        RunLine::of(note, open.last).write(&mut open.waiting);
+    }
+
+    fn missing(&mut self, run: RunId, count: u64) {
+        let Some(open) = self.file(run) else {
+            return;
+        };
+        open.last += count;
+        let line = RunLine {
+            number: open.last,
+            at: open.at,
+            attempt: 0,
+            stream: Stream::Dropped,
+            text: format!("{count} lines dropped: the disk did not keep up").into(),
+            fraction: None,
+        };
+        line.write(&mut open.waiting);
+    }
+
+    fn over(&mut self, run: RunId) {
+        let Some(mut open) = self.open.remove(&run) else {
+            return;
+        };
+        let written = open.flush();
+        self.outcome(written);
+        drop(open);
+        let compressed = segments::compress(self.directory, run);
+        self.outcome(compressed);
+    }
+
+    /// The open file of a run.
+    fn file(&mut self, run: RunId) -> Option<&mut Open> {
+        self.uses += 1;
+        if !self.open.contains_key(&run) {
+            self.make_room();
+            match Segments::open(self.directory, run) {
+                Ok(segments) => {
+                    let open = Open {
+                        segments,
+                        last: segments::last_number(self.directory, run),
+                        waiting: Vec::new(),
+                        at: Wall(0),
+                        used: 0,
+                    };
+                    self.open.insert(run, open);
+                }
+                Err(error) => self.outcome(Err(error)),
+            }
+        }
+        let uses = self.uses;
+        let open = self.open.get_mut(&run)?;
+        open.used = uses;
+        Some(open)
+    }
+
+    fn make_room(&mut self) {
+        if self.open.len() < OPEN_BOUND {
+            return;
+        }
+        let oldest = self.open.iter().min_by_key(|(_, open)| open.used);
+        if let Some(run) = oldest.map(|(run, _)| *run)
+            && let Some(mut open) = self.open.remove(&run)
+        {
+            let written = open.flush();
+            self.outcome(written);
+        }
+    }
+
+    fn flush(&mut self) {
+        let written: Vec<io::Result<()>> = self.open.values_mut().map(Open::flush).collect();
+        for outcome in written {
+            self.outcome(outcome);
+        }
+    }
+
+    fn outcome(&mut self, outcome: io::Result<()>) {
+        match outcome {
+            Ok(()) => {}
+            Err(error) if !self.failing => {
+                self.failing = true;
+                let directory = self.directory.display();
+                tracing::warn!(
+                    target: "twolane::runlog",
+                    "cannot write run logs below {directory}: {error}; lines are missing from here \
+                     on, and each log shows how many"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Open {
+    /// Writes what waits. What cannot be written is gone; its numbers are missing in the file.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let written = self.segments.write(&self.waiting);
+        self.waiting.clear();
+        written
+    }
+}
