@@ -12,7 +12,7 @@ use super::id::{AttemptId, CallerId, RunId};
 use super::input::{Forgotten, Input, Submission};
 use super::outcome::{End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason};
 use super::run::{Run, RunState, StateKind};
-use super::spec::{JobSpec, OnCrash};
+use super::spec::JobSpec;
 use super::state::State;
 use super::submission::{admit, plan};
 use super::time::{Mono, Now, Wall};
@@ -328,13 +328,12 @@ impl Turn<'_> {
                 epoch: run.epoch,
             };
             // Of a future nothing executed that could have brought the daemon down.
-            let again = run.job.task.is_future()
-                || run.job.on_crash == OnCrash::Retry && run.crashes_left();
+            let again = run.may_start_again() && (run.job.task.is_future() || run.crashes_left());
             let outcome = match (&run.state, again) {
                 (RunState::Stopping { reason, .. }, _) if *reason != StopReason::Interrupt => {
                     Outcome::Stopped
                 }
-                (RunState::Stopping { .. }, _) => {
+                (RunState::Stopping { .. }, _) if run.may_start_again() => {
                     self.interrupt(attempt, Interruption::Shutdown);
                     continue;
                 }
@@ -372,6 +371,7 @@ impl Turn<'_> {
         if let RunState::Stopping { reason, .. } = run.state
             && reason == StopReason::Interrupt
             && end.outcome == Outcome::Stopped
+            && run.may_start_again()
         {
             return self.interrupt(attempt, Interruption::Shutdown);
         }

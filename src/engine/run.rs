@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::capacity::ClassId;
 use super::id::RunId;
 use super::outcome::{Failure, SkipReason, StopReason};
-use super::spec::{CRASHES_BOUND, JobSpec, Priority};
+use super::spec::{CRASHES_BOUND, JobSpec, OnCrash, Priority};
 use super::time::{Mono, Wall};
 
 /// Where a run stands. Data lives only in the state in which it is valid.
@@ -194,6 +194,12 @@ pub(super) struct Links {
 }
 
 impl Run {
+    /// Whether another attempt may follow one that was cut short: not of work that must not be done
+    /// twice.
+    pub(super) fn may_start_again(&self) -> bool {
+        self.job.task.is_future() || self.job.on_crash == OnCrash::Retry
+    }
+
     /// Whether it may go down with the daemon once more before it counts as the cause.
     pub(super) const fn crashes_left(&self) -> bool {
         (self.crashes as u32) < CRASHES_BOUND

@@ -305,7 +305,10 @@ impl State {
         if succeeded {
             let dependents = self.run(id).dependents().to_vec();
             for dependent in dependents {
-                if let Some(run) = self.runs.get_mut(dependent) {
+                // One that was cancelled, and tried once more by hand, waits for nobody.
+                if let Some(run) = self.runs.get_mut(dependent)
+                    && run.state == RunState::Blocked
+                {
                     run.links_mut().open -= 1;
                 }
             }

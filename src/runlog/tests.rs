@@ -1,3 +1,5 @@
+//! Run logs on a real disk: what comes back, what is marked, what goes.
+
 use super::*;
 use crate::engine::id::AttemptId;
 use crate::engine::spec::{JobSpec, Lane, TaskSpec};

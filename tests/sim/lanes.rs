@@ -1,0 +1,107 @@
+//! The simulated lanes: attempts that end some time, well or badly, and whose ends travel at their own
+//! speed, so that they overtake each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use twolane::engine::action::StartOrder;
+use twolane::engine::id::AttemptId;
+use twolane::engine::outcome::{End, Failure, Measures, Outcome};
+
+use crate::random::Random;
+
+/// What executes, and the ends that are on their way.
+#[derive(Default)]
+pub(crate) struct Lanes {
+    executing: BTreeMap<AttemptId, Work>,
+    /// Ends by the time when they arrive.
+    arriving: BTreeMap<(u64, AttemptId), End>,
+}
+
+struct Work {
+    ends_at: u64,
+    outcome: Outcome,
+    stops: bool,
+}
+
+impl Lanes {
+    pub(crate) fn start(&mut self, order: &StartOrder, now: u64, random: &mut Random) {
+        let outcome = match random.below(10) {
+            0 => Outcome::Failed(Failure::Error("no luck".into())),
+            1 => Outcome::Failed(Failure::Panic("oh".into())),
+            _ => Outcome::Succeeded(Arc::new(Value::from(order.attempt.run.0))),
+        };
+        let work = Work {
+            ends_at: now + 1 + random.below(4_000),
+            outcome,
+            // Some do not look at their cancel token.
+            stops: random.chance(80),
+        };
+        let before = self.executing.insert(order.attempt, work);
+        assert!(
+            before.is_none(),
+            "attempt {} is started once",
+            order.attempt
+        );
+    }
+
+    pub(crate) fn stop(&mut self, attempt: AttemptId, now: u64) {
+        if let Some(work) = self.executing.get_mut(&attempt)
+            && work.stops
+        {
+            work.ends_at = work.ends_at.min(now + 1);
+            work.outcome = Outcome::Stopped;
+        }
+    }
+
+    /// Attempts whose time has come leave their lane: each one's number and whether it did its work.
+    pub(crate) fn leave(&mut self, now: u64, random: &mut Random) -> Vec<(AttemptId, bool)> {
+        let over: Vec<AttemptId> = self
+            .executing
+            .iter()
+            .filter(|(_, work)| work.ends_at <= now)
+            .map(|(attempt, _)| *attempt)
+            .collect();
+        let mut left = Vec::new();
+        for attempt in over {
+            let work = self.executing.remove(&attempt).unwrap();
+            left.push((attempt, matches!(work.outcome, Outcome::Succeeded(_))));
+            let end = End {
+                outcome: work.outcome,
+                measures: Measures::default(),
+            };
+            self.arriving
+                .insert((now + random.below(500), attempt), end);
+        }
+        left
+    }
+
+    /// The next end that has arrived.
+    pub(crate) fn arrived(&mut self, now: u64) -> Option<(AttemptId, End)> {
+        let entry = self.arriving.first_entry()?;
+        let (at, attempt) = *entry.key();
+        (at <= now).then(|| (attempt, entry.remove()))
+    }
+
+    /// When something happens next.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let ends = self.executing.values().map(|work| work.ends_at).min();
+        let arrives = self.arriving.keys().map(|(at, _)| *at).next();
+        ends.into_iter().chain(arrives).min()
+    }
+
+    pub(crate) fn executing(&self) -> impl Iterator<Item = AttemptId> + '_ {
+        self.executing.keys().copied()
+    }
+
+    /// The daemon goes down, and everything in it. What had been on its way may still turn up later, as
+    /// something from before.
+    pub(crate) fn crash(&mut self) -> Vec<(AttemptId, End)> {
+        self.executing.clear();
+        std::mem::take(&mut self.arriving)
+            .into_iter()
+            .map(|((_, attempt), end)| (attempt, end))
+            .collect()
+    }
+}

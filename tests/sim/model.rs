@@ -1,0 +1,108 @@
+//! The reference model: what the facts of one run may say, in which order. Far simpler than the engine,
+//! and written from the words of the design alone.
+
+use std::collections::BTreeMap;
+
+use twolane::engine::fact::{Fact, FinalState, Record};
+use twolane::engine::id::{AttemptId, RunId};
+use twolane::engine::outcome::Interruption;
+use twolane::engine::spec::CRASHES_BOUND;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Waiting,
+    Running(u32),
+    Stopping(u32),
+    Succeeded,
+    Over,
+}
+
+/// All runs that are on the disk.
+#[derive(Default)]
+pub(crate) struct Model {
+    pub(crate) runs: BTreeMap<RunId, Stage>,
+    epochs: BTreeMap<RunId, u32>,
+    crashes: BTreeMap<RunId, u32>,
+    /// Attempts whose start is on the disk.
+    pub(crate) started: Vec<AttemptId>,
+    records: u64,
+}
+
+impl Model {
+    /// A record is on the disk.
+    pub(crate) fn take(&mut self, record: &Record) {
+        self.records += 1;
+        assert_eq!(record.number, self.records, "records have no gaps");
+        let Some((run, job)) = record.fact.run() else {
+            return;
+        };
+        let before = self.runs.get(&run).copied();
+        let expect = |holds: bool| {
+            assert!(
+                holds,
+                "run {run} was {before:?}, and then {:?}",
+                record.fact
+            );
+        };
+        let stage = match &record.fact {
+            Fact::Accepted { .. } => {
+                expect(before.is_none());
+                Stage::Waiting
+            }
+            Fact::Retried { epoch, .. } => {
+                expect(matches!(before, Some(Stage::Over | Stage::Succeeded)));
+                expect(*epoch == self.epochs.get(&run).copied().unwrap_or(0));
+                self.crashes.remove(&run);
+                Stage::Waiting
+            }
+            Fact::Released { .. } | Fact::Due { .. } => {
+                expect(before == Some(Stage::Waiting));
+                Stage::Waiting
+            }
+            Fact::Started { epoch, .. } => {
+                expect(before == Some(Stage::Waiting));
+                let last = self.epochs.insert(run, *epoch).unwrap_or(0);
+                expect(*epoch == last + 1);
+                self.started.push(AttemptId { run, epoch: *epoch });
+                Stage::Running(*epoch)
+            }
+            Fact::Stopping { epoch, .. } => {
+                expect(before == Some(Stage::Running(*epoch)));
+                Stage::Stopping(*epoch)
+            }
+            Fact::Interrupted { epoch, cause, .. } => {
+                let active = [Some(Stage::Running(*epoch)), Some(Stage::Stopping(*epoch))];
+                expect(active.contains(&before));
+                if *cause == Interruption::Crash && !job.task.is_future() {
+                    let crashes = self.crashes.entry(run).or_default();
+                    *crashes += 1;
+                    expect(*crashes <= CRASHES_BOUND);
+                }
+                Stage::Waiting
+            }
+            Fact::Ended { epoch, state, .. } => {
+                let active = [Some(Stage::Running(*epoch)), Some(Stage::Stopping(*epoch))];
+                expect(active.contains(&before));
+                match state {
+                    FinalState::Succeeded => Stage::Succeeded,
+                    FinalState::Failed(_) | FinalState::Cancelled(_) => Stage::Over,
+                }
+            }
+            Fact::Cancelled { .. } | Fact::Skipped { .. } => {
+                expect(before == Some(Stage::Waiting));
+                Stage::Over
+            }
+            Fact::Opened
+            | Fact::Draining
+            | Fact::Configured { .. }
+            | Fact::Paused { .. }
+            | Fact::Resumed { .. } => return,
+        };
+        self.runs.insert(run, stage);
+    }
+
+    pub(crate) fn is_over(&self, run: RunId) -> bool {
+        matches!(self.runs.get(&run), Some(Stage::Over | Stage::Succeeded))
+    }
+}
