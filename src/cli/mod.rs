@@ -5,6 +5,7 @@ mod exit;
 mod init;
 mod load;
 mod out;
+mod place;
 mod run;
 mod schema;
 mod serve;

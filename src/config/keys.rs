@@ -317,6 +317,13 @@ pub(super) const SETTINGS: &[Key] = &[
     key("daemon", Kind::Table(DAEMON), "", "The daemon."),
     key("lanes", Kind::Table(LANES), "", "The two lanes."),
     key("queue", Kind::Table(QUEUE), "", "Runs that wait."),
+    key(
+        "store",
+        Kind::Table(STORE),
+        "",
+        "What is kept of runs that are over.",
+    ),
+    key("api", Kind::Table(API), "", "How others reach the daemon."),
     key("log", Kind::Table(LOG), "", "The log."),
 ];
 
@@ -328,12 +335,55 @@ const DAEMON: &[Key] = &[
         "Job files, as patterns; relative ones are taken from the directory of this file.",
     ),
     key(
+        "state_dir",
+        Kind::Text,
+        "\"auto\"",
+        "Where the store is and the logs of runs. `auto`: what systemd gives the service, else \
+         /var/lib/twolane for root, and $XDG_STATE_HOME/twolane for others.",
+    ),
+    key(
+        "runtime_dir",
+        Kind::Text,
+        "\"auto\"",
+        "Where the socket is. `auto`: what systemd gives the service, else /run/twolane for root, \
+         and $XDG_RUNTIME_DIR/twolane for others.",
+    ),
+    key(
         "drain_timeout",
         Kind::Duration(Duration::ZERO),
         "\"90s\"",
         "How long the daemon waits, all in all, for what runs when it is told to end.",
     ),
 ];
+
+const STORE: &[Key] = &[
+    key(
+        "keep_for",
+        Kind::Duration(Duration::ZERO),
+        "\"30d\"",
+        "How long a run is kept after it is over, with its log.",
+    ),
+    key(
+        "keep_runs",
+        Kind::Integer(0, i64::MAX),
+        "1_000_000",
+        "How many runs are kept that are over; the oldest go first.",
+    ),
+    key(
+        "keep_bytes",
+        Kind::Integer(1_000_000, i64::MAX),
+        "10_000_000_000",
+        "How large the store may grow by runs that are over, in bytes; the oldest go first.",
+    ),
+];
+
+const API: &[Key] = &[key(
+    "tcp",
+    Kind::Text,
+    "\"off\"",
+    "Beside the socket in `daemon.runtime_dir`: a loopback address to answer HTTP on, as in \
+     `127.0.0.1:7717`, for those who have the token in `daemon.state_dir`; or `off`.",
+)];
 
 const LANES: &[Key] = &[
     key("io", Kind::Table(IO), "", "The lane for what waits."),

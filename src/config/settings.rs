@@ -17,6 +17,10 @@ pub struct Settings {
     pub lanes: LanesSettings,
     /// Runs that wait.
     pub queue: QueueSettings,
+    /// What is kept of runs that are over.
+    pub store: StoreSettings,
+    /// How others reach the daemon.
+    pub api: ApiSettings,
     /// The log.
     pub log: LogSettings,
 }
@@ -27,6 +31,10 @@ pub struct Settings {
 pub struct DaemonSettings {
     /// Patterns of job files; relative ones are taken from the directory of the settings file.
     pub jobs: Vec<String>,
+    /// Where the store is and the logs of runs; `auto` leaves it to the surroundings.
+    pub state_dir: String,
+    /// Where the socket is; `auto` leaves it to the surroundings.
+    pub runtime_dir: String,
     /// How long, all in all, what runs is waited for at the end.
     #[serde(deserialize_with = "written")]
     pub drain_timeout: Duration,
@@ -85,6 +93,27 @@ pub struct QueueSettings {
     pub aging: Duration,
     /// The most unfinished runs.
     pub max_runs: u64,
+}
+
+/// Settings of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSettings {
+    /// How long a run is kept after it is over.
+    #[serde(deserialize_with = "written")]
+    pub keep_for: Duration,
+    /// How many runs are kept that are over.
+    pub keep_runs: u64,
+    /// How large the store may grow by them, in bytes.
+    pub keep_bytes: u64,
+}
+
+/// Settings of the API.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiSettings {
+    /// A loopback address, or `off`.
+    pub tcp: String,
 }
 
 /// Settings of the log.
