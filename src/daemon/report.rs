@@ -144,7 +144,7 @@ pub(super) fn reloaded(old: &Definitions, new: &Definitions) -> (bool, String) {
 /// Logs what keeps the log of facts from committing, or that it is over.
 pub(super) fn trouble(trouble: &Trouble, uncommitted: usize) {
     match trouble {
-        Trouble::Full(why) => tracing::error!(
+        Trouble::Full { why } => tracing::error!(
             target: "twolane::daemon",
             uncommitted,
             "the store cannot be written: {why}; nothing is accepted and nothing new starts until \
@@ -154,7 +154,7 @@ pub(super) fn trouble(trouble: &Trouble, uncommitted: usize) {
             target: "twolane::daemon",
             "the store is written again: all goes on"
         ),
-        Trouble::Broken(why) => tracing::error!(
+        Trouble::Broken { why } => tracing::error!(
             target: "twolane::daemon",
             uncommitted,
             "leaving, because the store cannot go on: {why}"

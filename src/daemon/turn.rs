@@ -351,9 +351,9 @@ impl Turn {
     fn troubled(&mut self, trouble: Trouble) {
         report::trouble(&trouble, self.outbox.len());
         match trouble {
-            Trouble::Full(why) => self.trouble = Some(why),
+            Trouble::Full { why } => self.trouble = Some(why),
             Trouble::Recovered => self.trouble = None,
-            Trouble::Broken(why) => {
+            Trouble::Broken { why } => {
                 self.broken = Some(why);
                 self.shutdown = Shutdown::Leaving;
             }

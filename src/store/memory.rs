@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, never};
 
-use super::FactLog;
+use super::{FactLog, Trouble};
 use crate::engine::fact::Record;
 
 /// Keeps the last records, in memory.
@@ -51,6 +51,10 @@ impl FactLog for MemoryLog {
 
     fn is_durable(&self) -> bool {
         false
+    }
+
+    fn troubles(&self) -> Receiver<Trouble> {
+        never()
     }
 }
 

@@ -1,7 +1,27 @@
 //! The log of facts: takes batches of records in order and says up to which one they are committed.
-//! Knows nothing of what the facts mean.
+//! Knows nothing of what the facts mean beyond which run they are about and what that makes of it.
 
+mod backup;
+mod chain;
+mod codec;
+mod error;
+mod fold;
 mod memory;
+mod place;
+mod read;
+mod recover;
+mod retention;
+mod row;
+mod schema;
+mod specs;
+mod sqlite;
+mod story;
+mod thread;
+mod verify;
+mod write;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -9,18 +29,16 @@ use crossbeam_channel::{Receiver, never};
 
 use crate::engine::fact::Record;
 use crate::engine::time::Wall;
+pub use backup::{Info, backup, info};
+pub use error::{Damage, StoreError, Trouble};
 pub use memory::MemoryLog;
-
-/// What keeps a log from committing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// There is no room on the disk. What was taken over is kept, and written when there is.
-    Full(String),
-    /// There is room again, and all is written.
-    Recovered,
-    /// It cannot go on. What is not committed never will be.
-    Broken(String),
-}
+pub use place::StorePlace;
+pub use read::{Reader, RunFilter};
+pub use recover::Recovered;
+pub use retention::Retention;
+pub use sqlite::{Opened, SqliteLog};
+pub use story::{AttemptEnd, AttemptStory, Story};
+pub use verify::{Verified, verify};
 
 /// A log of facts. Whatever rests on a batch waits until the log has said that it is committed.
 pub trait FactLog: Send {
@@ -32,7 +50,7 @@ pub trait FactLog: Send {
     /// out: a later one stands for those before it.
     fn commits(&self) -> Receiver<u64>;
 
-    /// Says what keeps it from committing, and when that is over.
+    /// Tells when the log cannot write and when it can again. A newer one stands for an older one.
     fn troubles(&self) -> Receiver<Trouble> {
         never()
     }

@@ -1,0 +1,385 @@
+//! How a fact is written: as JSON in which jobs are numbers of specifications. Every line that was
+//! ever written must be read for ever, see `golden.jsonl`. Knows no table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::engine::CapacityName;
+use crate::engine::fact::{Fact, FinalState, SubmitKey};
+use crate::engine::id::RunId;
+use crate::engine::outcome::{End, Interruption, SkipReason, StopReason};
+use crate::engine::spec::{Definitions, JobSpec, LimitSpec, Name, PoolSpec, Priority};
+use crate::engine::time::Mono;
+
+/// A fact as it is written. The run is in a column of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Wire {
+    Opened,
+    Configured(Box<WireDefinitions>),
+    Accepted {
+        job: i64,
+        #[serde(default, skip_serializing_if = "is_default")]
+        priority: Priority,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        args: Option<Arc<Value>>,
+        #[serde(default, skip_serializing_if = "is_empty")]
+        after: Box<[RunId]>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Mono>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Arc<SubmitKey>>,
+    },
+    Released {
+        job: i64,
+    },
+    Due {
+        job: i64,
+    },
+    Started {
+        job: i64,
+        epoch: u32,
+    },
+    Stopping {
+        job: i64,
+        epoch: u32,
+        reason: StopReason,
+    },
+    Ended {
+        job: i64,
+        epoch: u32,
+        state: FinalState,
+        end: End,
+    },
+    Interrupted {
+        job: i64,
+        epoch: u32,
+        cause: Interruption,
+    },
+    Retried {
+        job: i64,
+        #[serde(default, skip_serializing_if = "is_default")]
+        priority: Priority,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        args: Option<Arc<Value>>,
+        epoch: u32,
+    },
+    Cancelled {
+        job: i64,
+        reason: StopReason,
+    },
+    Skipped {
+        job: i64,
+        reason: SkipReason,
+    },
+    Draining,
+    Paused {
+        what: CapacityName,
+    },
+    Resumed {
+        what: CapacityName,
+    },
+}
+
+/// Definitions as they are written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct WireDefinitions {
+    jobs: BTreeMap<Name, i64>,
+    pools: BTreeMap<Name, PoolSpec>,
+    limits: BTreeMap<Name, LimitSpec>,
+    io_concurrency: u32,
+    cpu_workers: u32,
+    aging: Duration,
+    max_runs: u64,
+    ended_kept: usize,
+}
+
+fn is_default(priority: &Priority) -> bool {
+    *priority == Priority::default()
+}
+
+fn is_empty(after: &[RunId]) -> bool {
+    after.is_empty()
+}
+
+impl Wire {
+    /// `fact`, with each job replaced by the number that `intern` gives it.
+    pub(super) fn of<E>(
+        fact: &Fact,
+        mut intern: impl FnMut(&Arc<JobSpec>) -> Result<i64, E>,
+    ) -> Result<Self, E> {
+        if let Some((_, job)) = fact.run() {
+            let job = intern(job)?;
+            return Ok(Self::of_run(fact, job));
+        }
+        Ok(match fact {
+            Fact::Configured { definitions } => {
+                Self::Configured(Box::new(WireDefinitions::of(definitions, intern)?))
+            }
+            Fact::Draining => Self::Draining,
+            Fact::Paused { what } => Self::Paused { what: what.clone() },
+            Fact::Resumed { what } => Self::Resumed { what: what.clone() },
+            Fact::Opened
+            | Fact::Accepted { .. }
+            | Fact::Released { .. }
+            | Fact::Due { .. }
+            | Fact::Started { .. }
+            | Fact::Stopping { .. }
+            | Fact::Ended { .. }
+            | Fact::Interrupted { .. }
+            | Fact::Retried { .. }
+            | Fact::Cancelled { .. }
+            | Fact::Skipped { .. } => Self::Opened,
+        })
+    }
+
+    fn of_run(fact: &Fact, job: i64) -> Self {
+        match fact {
+            Fact::Accepted {
+                priority,
+                args,
+                after,
+                due,
+                key,
+                ..
+            } => Self::Accepted {
+                job,
+                priority: *priority,
+                args: args.clone(),
+                after: after.clone(),
+                due: *due,
+                key: key.clone(),
+            },
+            Fact::Released { .. } => Self::Released { job },
+            Fact::Due { .. } => Self::Due { job },
+            &Fact::Started { epoch, .. } => Self::Started { job, epoch },
+            &Fact::Stopping { epoch, reason, .. } => Self::Stopping { job, epoch, reason },
+            Fact::Ended {
+                epoch, state, end, ..
+            } => Self::Ended {
+                job,
+                epoch: *epoch,
+                state: state.clone(),
+                end: end.clone(),
+            },
+            &Fact::Interrupted { epoch, cause, .. } => Self::Interrupted { job, epoch, cause },
+            Fact::Retried {
+                priority,
+                args,
+                epoch,
+                ..
+            } => Self::Retried {
+                job,
+                priority: *priority,
+                args: args.clone(),
+                epoch: *epoch,
+            },
+            &Fact::Cancelled { reason, .. } => Self::Cancelled { job, reason },
+            Fact::Skipped { reason, .. } => Self::Skipped {
+                job,
+                reason: reason.clone(),
+            },
+            Fact::Opened
+            | Fact::Configured { .. }
+            | Fact::Draining
+            | Fact::Paused { .. }
+            | Fact::Resumed { .. } => Self::Opened,
+        }
+    }
+
+    /// The numbers of the specifications that it refers to.
+    pub(super) fn specs(&self) -> Vec<i64> {
+        match self {
+            Self::Opened | Self::Draining | Self::Paused { .. } | Self::Resumed { .. } => {
+                Vec::new()
+            }
+            Self::Configured(definitions) => definitions.jobs.values().copied().collect(),
+            Self::Accepted { job, .. }
+            | Self::Released { job }
+            | Self::Due { job }
+            | Self::Started { job, .. }
+            | Self::Stopping { job, .. }
+            | Self::Ended { job, .. }
+            | Self::Interrupted { job, .. }
+            | Self::Retried { job, .. }
+            | Self::Cancelled { job, .. }
+            | Self::Skipped { job, .. } => vec![*job],
+        }
+    }
+
+    /// What it stays in force for until a later one says otherwise; `None` where nothing does.
+    pub(super) fn stands_for(&self) -> Option<String> {
+        match self {
+            Self::Configured(_) => Some("configured".into()),
+            Self::Paused { what } | Self::Resumed { what } => Some(what.to_string()),
+            Self::Opened
+            | Self::Draining
+            | Self::Accepted { .. }
+            | Self::Released { .. }
+            | Self::Due { .. }
+            | Self::Started { .. }
+            | Self::Stopping { .. }
+            | Self::Ended { .. }
+            | Self::Interrupted { .. }
+            | Self::Retried { .. }
+            | Self::Cancelled { .. }
+            | Self::Skipped { .. } => None,
+        }
+    }
+
+    /// The fact about `run`. `Err(None)` where a run is there and should not be, or the other way
+    /// round; `Err(Some(_))` is an error of `lookup`.
+    pub(super) fn into_fact<E>(
+        self,
+        run: Option<RunId>,
+        mut lookup: impl FnMut(i64) -> Result<Arc<JobSpec>, E>,
+    ) -> Result<Fact, Option<E>> {
+        let Some(run) = run else {
+            return match self {
+                Self::Opened => Ok(Fact::Opened),
+                Self::Configured(wire) => Ok(Fact::Configured {
+                    definitions: Arc::new(wire.into_definitions(lookup).map_err(Some)?),
+                }),
+                Self::Draining => Ok(Fact::Draining),
+                Self::Paused { what } => Ok(Fact::Paused { what }),
+                Self::Resumed { what } => Ok(Fact::Resumed { what }),
+                Self::Accepted { .. }
+                | Self::Released { .. }
+                | Self::Due { .. }
+                | Self::Started { .. }
+                | Self::Stopping { .. }
+                | Self::Ended { .. }
+                | Self::Interrupted { .. }
+                | Self::Retried { .. }
+                | Self::Cancelled { .. }
+                | Self::Skipped { .. } => Err(None),
+            };
+        };
+        let mut job = |id| lookup(id).map_err(Some);
+        Ok(match self {
+            Self::Opened
+            | Self::Configured(_)
+            | Self::Draining
+            | Self::Paused { .. }
+            | Self::Resumed { .. } => return Err(None),
+            Self::Accepted {
+                job: id,
+                priority,
+                args,
+                after,
+                due,
+                key,
+            } => Fact::Accepted {
+                run,
+                job: job(id)?,
+                priority,
+                args,
+                after,
+                due,
+                key,
+            },
+            Self::Released { job: id } => Fact::Released { run, job: job(id)? },
+            Self::Due { job: id } => Fact::Due { run, job: job(id)? },
+            Self::Started { job: id, epoch } => {
+                let job = job(id)?;
+                Fact::Started { run, job, epoch }
+            }
+            Self::Stopping {
+                job: id,
+                epoch,
+                reason,
+            } => Fact::Stopping {
+                run,
+                job: job(id)?,
+                epoch,
+                reason,
+            },
+            Self::Ended {
+                job: id,
+                epoch,
+                state,
+                end,
+            } => Fact::Ended {
+                run,
+                job: job(id)?,
+                epoch,
+                state,
+                end,
+            },
+            Self::Interrupted {
+                job: id,
+                epoch,
+                cause,
+            } => Fact::Interrupted {
+                run,
+                job: job(id)?,
+                epoch,
+                cause,
+            },
+            Self::Retried {
+                job: id,
+                priority,
+                args,
+                epoch,
+            } => Fact::Retried {
+                run,
+                job: job(id)?,
+                priority,
+                args,
+                epoch,
+            },
+            Self::Cancelled { job: id, reason } => {
+                let job = job(id)?;
+                Fact::Cancelled { run, job, reason }
+            }
+            Self::Skipped { job: id, reason } => {
+                let job = job(id)?;
+                Fact::Skipped { run, job, reason }
+            }
+        })
+    }
+}
+
+impl WireDefinitions {
+    fn of<E>(
+        definitions: &Definitions,
+        mut intern: impl FnMut(&Arc<JobSpec>) -> Result<i64, E>,
+    ) -> Result<Self, E> {
+        let jobs = definitions.jobs.iter();
+        Ok(Self {
+            jobs: jobs
+                .map(|(name, job)| Ok((Arc::clone(name), intern(job)?)))
+                .collect::<Result<_, E>>()?,
+            pools: definitions.pools.clone(),
+            limits: definitions.limits.clone(),
+            io_concurrency: definitions.io_concurrency,
+            cpu_workers: definitions.cpu_workers,
+            aging: definitions.aging,
+            max_runs: definitions.max_runs,
+            ended_kept: definitions.ended_kept,
+        })
+    }
+
+    fn into_definitions<E>(
+        self,
+        mut lookup: impl FnMut(i64) -> Result<Arc<JobSpec>, E>,
+    ) -> Result<Definitions, E> {
+        let jobs = self.jobs.into_iter();
+        Ok(Definitions {
+            jobs: jobs
+                .map(|(name, id)| Ok((name, lookup(id)?)))
+                .collect::<Result<_, E>>()?,
+            pools: self.pools,
+            limits: self.limits,
+            io_concurrency: self.io_concurrency,
+            cpu_workers: self.cpu_workers,
+            aging: self.aging,
+            max_runs: self.max_runs,
+            ended_kept: self.ended_kept,
+        })
+    }
+}

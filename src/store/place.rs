@@ -1,0 +1,195 @@
+//! The directory of a store: its files with their rights, the lock that keeps a second daemon out, and
+//! the look at a file before SQLite may touch it. Knows no table.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::error::{Damage, StoreError, io};
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorePlace {
+    dir: PathBuf,
+}
+
+impl StorePlace {
+    /// The store in the directory `dir`, which need not exist.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> PathBuf {
+        self.dir.join("twolane.db")
+    }
+
+    /// The file that says that a store was made here.
+    #[must_use]
+    pub fn marker(&self) -> PathBuf {
+        self.dir.join("made")
+    }
+
+    /// Makes the directory, for nobody but the own user, and takes the lock.
+    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .map_err(io("make the directory", &self.dir))?;
+        let path = self.dir.join("lock");
+        let mut file = private()
+            .read(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(io("open", &path))?;
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::WOULDBLOCK {
+                return Err(io("lock", &path)(error.into()));
+            }
+            let mut pid = String::new();
+            let _unread = Read::by_ref(&mut file).take(20).read_to_string(&mut pid);
+            let pid = pid.trim();
+            return Err(StoreError::Locked {
+                dir: self.dir.clone(),
+                pid: if pid.is_empty() { "?" } else { pid }.to_owned(),
+            });
+        }
+        file.set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(io("write", &path))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// Whether there is a database. One that should be there and is not is an error; where there
+    /// never was one, an empty file is made for SQLite to fill.
+    pub(super) fn prepare(&self) -> Result<bool, StoreError> {
+        let db = self.db();
+        let bytes = match fs::metadata(&db) {
+            Ok(found) => found.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(io("look at", &db)(error)),
+        };
+        if bytes > 0 {
+            look(&db)?;
+            return Ok(true);
+        }
+        if self.marker().exists() {
+            return Err(StoreError::Gone { db });
+        }
+        private()
+            .truncate(false)
+            .open(&db)
+            .and_then(|file| file.sync_all())
+            .map_err(io("make", &db))?;
+        Ok(false)
+    }
+
+    /// Says for ever that a store was made here.
+    pub(super) fn mark(&self) -> Result<(), StoreError> {
+        let marker = self.marker();
+        if marker.exists() {
+            return Ok(());
+        }
+        let text = b"A twolane store was made in this directory. If it is missing, twolane refuses to \
+            start rather than forget its runs.\n";
+        private()
+            .truncate(true)
+            .open(&marker)
+            .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()))
+            .map_err(io("write", &marker))?;
+        sync_dir(&self.dir)
+    }
+}
+
+/// Held while a daemon works on the directory; the system lets go of it with the process.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+/// A file of ours for writing, for nobody but the own user.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(0o600);
+    options
+}
+
+/// Makes an empty file for nobody but the own user; it must not exist.
+pub(super) fn make_empty(path: &Path) -> Result<(), StoreError> {
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_empty) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Exists { file: path.into() })
+        }
+        Err(error) => Err(io("make", path)(error)),
+    }
+}
+
+/// Makes what happened to the names in a directory outlive a power cut.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    let dir = if dir.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        dir
+    };
+    File::open(dir)
+        .and_then(|file| file.sync_all())
+        .map_err(io("sync the directory", dir))
+}
+
+/// Looks at the bytes of a database before SQLite does: whether it is one, and all of it.
+pub(super) fn look(db: &Path) -> Result<(), StoreError> {
+    let damaged = |what: String| {
+        Err(StoreError::Damaged {
+            db: db.to_path_buf(),
+            damage: Damage::File(what),
+        })
+    };
+    let mut file = File::open(db).map_err(io("open", db))?;
+    let bytes = file.metadata().map_err(io("look at", db))?.len();
+    let mut header = [0_u8; 32];
+    if file.read_exact(&mut header).is_err() || !header.starts_with(b"SQLite format 3\0") {
+        return damaged("it does not begin like a SQLite database".into());
+    }
+    let at = |index: usize| u64::from(header.get(index).copied().unwrap_or(0));
+    let page = match (at(16) << 8) | at(17) {
+        1 => 65_536,
+        size => size,
+    };
+    if page < 512 || !page.is_power_of_two() {
+        return damaged(format!("its pages cannot have {page} bytes"));
+    }
+    // While pages wait in the log, the file may rightly be shorter than it says.
+    let wal = fs::metadata(wal_of(db)).is_ok_and(|wal| wal.len() > 0);
+    let pages = (at(28) << 24) | (at(29) << 16) | (at(30) << 8) | at(31);
+    if !wal && pages * page != bytes {
+        return damaged(format!(
+            "it has {bytes} bytes, and {pages} pages of {page} bytes were written"
+        ));
+    }
+    Ok(())
+}
+
+/// The write-ahead log beside a database.
+pub(super) fn wal_of(db: &Path) -> PathBuf {
+    let mut name = db.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}

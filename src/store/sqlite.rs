@@ -1,0 +1,185 @@
+//! The log of facts on disk: one SQLite database that one thread writes. Knows nothing of what the facts
+//! mean beyond the run that they are about.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::error::{Fault, StoreError, Trouble, io};
+use super::place::{self, Lock, StorePlace};
+use super::read::Reader;
+use super::recover::{Recovered, recover};
+use super::retention::{Retention, Sweep};
+use super::schema;
+use super::thread::{Newest, Order, Thread};
+use super::write::{Writer, raise_epoch};
+use super::FactLog;
+use crate::engine::fact::Record;
+use crate::engine::id::RunId;
+use crate::engine::time::Wall;
+
+/// How many groups of removed runs may wait to be taken; retention pauses beyond that.
+const REMOVED_BOUND: usize = 64;
+
+/// A log of facts on disk. While it lives, no other one can be opened at its place. When it is dropped,
+/// all that was appended is committed first, if that is possible.
+#[derive(Debug)]
+pub struct SqliteLog {
+    place: StorePlace,
+    orders: Option<Sender<Order>>,
+    commits: Newest<u64>,
+    troubles: Newest<Trouble>,
+    removed: Receiver<Vec<RunId>>,
+    retention: Retention,
+    thread: Option<JoinHandle<()>>,
+    _lock: Lock,
+}
+
+/// A store that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// To write to.
+    pub log: SqliteLog,
+    /// What was on disk.
+    pub recovered: Recovered,
+}
+
+impl SqliteLog {
+    /// Opens the store at `place`, or makes one where there never was one.
+    ///
+    /// # Errors
+    ///
+    /// If another daemon works on it, if it is gone, damaged, or of another format, or if the
+    /// system refuses. A store that is refused was not written to.
+    pub fn open(place: &StorePlace, retention: Retention) -> Result<Opened, StoreError> {
+        schema::check_sqlite()?;
+        let lock = place.lock()?;
+        let db = place.db();
+        let mut format = 0;
+        if place.prepare()? {
+            let conn = schema::open_to_read(&db)?;
+            format = schema::format_of(&conn, &db)?;
+        }
+        let is_new = format == 0;
+        if format < schema::newest() {
+            let mut conn = schema::open_to_write(&db)?;
+            schema::migrate(&mut conn, &db, format)?;
+        }
+        place::sync_dir(place.dir())?;
+        place.mark()?;
+        // What cannot be read in full is not written to.
+        let conn = schema::open_to_read(&db)?;
+        let (recovered, tail) = recover(&conn, is_new).map_err(|fault| fault.of("read", &db))?;
+        drop(conn);
+        let mut conn = schema::open_to_write(&db)?;
+        let sql = |error: rusqlite::Error| Fault::Sqlite(error).of("open", &db);
+        let epoch = raise_epoch(&conn).map_err(sql)?;
+        let wal = Arc::new(AtomicU64::new(0));
+        let pages = Arc::clone(&wal);
+        conn.wal_hook(Some(move |_: &mut _, count: std::ffi::c_int| {
+            pages.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))
+        .map_err(sql)?;
+        // Unbounded, so that whoever appends never waits: it bounds what is not committed itself.
+        let (orders, taken) = unbounded();
+        let (sender, removed) = bounded(REMOVED_BOUND);
+        let (commits, troubles) = (Newest::new(), Newest::new());
+        let thread = Thread {
+            writer: Writer::new(conn, epoch, tail),
+            db: db.clone(),
+            orders: taken,
+            commits: commits.clone(),
+            troubles: troubles.clone(),
+            removed: sender,
+            wal,
+            waiting: VecDeque::new(),
+            sweep: None,
+            is_full: false,
+            brought: 0,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || thread.run())
+            .map_err(io("start a thread for", &db))?;
+        let log = Self {
+            place: place.clone(),
+            orders: Some(orders),
+            commits,
+            troubles,
+            removed,
+            retention,
+            thread: Some(thread),
+            _lock: lock,
+        };
+        Ok(Opened { log, recovered })
+    }
+
+    /// Somebody who reads the same store, from any thread, without holding up what is written.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.place.db())
+    }
+
+    /// Keeps other amounts from the next [`retain`](Self::retain) on.
+    pub fn set_retention(&mut self, retention: Retention) {
+        self.retention = retention;
+    }
+
+    /// The runs that were removed, so that what belongs to them can be removed too. Retention waits
+    /// while nobody takes them.
+    #[must_use]
+    pub fn removed(&self) -> Receiver<Vec<RunId>> {
+        self.removed.clone()
+    }
+
+    #[cfg(test)]
+    pub(super) fn hook(&self, hook: impl FnOnce(&rusqlite::Connection) + Send + 'static) {
+        self.order(Order::Hook(Box::new(hook)));
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // The thread is gone only after it has reported why.
+            let _taken = orders.send(order);
+        }
+    }
+}
+
+impl FactLog for SqliteLog {
+    fn append(&mut self, batch: u64, records: &Arc<[Record]>) {
+        self.order(Order::Batch(batch, Arc::clone(records)));
+    }
+
+    fn commits(&self) -> Receiver<u64> {
+        self.commits.1.clone()
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    /// Begins to remove what the retention does not keep as of `now`, a little at a time.
+    fn retain(&mut self, now: Wall) {
+        if let Some(sweep) = Sweep::new(self.retention, now) {
+            self.order(Order::Sweep(sweep));
+        }
+    }
+
+    fn troubles(&self) -> Receiver<Trouble> {
+        self.troubles.1.clone()
+    }
+}
+
+impl Drop for SqliteLog {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there was told by the thread itself.
+            let _ended = thread.join();
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What became of one run, as its records tell it. Knows no table.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::fold::{Entry, state_after};
+use crate::engine::StateKind;
+use crate::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use crate::engine::id::RunId;
+use crate::engine::outcome::{End, Failure, Interruption, Outcome, StopReason};
+use crate::engine::spec::{JobSpec, Priority};
+use crate::engine::time::{Mono, Now, Wall};
+
+/// What became of one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Story {
+    /// Its number.
+    pub run: RunId,
+    /// The job that it was accepted with.
+    pub job: Arc<JobSpec>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Its arguments.
+    pub args: Option<Arc<Value>>,
+    /// What its caller called the submission.
+    pub key: Option<Arc<SubmitKey>>,
+    /// The runs that have to succeed first.
+    pub after: Box<[RunId]>,
+    /// Where it stands.
+    pub state: StateKind,
+    /// Why it stands there, in words, where there is more to say than the state.
+    pub reason: Option<String>,
+    /// When it was accepted.
+    pub accepted: Wall,
+    /// When it was over; `None` if it is not.
+    pub ended: Option<Wall>,
+    /// When it may be queued at the earliest.
+    pub due: Option<Mono>,
+    /// Its attempts, the first one first.
+    pub attempts: Vec<AttemptStory>,
+    /// What it gave, if it succeeded.
+    pub result: Option<Arc<Value>>,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// All its records.
+    pub facts: Vec<Record>,
+}
+
+/// What became of one attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptStory {
+    /// Its number within the run, from 1.
+    pub epoch: u32,
+    /// When it started.
+    pub started: Now,
+    /// When it had left its lane; `None` while it has not.
+    pub ended: Option<Now>,
+    /// Why it was asked to stop, if it was.
+    pub stopped: Option<StopReason>,
+    /// How it ended; `None` while it has not.
+    pub outcome: Option<AttemptEnd>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttemptEnd {
+    /// It left its lane, which reported this.
+    Left(End),
+    /// It was cut short.
+    Interrupted(Interruption),
+}
+
+impl Story {
+    /// The story that `facts` tell, which are all about one run, in their order. `None` if there are
+    /// none.
+    pub(super) fn tell(facts: Vec<Record>) -> Option<(Self, Entry)> {
+        let first = facts.first()?;
+        let (run, job) = first.fact.run()?;
+        let mut entry = Entry::begin(first, &job.name);
+        let mut story = Self {
+            run,
+            job: Arc::clone(job),
+            priority: job.priority,
+            args: None,
+            key: None,
+            after: Box::default(),
+            state: entry.state,
+            reason: None,
+            accepted: first.at.wall,
+            ended: None,
+            due: None,
+            attempts: Vec::new(),
+            result: None,
+            failure: None,
+            facts: Vec::new(),
+        };
+        for record in &facts {
+            entry.step(record);
+            story.step(record, entry.due);
+        }
+        story.ended = entry.ended.map(Wall);
+        story.facts = facts;
+        Some((story, entry))
+    }
+
+    fn step(&mut self, record: &Record, due: Option<i64>) {
+        if let Some(state) = state_after(record, due) {
+            self.state = state;
+            self.reason = None;
+        }
+        match &record.fact {
+            Fact::Accepted {
+                priority,
+                args,
+                after,
+                due,
+                key,
+                ..
+            } => {
+                self.priority = *priority;
+                self.args.clone_from(args);
+                self.after.clone_from(after);
+                self.due = *due;
+                self.key.clone_from(key);
+            }
+            Fact::Started { epoch, .. } => self.attempts.push(AttemptStory {
+                epoch: *epoch,
+                started: record.at,
+                ended: None,
+                stopped: None,
+                outcome: None,
+            }),
+            Fact::Stopping { reason, .. } => {
+                self.reason = Some(reason.to_string());
+                if let Some(attempt) = self.attempts.last_mut() {
+                    attempt.stopped = Some(*reason);
+                }
+            }
+            Fact::Ended { state, end, .. } => {
+                self.leave(record.at, AttemptEnd::Left(end.clone()));
+                self.finish(state, end);
+            }
+            Fact::Interrupted { cause, .. } => {
+                self.leave(record.at, AttemptEnd::Interrupted(*cause));
+                self.reason = Some(cause.to_string());
+            }
+            Fact::Retried { priority, args, .. } => {
+                self.priority = *priority;
+                self.args.clone_from(args);
+                (self.result, self.failure) = (None, None);
+            }
+            Fact::Cancelled { reason, .. } => self.reason = Some(reason.to_string()),
+            Fact::Skipped { reason, .. } => self.reason = Some(reason.to_string()),
+            Fact::Opened
+            | Fact::Configured { .. }
+            | Fact::Released { .. }
+            | Fact::Due { .. }
+            | Fact::Draining
+            | Fact::Paused { .. }
+            | Fact::Resumed { .. } => {}
+        }
+    }
+
+    fn leave(&mut self, at: Now, outcome: AttemptEnd) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.ended = Some(at);
+            attempt.outcome = Some(outcome);
+        }
+    }
+
+    fn finish(&mut self, state: &FinalState, end: &End) {
+        match state {
+            FinalState::Succeeded => {
+                if let Outcome::Succeeded(result) = &end.outcome {
+                    self.result = Some(Arc::clone(result));
+                }
+            }
+            FinalState::Failed(failure) => {
+                self.reason = Some(failure.to_string());
+                self.failure = Some(failure.clone());
+            }
+            FinalState::Cancelled(reason) => self.reason = Some(reason.to_string()),
+        }
+    }
+
+    /// The epoch of its last attempt; 0 if it had none.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        let last = self.attempts.last().map_or(0, |attempt| attempt.epoch);
+        // A run that was retried after it had been removed knows its epoch from there.
+        self.facts.iter().fold(last, |epoch, record| match &record.fact {
+            Fact::Retried { epoch: known, .. } => epoch.max(*known),
+            Fact::Opened
+            | Fact::Configured { .. }
+            | Fact::Accepted { .. }
+            | Fact::Released { .. }
+            | Fact::Due { .. }
+            | Fact::Started { .. }
+            | Fact::Stopping { .. }
+            | Fact::Ended { .. }
+            | Fact::Interrupted { .. }
+            | Fact::Cancelled { .. }
+            | Fact::Skipped { .. }
+            | Fact::Draining
+            | Fact::Paused { .. }
+            | Fact::Resumed { .. } => epoch,
+        })
+    }
+}

@@ -1,0 +1,320 @@
+//! Writes records and what follows from them in one transaction. Knows no channel and no thread.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+
+use super::chain::{self, Head, Link};
+use super::codec::Wire;
+use super::fold::{Entry, number_of, state_after};
+use super::specs::{Interned, Refused};
+use crate::engine::StateKind;
+use crate::engine::fact::{Fact, Record};
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "only finds a place in a list; no order is ever seen, and it is on the hot path"
+)]
+type Places = std::collections::HashMap<i64, usize>;
+
+/// The head of the chain: what the next record follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    pub(super) number: i64,
+    pub(super) hash: Link,
+    /// The highest run number so far.
+    pub(super) top_run: i64,
+}
+
+/// Why a transaction was not committed. Nothing of it is on disk.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// No space.
+    Full(String),
+    /// Anything else.
+    Broken(String),
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        // Where the shared memory of the log cannot grow, there is no space either: no byte of the
+        // store was written before it.
+        let shm = |code: i32| code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+        let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+            || error
+                .sqlite_error()
+                .is_some_and(|error| shm(error.extended_code));
+        if full {
+            Self::Full(error.to_string())
+        } else {
+            Self::Broken(error.to_string())
+        }
+    }
+}
+
+impl From<Refused> for Failed {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Unwritable(what) => Self::Broken(what),
+            Refused::Sqlite(error) => error.into(),
+        }
+    }
+}
+
+/// The change to the entry of one run.
+#[derive(Debug)]
+enum Change {
+    /// There is none yet, or it is to be as if there were none.
+    Make(Entry),
+    /// It is there.
+    Move {
+        state: StateKind,
+        ended: Option<i64>,
+    },
+}
+
+/// The connection that writes, and what it needs to know from one transaction to the next.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) conn: Connection,
+    epoch: i64,
+    tail: Tail,
+    pub(super) specs: Interned,
+    changes: Vec<(i64, Change)>,
+    places: Places,
+    payload: Vec<u8>,
+}
+
+impl Writer {
+    /// Goes on after `tail`, in the name of `epoch`.
+    pub(super) fn new(conn: Connection, epoch: i64, tail: Tail) -> Self {
+        Self {
+            conn,
+            epoch,
+            tail,
+            specs: Interned::default(),
+            changes: Vec::new(),
+            places: Places::default(),
+            payload: Vec::new(),
+        }
+    }
+
+    /// Commits `batches`, all or nothing.
+    pub(super) fn write<'a>(
+        &mut self,
+        batches: impl Iterator<Item = &'a Arc<[Record]>>,
+    ) -> Result<(), Failed> {
+        let before = self.tail;
+        let written = self.transaction(|writer| {
+            for records in batches {
+                writer.facts(records)?;
+            }
+            writer.index()?;
+            Ok(writer.specs.settle(&writer.conn)?)
+        });
+        if written.is_err() {
+            self.tail = before;
+        }
+        self.changes.clear();
+        self.places.clear();
+        written
+    }
+
+    /// Does `work` in a transaction of its own, which fails where the store is no longer ours.
+    pub(super) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let done = work(self).and_then(|value| {
+            self.claim()?;
+            self.conn.execute_batch("COMMIT")?;
+            Ok(value)
+        });
+        if done.is_err() {
+            // After some errors SQLite has done so already; then there is nothing to roll back.
+            if !self.conn.is_autocommit() {
+                let _rolled_back = self.conn.execute_batch("ROLLBACK");
+            }
+            self.specs.clear();
+        }
+        done
+    }
+
+    fn claim(&self) -> Result<(), Failed> {
+        let changed = self
+            .conn
+            .prepare_cached(
+                "UPDATE meta SET newest_number = ?1, newest_hash = ?2, top_run = ?3 WHERE epoch = ?4",
+            )?
+            .execute(params![
+                self.tail.number,
+                self.tail.hash,
+                self.tail.top_run,
+                self.epoch
+            ])?;
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(Failed::Broken("another daemon has opened the store".into()))
+        }
+    }
+
+    fn facts(&mut self, records: &[Record]) -> Result<(), Failed> {
+        let Self {
+            conn,
+            tail,
+            specs,
+            changes,
+            places,
+            payload,
+            ..
+        } = self;
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO facts (number, run, wall, mono, payload, prev, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        for record in records {
+            let number = record.number.cast_signed();
+            if number != tail.number + 1 {
+                return Err(Failed::Broken(format!(
+                    "record {number} was to follow record {}",
+                    tail.number
+                )));
+            }
+            let wire = Wire::of(&record.fact, |job| specs.number(conn, job))?;
+            payload.clear();
+            serde_json::to_writer(&mut *payload, &wire).map_err(|error| {
+                Failed::Broken(format!("record {number} cannot be written: {error}"))
+            })?;
+            let head = Head {
+                number,
+                run: record.fact.run().map(|(run, _)| run.0.cast_signed()),
+                wall: record.at.wall.0,
+                mono: record.at.mono.0.cast_signed(),
+            };
+            let hash = chain::link(&tail.hash, &head, payload);
+            let text = std::str::from_utf8(payload)
+                .map_err(|error| Failed::Broken(format!("record {number}: {error}")))?;
+            insert.execute(params![
+                number, head.run, head.wall, head.mono, text, tail.hash, hash
+            ])?;
+            tail.number = number;
+            tail.hash = hash;
+            if let Some(run) = head.run {
+                tail.top_run = tail.top_run.max(run);
+                let last = places.len();
+                let place = *places.entry(run).or_insert(last);
+                note(conn, changes, place, run, record)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what has become of the runs.
+    fn index(&mut self) -> Result<(), Failed> {
+        let conn = &self.conn;
+        let mut make = conn.prepare_cached(
+            "INSERT INTO runs (run, job, state, accepted, due, ended) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?;
+        let mut change =
+            conn.prepare_cached("UPDATE runs SET state = ?2, ended = ?3 WHERE run = ?1")?;
+        for (run, what) in &self.changes {
+            match what {
+                Change::Make(entry) => {
+                    make.execute(params![
+                        run,
+                        &*entry.job,
+                        number_of(entry.state),
+                        entry.accepted,
+                        entry.due,
+                        entry.ended
+                    ])?;
+                }
+                Change::Move { state, ended } => {
+                    if change.execute(params![run, number_of(*state), ended])? != 1 {
+                        return Err(Failed::Broken(format!("run {run} is not on record")));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes a record into the changes that follow from its transaction.
+fn note(
+    conn: &Connection,
+    changes: &mut Vec<(i64, Change)>,
+    place: usize,
+    run: i64,
+    record: &Record,
+) -> Result<(), Failed> {
+    let due = match changes.get_mut(place) {
+        Some((_, Change::Make(entry))) => {
+            entry.step(record);
+            return Ok(());
+        }
+        Some((_, Change::Move { .. })) | None => match &record.fact {
+            Fact::Accepted { job, key, .. } => {
+                if let Some(key) = key {
+                    conn.prepare_cached(
+                        "INSERT OR REPLACE INTO keys (key, digest, run) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute(params![&*key.text, &*key.digest, run])?;
+                }
+                let entry = Entry::begin(record, &job.name);
+                changes.push((run, Change::Make(entry)));
+                return Ok(());
+            }
+            // Retention may have removed the run between the question and the answer.
+            Fact::Retried { job, .. } if due_of(conn, run)?.is_none() => {
+                let entry = Entry::begin(record, &job.name);
+                changes.push((run, Change::Make(entry)));
+                return Ok(());
+            }
+            Fact::Released { .. } => due_of(conn, run)?.flatten(),
+            Fact::Opened
+            | Fact::Configured { .. }
+            | Fact::Due { .. }
+            | Fact::Started { .. }
+            | Fact::Stopping { .. }
+            | Fact::Ended { .. }
+            | Fact::Interrupted { .. }
+            | Fact::Retried { .. }
+            | Fact::Cancelled { .. }
+            | Fact::Skipped { .. }
+            | Fact::Draining
+            | Fact::Paused { .. }
+            | Fact::Resumed { .. } => None,
+        },
+    };
+    let Some(state) = state_after(record, due) else {
+        return Ok(());
+    };
+    let ended = state.is_final().then_some(record.at.wall.0);
+    let change = Change::Move { state, ended };
+    match changes.get_mut(place) {
+        Some((_, before)) => *before = change,
+        None => changes.push((run, change)),
+    }
+    Ok(())
+}
+
+/// When a run on record is due; the outer `None` where it is not on record.
+fn due_of(conn: &Connection, run: i64) -> rusqlite::Result<Option<Option<i64>>> {
+    conn.prepare_cached("SELECT due FROM runs WHERE run = ?1")?
+        .query_row([run], |row| row.get(0))
+        .optional()
+}
+
+/// Raises the epoch by one, so that no other daemon can write any more. Gives the epoch.
+pub(super) fn raise_epoch(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("UPDATE meta SET epoch = epoch + 1 RETURNING epoch", [], |row| row.get(0))
+}
+
+/// The bytes of a file, 0 if there is none.
+pub(super) fn bytes_of(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |found| found.len())
+}
