@@ -1,6 +1,7 @@
 //! The command line: what can be asked, one file a command, and one flat match.
 
 mod check;
+mod durable;
 mod exit;
 mod init;
 mod load;

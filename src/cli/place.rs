@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use rustix::process::getuid;
 
-use crate::config::Settings;
+use crate::config::Loaded;
 
 /// What leaves a directory to the surroundings.
 const AUTO: &str = "auto";
@@ -14,23 +14,23 @@ const AUTO: &str = "auto";
 pub(super) const SOCKET: &str = "twolane.sock";
 
 /// The directory of the store and of run logs.
-pub(super) fn state_dir(settings: &Settings) -> PathBuf {
-    match settings.daemon.state_dir.as_str() {
+pub(super) fn state_dir(loaded: &Loaded) -> PathBuf {
+    match loaded.settings.daemon.state_dir.as_str() {
         AUTO => auto(
             "STATE_DIRECTORY",
             "/var/lib/twolane",
             "XDG_STATE_HOME",
             ".local/state",
         ),
-        path => PathBuf::from(path),
+        path => loaded.directory.join(path),
     }
 }
 
 /// The directory of the socket.
-pub(super) fn runtime_dir(settings: &Settings) -> PathBuf {
-    match settings.daemon.runtime_dir.as_str() {
+pub(super) fn runtime_dir(loaded: &Loaded) -> PathBuf {
+    match loaded.settings.daemon.runtime_dir.as_str() {
         AUTO => default_runtime_dir(),
-        path => PathBuf::from(path),
+        path => loaded.directory.join(path),
     }
 }
 

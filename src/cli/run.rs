@@ -14,13 +14,18 @@ use super::{Exit, SettingsArgs, load};
 use crate::clock::Clock;
 use crate::config::{Jobs, nearest};
 use crate::daemon::Patience;
+use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Name;
 use crate::lanes::Handlers;
 use crate::logging::{Bars, Format, Output};
+use crate::store::MemoryLog;
 
 /// How long, after a signal, attempts get to stop.
 const STOP_TIME: Duration = Duration::from_secs(10);
+
+/// Records that the log in memory keeps.
+const RECORDS_KEPT: usize = 10_000;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
@@ -88,8 +93,13 @@ fn run_jobs(
     };
     let logging = start::logging(settings, format, Output::Stdout, bars, clock)?;
     let summary = Summary::default();
+    let definitions = Arc::new(jobs.definitions);
     let plan = Plan {
-        definitions: jobs.definitions,
+        engine: Engine::new(Arc::clone(&definitions)),
+        definitions,
+        // Runs of this command end with it, so their facts need not outlive it.
+        log: Box::new(MemoryLog::new(RECORDS_KEPT)),
+        requests: crossbeam_channel::never(),
         first: Some(items),
         observers: vec![Box::new(summary.clone())],
         reader: None,

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::durable::Durable;
 use super::out::complain;
 use super::start::{self, Plan};
 use super::{Exit, SettingsArgs, load};
-use crate::clock::Clock;
 use crate::config::{self, Jobs, Loaded, PatternError, Shown};
 use crate::daemon::{Patience, Reader, Rejected, Reread};
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
+use crate::engine::{Engine, RunView};
 use crate::lanes::Handlers;
 use crate::logging::{Bars, Output};
 
@@ -39,7 +40,8 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let Jobs { definitions, order } = jobs.ok_or(Exit::Config)?;
 
     let listener = start::listen()?;
-    let clock = Clock::start();
+    let durable = Durable::open(&loaded, &definitions)?;
+    let clock = durable.clock;
     let format = start::log_format(settings);
     let logging = start::logging(settings, format, Output::Stderr, Bars::Off, clock)?;
     tracing::info!(
@@ -49,24 +51,29 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         jobs = definitions.jobs.len(),
         files = files.len(),
         config = %loaded.directory.display(),
+        state = %durable.directory.display(),
         "started"
     );
+    durable.tell();
     let plan = Plan {
-        first: boot(&definitions, &order),
+        first: boot(&definitions, &order, &durable.engine),
         reader: Some(reader(settings_args, handlers, &loaded, &definitions)),
-        definitions,
-        observers: Vec::new(),
+        engine: durable.engine,
+        definitions: Arc::new(definitions),
+        log: Box::new(durable.log),
+        requests: crossbeam_channel::never(),
+        observers: vec![Box::new(durable.run_logs.ear())],
         patience: Patience::Drain(settings.daemon.drain_timeout),
         until_done: false,
     };
     let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
+    drop(durable.run_logs);
     tracing::info!(target: "twolane::daemon", "stopped");
     logging.close(start::FLUSH);
     // A signal is how a service ends in good order.
-    Ok(if farewell.late.is_empty() {
-        Exit::Success
-    } else {
-        Exit::Unfinished
+    Ok(match start::exit_of(&farewell) {
+        Exit::Interrupted | Exit::Terminated => Exit::Success,
+        other => other,
     })
 }
 
@@ -76,14 +83,20 @@ fn job_files(loaded: &Loaded) -> Result<Vec<PathBuf>, PatternError> {
 }
 
 /// The runs that begin with the daemon: the jobs with `start = "boot"`, and all that they come after,
-/// in the order of the files.
-fn boot(definitions: &Definitions, order: &[Name]) -> Option<Vec<SubmitItem>> {
+/// in the order of the files. A job that still has something to do from before is not begun again.
+fn boot(definitions: &Definitions, order: &[Name], engine: &Engine) -> Option<Vec<SubmitItem>> {
+    let is_live = |view: &RunView| !view.state.kind().is_final();
+    let live: BTreeSet<Name> = engine
+        .runs()
+        .filter(is_live)
+        .map(|view| Name::clone(&view.job.name))
+        .collect();
     let mut wanted = BTreeSet::new();
     let at_boot = |name: &&Name| definitions.jobs[*name].start == Start::Boot;
-    let mut open: Vec<&Name> = order.iter().filter(at_boot).collect();
-    while let Some(name) = open.pop() {
-        if wanted.insert(name) {
-            open.extend(&definitions.jobs[name].after);
+    for name in order.iter().filter(at_boot) {
+        let all = closure(definitions, name);
+        if all.is_disjoint(&live.iter().collect()) {
+            wanted.extend(all);
         }
     }
     let items: Vec<SubmitItem> = order
@@ -92,6 +105,18 @@ fn boot(definitions: &Definitions, order: &[Name]) -> Option<Vec<SubmitItem>> {
         .map(SubmitItem::of)
         .collect();
     (!items.is_empty()).then_some(items)
+}
+
+/// A job with all that it comes after.
+fn closure<'a>(definitions: &'a Definitions, name: &'a Name) -> BTreeSet<&'a Name> {
+    let mut all = BTreeSet::new();
+    let mut open = vec![name];
+    while let Some(name) = open.pop() {
+        if all.insert(name) {
+            open.extend(&definitions.jobs[name].after);
+        }
+    }
+    all
 }
 
 /// Reads everything again as at the start. What only a start can change stays as it is, and is told.

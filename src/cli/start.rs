@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
+
 use super::out::complain;
 use super::{Exit, load};
 use crate::clock::Clock;
@@ -11,19 +13,20 @@ use crate::daemon::{self, EndSignal, Farewell, Observer, Parts, Patience, Reader
 use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Definitions;
+use crate::inbox::Request;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Policy};
 use crate::logging::{self, Bars, Color, Format, LogSettings, Logging, Output};
-use crate::store::MemoryLog;
-
-/// Records that the log in memory keeps.
-const RECORDS_KEPT: usize = 10_000;
+use crate::store::FactLog;
 
 /// How long, at the very end, a log sink that does not read is waited for.
 pub(super) const FLUSH: Duration = Duration::from_secs(1);
 
 /// What differs between the two.
 pub(super) struct Plan {
-    pub(super) definitions: Definitions,
+    pub(super) engine: Engine,
+    pub(super) definitions: Arc<Definitions>,
+    pub(super) log: Box<dyn FactLog>,
+    pub(super) requests: Receiver<Request>,
     pub(super) first: Option<Vec<SubmitItem>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
     pub(super) reader: Option<Reader>,
@@ -57,13 +60,12 @@ pub(super) fn daemon(
         .map_err(|error| unable("start the lanes", &error))?;
     let mut observers = plan.observers;
     observers.insert(0, Box::new(logging.narrator()));
-    let definitions = Arc::new(plan.definitions);
     let parts = Parts {
-        engine: Engine::new(Arc::clone(&definitions)),
-        definitions,
-        requests: crossbeam_channel::never(),
+        engine: plan.engine,
+        definitions: plan.definitions,
+        requests: plan.requests,
         lanes,
-        log: Box::new(MemoryLog::new(RECORDS_KEPT)),
+        log: plan.log,
         clock,
         signals: listener.signals.clone(),
         observers,
@@ -77,6 +79,7 @@ pub(super) fn daemon(
 /// What a farewell means for the caller of the program, where not all was done.
 pub(super) fn exit_of(farewell: &Farewell) -> Exit {
     match farewell.asked {
+        _ if farewell.broken.is_some() => Exit::System,
         _ if !farewell.late.is_empty() => Exit::Unfinished,
         Some(EndSignal::Interrupt) => Exit::Interrupted,
         Some(EndSignal::Terminate | EndSignal::HangUp) => Exit::Terminated,

@@ -338,7 +338,8 @@ const DAEMON: &[Key] = &[
         "state_dir",
         Kind::Text,
         "\"auto\"",
-        "Where the store is and the logs of runs. `auto`: what systemd gives the service, else \
+        "Where the store is and the logs of runs; a relative path is taken from the directory of \
+         this file. `auto`: what systemd gives the service, else \
          /var/lib/twolane for root, and $XDG_STATE_HOME/twolane for others.",
     ),
     key(

@@ -102,7 +102,8 @@ impl StorePlace {
         if marker.exists() {
             return Ok(());
         }
-        let text = b"A twolane store was made in this directory. If it is missing, twolane refuses to \
+        let text =
+            b"A twolane store was made in this directory. If it is missing, twolane refuses to \
             start rather than forget its runs.\n";
         private()
             .truncate(true)

@@ -211,8 +211,8 @@ fn matching(conn: &Connection, filter: &RunFilter, limit: usize) -> Result<Vec<i
     let before = filter.before.map_or(i64::MAX, |run| bound(run.0));
     let most = bound(limit as u64);
     if (filter.state, filter.live, &filter.job) == (None, None, &None) {
-        let mut statement = conn
-            .prepare_cached("SELECT run FROM runs WHERE run < ?1 ORDER BY run DESC LIMIT ?2")?;
+        let mut statement =
+            conn.prepare_cached("SELECT run FROM runs WHERE run < ?1 ORDER BY run DESC LIMIT ?2")?;
         let rows = statement.query_map([before, most], |row| row.get(0))?;
         return Ok(rows.collect::<Result<_, _>>()?);
     }

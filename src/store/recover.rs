@@ -175,7 +175,9 @@ fn is_removed(conn: &Connection, raw: &Raw<'_>) -> Result<bool, Fault> {
         return Ok(false);
     }
     let kept_before = conn
-        .prepare_cached("SELECT 1 FROM facts WHERE run = ?1 AND number < ?2 AND payload IS NOT NULL")?
+        .prepare_cached(
+            "SELECT 1 FROM facts WHERE run = ?1 AND number < ?2 AND payload IS NOT NULL",
+        )?
         .exists([raw.head.run, Some(raw.head.number)])?;
     Ok(!kept_before)
 }

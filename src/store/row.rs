@@ -91,7 +91,10 @@ impl<'a> Raw<'a> {
     ) -> Result<Record, Fault> {
         let run = self.head.run.map(|run| RunId(run.cast_unsigned()));
         let fact = self.wire()?.into_fact(run, lookup).map_err(|error| {
-            error.unwrap_or_else(|| self.damage("is about a run and should not be, or not").into())
+            error.unwrap_or_else(|| {
+                self.damage("is about a run and should not be, or not")
+                    .into()
+            })
         })?;
         Ok(Record {
             number: self.number(),

@@ -101,11 +101,7 @@ impl From<rusqlite::Error> for Refused {
 
 impl Interned {
     /// The number of `job`, which it is given if it has none. Counts one reference.
-    pub(super) fn number(
-        &mut self,
-        conn: &Connection,
-        job: &Arc<JobSpec>,
-    ) -> Result<i64, Refused> {
+    pub(super) fn number(&mut self, conn: &Connection, job: &Arc<JobSpec>) -> Result<i64, Refused> {
         let address = Arc::as_ptr(job).addr();
         let id = match self.known.get(&address) {
             Some((_, id)) => *id,

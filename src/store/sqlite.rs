@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+use super::FactLog;
 use super::error::{Fault, StoreError, Trouble, io};
 use super::place::{self, Lock, StorePlace};
 use super::read::Reader;
@@ -16,7 +17,6 @@ use super::retention::{Retention, Sweep};
 use super::schema;
 use super::thread::{Newest, Order, Thread};
 use super::write::{Writer, raise_epoch};
-use super::FactLog;
 use crate::engine::fact::Record;
 use crate::engine::id::RunId;
 use crate::engine::time::Wall;

@@ -189,22 +189,24 @@ impl Story {
     pub fn epoch(&self) -> u32 {
         let last = self.attempts.last().map_or(0, |attempt| attempt.epoch);
         // A run that was retried after it had been removed knows its epoch from there.
-        self.facts.iter().fold(last, |epoch, record| match &record.fact {
-            Fact::Retried { epoch: known, .. } => epoch.max(*known),
-            Fact::Opened
-            | Fact::Configured { .. }
-            | Fact::Accepted { .. }
-            | Fact::Released { .. }
-            | Fact::Due { .. }
-            | Fact::Started { .. }
-            | Fact::Stopping { .. }
-            | Fact::Ended { .. }
-            | Fact::Interrupted { .. }
-            | Fact::Cancelled { .. }
-            | Fact::Skipped { .. }
-            | Fact::Draining
-            | Fact::Paused { .. }
-            | Fact::Resumed { .. } => epoch,
-        })
+        self.facts
+            .iter()
+            .fold(last, |epoch, record| match &record.fact {
+                Fact::Retried { epoch: known, .. } => epoch.max(*known),
+                Fact::Opened
+                | Fact::Configured { .. }
+                | Fact::Accepted { .. }
+                | Fact::Released { .. }
+                | Fact::Due { .. }
+                | Fact::Started { .. }
+                | Fact::Stopping { .. }
+                | Fact::Ended { .. }
+                | Fact::Interrupted { .. }
+                | Fact::Cancelled { .. }
+                | Fact::Skipped { .. }
+                | Fact::Draining
+                | Fact::Paused { .. }
+                | Fact::Resumed { .. } => epoch,
+            })
     }
 }

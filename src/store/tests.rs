@@ -24,7 +24,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 fn job(name: &str) -> Arc<JobSpec> {
     let duration = Duration::from_millis(5);
-    Arc::new(JobSpec::new(name.into(), Lane::Io, TaskSpec::Sleep { duration }))
+    Arc::new(JobSpec::new(
+        name.into(),
+        Lane::Io,
+        TaskSpec::Sleep { duration },
+    ))
 }
 
 fn at(number: u64) -> Now {
@@ -272,7 +276,10 @@ fn every_line_ever_written_is_read_for_ever() {
         .collect();
     // Lines are only ever added to the file: what is written is one of them, and each is understood.
     for line in &lines {
-        assert!(golden.lines().any(|old| old == line), "add this line:\n{line}");
+        assert!(
+            golden.lines().any(|old| old == line),
+            "add this line:\n{line}"
+        );
     }
     for line in golden.lines() {
         let wire: Wire = serde_json::from_str(line).unwrap();
@@ -284,12 +291,23 @@ fn every_line_ever_written_is_read_for_ever() {
 fn many_batches_share_commits_and_the_newest_number_comes_last() {
     let fixture = Fixture::new();
     let a = job("a");
-    let batches: Vec<_> = (1..=1_000).map(|n| records(n, vec![accepted(n, &a, None)])).collect();
+    let batches: Vec<_> = (1..=1_000)
+        .map(|n| records(n, vec![accepted(n, &a, None)]))
+        .collect();
     fixture.fill(&batches);
     let opened = fixture.open();
     assert_eq!(opened.recovered.records.len(), 1_000);
-    let specs: Vec<_> = opened.recovered.records.iter().filter_map(|r| r.fact.run()).collect();
-    assert!(specs.windows(2).all(|pair| Arc::ptr_eq(pair[0].1, pair[1].1)));
+    let specs: Vec<_> = opened
+        .recovered
+        .records
+        .iter()
+        .filter_map(|r| r.fact.run())
+        .collect();
+    assert!(
+        specs
+            .windows(2)
+            .all(|pair| Arc::ptr_eq(pair[0].1, pair[1].1))
+    );
 }
 
 #[test]
@@ -358,7 +376,10 @@ fn a_changed_byte_is_found_and_never_served() {
         }
         if sql.contains("facts") {
             let error = fixture.refused();
-            assert!(matches!(error, StoreError::Damaged { .. }), "{sql}: {error}");
+            assert!(
+                matches!(error, StoreError::Damaged { .. }),
+                "{sql}: {error}"
+            );
         }
     }
 }
@@ -398,7 +419,10 @@ fn another_format_is_refused_by_name() {
     conn.pragma_update(None, "user_version", 99).unwrap();
     drop(conn);
     let error = fixture.refused();
-    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+    assert!(
+        matches!(error, StoreError::Newer { found: 99, .. }),
+        "{error}"
+    );
     let foreign = Fixture::new();
     std::fs::create_dir(foreign.place.dir()).unwrap();
     let conn = Connection::open(foreign.place.db()).unwrap();
@@ -417,12 +441,23 @@ fn stories_are_found_by_what_is_asked() {
     };
     let all = RunFilter::default();
     assert_eq!(runs(all.clone(), 3), [11, 10, 9]);
-    let live = RunFilter { live: Some(true), ..all.clone() };
+    let live = RunFilter {
+        live: Some(true),
+        ..all.clone()
+    };
     assert_eq!(runs(live, 3), [11]);
-    let job = RunFilter { job: Some("a".into()), before: Some(RunId(5)), ..all.clone() };
+    let job = RunFilter {
+        job: Some("a".into()),
+        before: Some(RunId(5)),
+        ..all.clone()
+    };
     assert_eq!(runs(job, 2), [4, 3]);
     let state = Some(StateKind::Succeeded);
-    let both = RunFilter { state, job: Some("b".into()), ..all };
+    let both = RunFilter {
+        state,
+        job: Some("b".into()),
+        ..all
+    };
     assert!(runs(both, 2).is_empty());
     let story = reader.run(RunId(4)).unwrap().unwrap();
     assert_eq!((story.state, story.facts.len()), (StateKind::Succeeded, 3));
@@ -433,23 +468,35 @@ fn stories_are_found_by_what_is_asked() {
     assert_eq!(reader.key("key-4").unwrap(), Some(("abc".into(), RunId(4))));
     assert_eq!(reader.key("none").unwrap(), None);
     assert_eq!(reader.newest().unwrap(), 32);
-    assert!(reader.counts().unwrap().contains(&(StateKind::Succeeded, 10)));
+    assert!(
+        reader
+            .counts()
+            .unwrap()
+            .contains(&(StateKind::Succeeded, 10))
+    );
 }
 
 #[test]
 fn retention_keeps_the_chain_and_what_is_in_force() {
     let fixture = Fixture::new();
     let a = job("a");
-    let paused = Fact::Paused { what: CapacityName::Job("a".into()) };
+    let paused = Fact::Paused {
+        what: CapacityName::Job("a".into()),
+    };
     let mut definitions = Definitions::empty(1);
     definitions.jobs = BTreeMap::from([("a".into(), Arc::clone(&a))]);
-    let configured = Fact::Configured { definitions: Arc::new(definitions) };
+    let configured = Fact::Configured {
+        definitions: Arc::new(definitions),
+    };
     let mut facts = vec![Fact::Opened, configured.clone(), paused.clone()];
     for run in 1..=1_000 {
         facts.extend(whole(run, &a));
     }
     let last = facts.len() as u64;
-    let retention = Retention { max_runs: Some(10), ..Retention::default() };
+    let retention = Retention {
+        max_runs: Some(10),
+        ..Retention::default()
+    };
     let opened = SqliteLog::open(&fixture.place, retention).unwrap();
     let mut log = opened.log;
     append(&mut log, 1, &[records(1, facts)]);
@@ -465,7 +512,12 @@ fn retention_keeps_the_chain_and_what_is_in_force() {
     assert!(found.is_sound(), "{found:?}");
     assert_eq!(found.runs, 10);
     let opened = fixture.open();
-    let again: Vec<_> = opened.recovered.records.iter().map(|record| &record.fact).collect();
+    let again: Vec<_> = opened
+        .recovered
+        .records
+        .iter()
+        .map(|record| &record.fact)
+        .collect();
     assert_eq!(again, [&configured, &paused]);
     assert_eq!(opened.recovered.next_record, last + 1);
     assert_eq!(opened.recovered.next_run, 1_001);
@@ -483,7 +535,8 @@ fn a_full_disk_keeps_what_waits_until_there_is_space() {
     let mut log = fixture.open().log;
     append(&mut log, 1, &[records(1, vec![Fact::Opened])]);
     log.hook(|conn| {
-        conn.query_row("PRAGMA max_page_count = 1", [], |_| Ok(())).unwrap();
+        conn.query_row("PRAGMA max_page_count = 1", [], |_| Ok(()))
+            .unwrap();
     });
     let facts: Vec<_> = (1..=2_000).map(|run| accepted(run, &a, None)).collect();
     log.append(2, &records(2, facts));
@@ -492,10 +545,14 @@ fn a_full_disk_keeps_what_waits_until_there_is_space() {
     assert_eq!(log.reader().newest().unwrap(), 1);
     log.append(3, &records(2_002, vec![Fact::Draining]));
     log.hook(|conn| {
-        conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
+        conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))
+            .unwrap();
     });
     committed(&log, 3);
-    assert_eq!(log.troubles().recv_timeout(LIMIT).unwrap(), Trouble::Recovered);
+    assert_eq!(
+        log.troubles().recv_timeout(LIMIT).unwrap(),
+        Trouble::Recovered
+    );
     assert_eq!(log.reader().newest().unwrap(), 2_002);
     drop(log);
     assert!(verify(&fixture.place.db()).unwrap().is_sound());
@@ -513,5 +570,8 @@ fn a_backup_is_a_whole_store_and_replaces_nothing() {
     assert_eq!(std::fs::read_dir(fixture.dir.path()).unwrap().count(), 2);
     drop(log);
     let said = info(&to).unwrap();
-    assert_eq!((said.newest, said.runs, said.live, said.specs), (32, 11, 1, 1));
+    assert_eq!(
+        (said.newest, said.runs, said.live, said.specs),
+        (32, 11, 1, 1)
+    );
 }

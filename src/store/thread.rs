@@ -112,7 +112,9 @@ impl Thread {
     }
 
     fn pages(&self) -> u64 {
-        self.wal.load(Ordering::Relaxed).saturating_sub(self.brought)
+        self.wal
+            .load(Ordering::Relaxed)
+            .saturating_sub(self.brought)
     }
 
     fn wait(&mut self) -> Next {

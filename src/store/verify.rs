@@ -195,7 +195,13 @@ fn runs(conn: &Connection, told: &Told, found: &mut Verified) -> Result<(), Faul
         count += 1;
         let run: i64 = row.get(0)?;
         let columns = || -> rusqlite::Result<Row> {
-            Ok((row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+            Ok((
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+            ))
         };
         match (told.runs.get(&run), columns()) {
             (Some(entry), Ok(row)) => {
@@ -228,8 +234,7 @@ fn keys(conn: &Connection, told: &Told, found: &mut Verified) -> Result<(), Faul
     let mut rows = statement.query([])?;
     let mut seen = 0;
     while let Some(row) = rows.next()? {
-        let (key, digest, run): (String, String, i64) =
-            (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (key, digest, run): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if told.keys.get(&key) == Some(&(digest, run)) {
             seen += 1;
         } else {
@@ -241,7 +246,9 @@ fn keys(conn: &Connection, told: &Told, found: &mut Verified) -> Result<(), Faul
     }
     if seen < told.keys.len() {
         let missing = told.keys.len() - seen;
-        found.tell(Damage::File(format!("{missing} keys of submissions are missing")));
+        found.tell(Damage::File(format!(
+            "{missing} keys of submissions are missing"
+        )));
     }
     Ok(())
 }

@@ -311,7 +311,11 @@ fn due_of(conn: &Connection, run: i64) -> rusqlite::Result<Option<Option<i64>>> 
 
 /// Raises the epoch by one, so that no other daemon can write any more. Gives the epoch.
 pub(super) fn raise_epoch(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.query_row("UPDATE meta SET epoch = epoch + 1 RETURNING epoch", [], |row| row.get(0))
+    conn.query_row(
+        "UPDATE meta SET epoch = epoch + 1 RETURNING epoch",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// The bytes of a file, 0 if there is none.

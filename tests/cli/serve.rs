@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use crate::support::{Place, Process};
 
-const SETTINGS: &str = "[daemon]\njobs = [\"jobs.d/*.toml\"]\ndrain_timeout = \"30s\"\n";
+const SETTINGS: &str = "[daemon]\njobs = [\"jobs.d/*.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\ndrain_timeout = \"30s\"\n";
 
 fn place(jobs: &str) -> Place {
     Place::with(&[("twolane.toml", SETTINGS), ("jobs.d/jobs.toml", jobs)])
@@ -44,7 +44,7 @@ fn after_the_limit_what_runs_is_stopped() {
     ]);
     process.wait_for("run 1 a: started");
     process.signal(Signal::INT);
-    process.wait_for("cancelled");
+    process.wait_for("run 1 a: interrupted");
     assert_eq!(process.finish().code, Some(0));
 }
 
@@ -56,7 +56,7 @@ fn a_second_signal_stops_at_once_what_runs() {
     process.signal(Signal::TERM);
     process.wait_for("shutting down");
     process.signal(Signal::TERM);
-    process.wait_for("run 1 a: cancelled");
+    process.wait_for("run 1 a: interrupted");
     assert_eq!(process.finish().code, Some(0));
 }
 
@@ -99,6 +99,52 @@ fn usr1_logs_what_runs_and_why_the_rest_waits() {
     process.signal(Signal::TERM);
     process.wait_for("shutting down");
     process.signal(Signal::TERM);
-    let finished = process.finish();
-    assert!(finished.stderr.contains("forgotten"), "{finished:?}");
+    process.finish();
+}
+
+#[test]
+fn promise_1_what_was_accepted_goes_on_after_a_kill_and_after_a_shutdown() {
+    let place = place(
+        "[limits.m]\nsize = 1\n\
+         [jobs.a]\nsleep = \"1h\"\nstart = \"boot\"\nlimits = \"m\"\n\
+         [jobs.b]\nsleep = \"1h\"\nstart = \"boot\"\nlimits = \"m\"\non_crash = \"fail\"",
+    );
+    let mut process = serve(&place);
+    process.wait_for("run 1 a: started");
+    process.signal(Signal::KILL);
+    assert_eq!(process.finish().code, None);
+
+    let mut process = serve(&place);
+    process.wait_for("going on from the store");
+    process.wait_for("run 1 a: interrupted");
+    process.wait_for("run 2 b: started");
+    process.signal(Signal::KILL);
+    assert_eq!(process.finish().code, None);
+
+    let mut process = serve(&place);
+    process.wait_for("run 2 b: failed");
+    process.wait_for("run 1 a: started  lane=io attempt=2");
+    process.signal(Signal::TERM);
+    process.wait_for("shutting down");
+    process.signal(Signal::TERM);
+    process.wait_for("run 1 a: interrupted");
+    assert_eq!(process.finish().code, Some(0));
+
+    let mut process = serve(&place);
+    process.wait_for("run 1 a: started  lane=io attempt=3");
+    process.signal(Signal::TERM);
+    process.wait_for("shutting down");
+    process.signal(Signal::TERM);
+    process.finish();
+}
+
+#[test]
+fn one_daemon_at_a_time_has_a_state_directory() {
+    let place = place("[jobs.a]\nsleep = \"1h\"");
+    let process = serve(&place);
+    let second = place.twolane(&["serve", "--config", "twolane.toml"]);
+    assert_eq!(second.code, Some(5), "{second:?}");
+    assert!(second.stderr.contains("state"), "{second:?}");
+    process.signal(Signal::TERM);
+    assert_eq!(process.finish().code, Some(0));
 }

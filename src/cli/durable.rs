@@ -1,0 +1,119 @@
+//! What outlives the daemon: the store, opened and recovered, and the logs of runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Exit;
+use super::out::complain;
+use super::place;
+use crate::clock::Clock;
+use crate::config::Loaded;
+use crate::engine::spec::Definitions;
+use crate::engine::{Engine, Recovery};
+use crate::runlog::RunLogs;
+use crate::store::{Opened, Reader, Retention, SqliteLog, StorePlace};
+
+/// The logs of runs, in the state directory.
+const LOGS: &str = "logs";
+
+/// What was there from before, ready to go on.
+pub(super) struct Durable {
+    pub(super) directory: PathBuf,
+    pub(super) log: SqliteLog,
+    pub(super) engine: Engine,
+    pub(super) clock: Clock,
+    pub(super) run_logs: RunLogs,
+    is_new: bool,
+}
+
+impl Durable {
+    /// Opens the store and recovers from it. What is wrong is told here.
+    pub(super) fn open(loaded: &Loaded, definitions: &Definitions) -> Result<Self, Exit> {
+        // Whatever the daemon makes from here on is its own alone.
+        rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
+        let directory = place::state_dir(loaded);
+        let keep = &loaded.settings.store;
+        let retention = Retention {
+            max_age: Some(keep.keep_for),
+            max_runs: Some(keep.keep_runs),
+            max_bytes: Some(keep.keep_bytes),
+        };
+        let opened = SqliteLog::open(&StorePlace::new(&directory), retention);
+        let Opened { log, recovered } = opened.map_err(|error| {
+            complain(&error.to_string());
+            Exit::System
+        })?;
+        let recovery = Recovery {
+            next_run: recovered.next_run,
+            next_record: recovered.next_record,
+            last: recovered.last,
+            held: true,
+        };
+        let before = Arc::new(Definitions::empty(definitions.cpu_workers));
+        let engine = Engine::recover(before, &recovered.records, recovery).map_err(|broken| {
+            complain(&format!(
+                "cannot go on from the store in {}: {broken}\nhint: `twolane store verify` says more; \
+                 restore a backup, or move the directory away to begin anew",
+                directory.display()
+            ));
+            Exit::System
+        })?;
+        let run_logs = RunLogs::start(directory.join(LOGS)).map_err(|error| {
+            complain(&format!(
+                "cannot start the thread that writes the logs of runs: {error}"
+            ));
+            Exit::System
+        })?;
+        forget_logs(&log, &run_logs)?;
+        Ok(Self {
+            clock: Clock::after(recovered.last),
+            is_new: recovered.is_new,
+            directory,
+            log,
+            engine,
+            run_logs,
+        })
+    }
+
+    /// Somebody who reads the store.
+    pub(super) fn reader(&self) -> Reader {
+        self.log.reader()
+    }
+
+    /// Logs what was found.
+    pub(super) fn tell(&self) {
+        if self.is_new {
+            tracing::info!(
+                target: "twolane::daemon",
+                "a new store was made in {}", self.directory.display()
+            );
+            return;
+        }
+        let running = self.engine.active_count();
+        let waiting = self.engine.live_count() - running;
+        tracing::info!(
+            target: "twolane::daemon",
+            waiting,
+            running,
+            "going on from the store: what was running is settled first"
+        );
+    }
+}
+
+/// Has the logs of runs go with the runs. The thread ends with the store.
+fn forget_logs(log: &SqliteLog, run_logs: &RunLogs) -> Result<(), Exit> {
+    let (removed, mut ear) = (log.removed(), run_logs.ear());
+    let spawned = std::thread::Builder::new()
+        .name("retention".to_owned())
+        .spawn(move || {
+            for run in removed.iter().flatten() {
+                ear.gone(run);
+            }
+        });
+    spawned.map(drop).map_err(|error| {
+        complain(&format!(
+            "cannot start the thread that removes old logs: {error}"
+        ));
+        Exit::System
+    })
+}
