@@ -233,6 +233,10 @@ impl Wire {
 
     /// The fact about `run`. `Err(None)` where a run is there and should not be, or the other way
     /// round; `Err(Some(_))` is an error of `lookup`.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each kind of fact, and nothing in them to split off"
+    )]
     pub(super) fn into_fact<E>(
         self,
         run: Option<RunId>,

@@ -94,6 +94,8 @@ fn check_newest(conn: &Connection, tail: &Tail) -> Result<Now, Fault> {
         }
         if raw.payload.is_some() {
             raw.wire()?;
+        } else if raw.head.run.is_none() || !is_removed(conn, &raw)? {
+            return Err(raw.damage("has lost what it says").into());
         }
         last.get_or_insert(raw.at());
         expected = (raw.head.number - 1, raw.prev);

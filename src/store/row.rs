@@ -35,9 +35,11 @@ impl<'a> Raw<'a> {
             number: number.cast_unsigned(),
             what: "has a column of the wrong kind".into(),
         };
-        let run = match row.get_ref(1)? {
-            ValueRef::Null => None,
-            value => Some(integer(value).filter(|run| *run > 0).ok_or_else(damage)?),
+        let run = row.get_ref(1)?;
+        let run = if run == ValueRef::Null {
+            None
+        } else {
+            Some(integer(run).filter(|run| *run > 0).ok_or_else(damage)?)
         };
         let payload = match row.get_ref(4)? {
             ValueRef::Null => None,
