@@ -2,6 +2,7 @@
 //! mean beyond the run that they are about.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -103,7 +104,14 @@ impl SqliteLog {
         };
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || thread.run())
+            .spawn(move || {
+                let troubles = thread.troubles.clone();
+                // Without a word of it, the daemon would wait for ever for commits.
+                if catch_unwind(AssertUnwindSafe(|| thread.run())).is_err() {
+                    let why = "the thread that writes the store panicked".into();
+                    troubles.put(Trouble::Broken { why });
+                }
+            })
             .map_err(io("start a thread for", &db))?;
         let log = Self {
             place: place.clone(),
@@ -178,7 +186,7 @@ impl Drop for SqliteLog {
     fn drop(&mut self) {
         drop(self.orders.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there was told by the thread itself.
+            // A panic there was told as trouble.
             let _ended = thread.join();
         }
     }

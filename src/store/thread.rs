@@ -48,7 +48,7 @@ impl<T> Newest<T> {
         Self(sender, receiver)
     }
 
-    fn put(&self, value: T) {
+    pub(super) fn put(&self, value: T) {
         let _older = self.1.try_recv();
         // Nobody else sends, so the place stays empty.
         let _taken = self.0.try_send(value);
