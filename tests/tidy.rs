@@ -35,7 +35,7 @@ const DIRECTIONS: &[Row] = &[
     Row::new("lanes", &["clock", "engine", "inbox"]),
     Row::new("runlog", &["engine", "inbox"]),
     Row::new("executor", &["clock", "engine", "inbox", "lanes"]),
-    Row::new("api", &["engine", "inbox", "store"]),
+    Row::new("api", &["engine", "inbox", "runlog", "store"]),
     Row::new(
         "daemon",
         &[

@@ -1,3 +1,37 @@
 //! The API: HTTP in, requests to the daemon's loop and looks into the store, JSON out. Never decides.
 
+mod daemon;
+mod follow;
+mod metrics;
+mod openapi;
+mod problem;
+mod routes;
+mod runs;
+mod server;
+mod shared;
+mod socket;
+mod submit;
+mod tcp;
+mod view;
 pub mod wire;
+
+use axum::extract::rejection::JsonRejection;
+
+use problem::Problem;
+pub use server::Server;
+pub use shared::{AdHoc, Parts};
+pub use socket::{Socket, SocketError};
+pub use tcp::Tcp;
+
+/// A body that is not what it has to be.
+fn rejected(why: &JsonRejection) -> Problem {
+    let text = why.body_text();
+    match why {
+        JsonRejection::JsonDataError(_) => Problem::unprocessable(text),
+        JsonRejection::JsonSyntaxError(_) => Problem::bad(text),
+        other => {
+            let status = other.status();
+            Problem::new(status, "bad-body", text)
+        }
+    }
+}

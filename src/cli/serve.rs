@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 
+use super::answer::{self, InForce};
 use super::durable::Durable;
 use super::out::complain;
 use super::start::{self, Plan};
@@ -55,25 +56,32 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         "started"
     );
     durable.tell();
+    let first = boot(&definitions, &order, &durable.engine);
+    let definitions = Arc::new(definitions);
+    let in_force: InForce = Arc::new(Mutex::new(Arc::clone(&definitions)));
+    let answering = answer::start(&loaded, &durable, handlers, &in_force)?;
     let plan = Plan {
-        first: boot(&definitions, &order, &durable.engine),
-        reader: Some(reader(settings_args, handlers, &loaded, &definitions)),
+        first,
+        reader: Some(reader(settings_args, handlers, &loaded, &in_force)),
         engine: durable.engine,
-        definitions: Arc::new(definitions),
+        definitions,
         log: Box::new(durable.log),
-        requests: crossbeam_channel::never(),
-        observers: vec![Box::new(durable.run_logs.ear())],
+        requests: answering.requests,
+        observers: vec![Box::new(durable.run_logs.ear()), answering.announcer],
         patience: Patience::Drain(settings.daemon.drain_timeout),
         until_done: false,
     };
     let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
+    answering.server.stop();
     drop(durable.run_logs);
     tracing::info!(target: "twolane::daemon", "stopped");
     logging.close(start::FLUSH);
     // A signal is how a service ends in good order.
-    Ok(match start::exit_of(&farewell) {
-        Exit::Interrupted | Exit::Terminated => Exit::Success,
-        other => other,
+    let exit = start::exit_of(&farewell);
+    Ok(if matches!(exit, Exit::Interrupted | Exit::Terminated) {
+        Exit::Success
+    } else {
+        exit
     })
 }
 
@@ -124,11 +132,11 @@ fn reader(
     args: &SettingsArgs,
     handlers: &Arc<Handlers>,
     loaded: &Loaded,
-    started: &Definitions,
+    in_force: &InForce,
 ) -> Reader {
     let (sources, handlers) = (load::sources(args), Arc::clone(handlers));
     let shown = loaded.shown.clone();
-    let (io_concurrency, cpu_workers) = (started.io_concurrency, started.cpu_workers);
+    let in_force = Arc::clone(in_force);
     Arc::new(move || {
         let loaded = config::load_settings(&sources).map_err(|report| rejected(report.lines()))?;
         let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
@@ -138,11 +146,13 @@ fn reader(
             return Err(rejected(warnings));
         };
         warnings.extend(only_at_a_start(&shown, &loaded.shown));
+        let mut in_force = in_force.lock().unwrap_or_else(PoisonError::into_inner);
         let definitions = Definitions {
-            io_concurrency,
-            cpu_workers,
+            io_concurrency: in_force.io_concurrency,
+            cpu_workers: in_force.cpu_workers,
             ..definitions
         };
+        *in_force = Arc::new(definitions.clone());
         Ok(Reread {
             definitions,
             warnings,

@@ -1,0 +1,205 @@
+//! Streams: facts as they are committed, and the log of a run as it grows.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::problem::Problem;
+use super::server::told_to_end;
+use super::shared::Shared;
+use super::view;
+use crate::engine::id::RunId;
+use crate::runlog;
+
+/// Facts or lines that are read at a time.
+const PAGE: usize = 500;
+
+/// How often a stream without news says that it is still there.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Where a stream of events begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventsQuery {
+    after: Option<u64>,
+}
+
+type Chunk = Result<Bytes, Infallible>;
+
+/// One of the places for streams; held as long as the stream is open.
+fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+    Arc::clone(&shared.streams)
+        .try_acquire_owned()
+        .map_err(|_| {
+            Problem::unavailable(
+                "streams",
+                "too many streams are open (64 is the bound): close one",
+            )
+        })
+}
+
+/// `GET /events`: facts as server-sent events.
+pub(super) async fn events(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    asked: Result<Query<EventsQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(asked) = asked.map_err(|why| Problem::bad(why.body_text()))?;
+    let resumed = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse().ok());
+    let after = match resumed.or(asked.after) {
+        Some(after) => after,
+        None => shared.read(|reader| reader.newest()).await?,
+    };
+    let place = place(&shared)?;
+    let (send, receive) = mpsc::channel::<Chunk>(2);
+    tokio::spawn(async move {
+        let _place = place;
+        send_events(&shared, after, &send).await;
+    });
+    let headers = [
+        (CONTENT_TYPE, "text/event-stream"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, Body::from_stream(ReceiverStream::new(receive))).into_response())
+}
+
+async fn send_events(shared: &Shared, mut after: u64, send: &mpsc::Sender<Chunk>) {
+    let mut committed = shared.parts.committed.clone();
+    let mut ending = shared.ending.clone();
+    loop {
+        committed.mark_unchanged();
+        let from = after;
+        let Ok(records) = shared
+            .read(move |reader| reader.facts_after(from, PAGE))
+            .await
+        else {
+            return;
+        };
+        let mut text = String::new();
+        for record in &records {
+            let event = view::event(record);
+            let data = serde_json::to_string(&event).unwrap_or_default();
+            text.push_str(&format!(
+                "id: {}\nevent: {}\ndata: {data}\n\n",
+                event.number, event.event
+            ));
+            after = record.number;
+        }
+        if records.is_empty() {
+            text = match wait(&mut committed, &mut ending, send).await {
+                News::Some => continue,
+                News::None => ": still here\n\n".to_owned(),
+                News::Over => return,
+            };
+        }
+        if send.send(Ok(Bytes::from(text))).await.is_err() {
+            return;
+        }
+    }
+}
+
+enum News {
+    Some,
+    None,
+    Over,
+}
+
+/// Waits for news, a heartbeat's time at most.
+async fn wait(
+    changes: &mut watch::Receiver<u64>,
+    ending: &mut watch::Receiver<bool>,
+    send: &mpsc::Sender<Chunk>,
+) -> News {
+    tokio::select! {
+        changed = changes.changed() => if changed.is_ok() { News::Some } else { News::Over },
+        () = told_to_end(ending) => News::Over,
+        () = send.closed() => News::Over,
+        () = tokio::time::sleep(HEARTBEAT) => News::None,
+    }
+}
+
+/// Lines of a log, as JSON.
+pub(super) struct Lines {
+    pub(super) text: Vec<u8>,
+    last: u64,
+}
+
+/// Reads lines of a log.
+pub(super) async fn lines(
+    shared: &Shared,
+    run: RunId,
+    after: u64,
+    limit: usize,
+) -> Result<Lines, Problem> {
+    let directory = shared.parts.logs.clone();
+    let read = tokio::task::spawn_blocking(move || runlog::lines(&directory, run, after, limit));
+    let lines = read
+        .await
+        .map_err(|error| Problem::bug(format!("reading a log ended badly: {error}")))?
+        .map_err(|error| Problem::bug(error.to_string()))?;
+    let mut text = Vec::new();
+    for line in &lines {
+        if serde_json::to_writer(&mut text, &view::log_line(line)).is_ok() {
+            text.push(b'\n');
+        }
+    }
+    let last = lines.last().map_or(after, |line| line.number);
+    Ok(Lines { text, last })
+}
+
+/// The log of a run from here on, until the run is over and all is sent.
+pub(super) fn log(shared: &Arc<Shared>, run: RunId, after: u64) -> Result<Body, Problem> {
+    let place = place(shared)?;
+    let shared = Arc::clone(shared);
+    let (send, receive) = mpsc::channel::<Chunk>(2);
+    tokio::spawn(async move {
+        let _place = place;
+        send_log(&shared, run, after, &send).await;
+    });
+    Ok(Body::from_stream(ReceiverStream::new(receive)))
+}
+
+async fn send_log(shared: &Shared, run: RunId, mut after: u64, send: &mpsc::Sender<Chunk>) {
+    let mut logged = shared.parts.logged.clone();
+    let mut committed = shared.parts.committed.clone();
+    let mut ending = shared.ending.clone();
+    loop {
+        logged.mark_unchanged();
+        committed.mark_unchanged();
+        let story = shared.read(move |reader| reader.run(run)).await;
+        // Asked before the lines are read: what was said before the end is there by then, or comes with
+        // the next change.
+        let over = !matches!(&story, Ok(Some(story)) if !story.state.is_final());
+        let Ok(lines) = lines(shared, run, after, PAGE).await else {
+            return;
+        };
+        if lines.last > after {
+            after = lines.last;
+            if send.send(Ok(Bytes::from(lines.text))).await.is_err() {
+                return;
+            }
+            continue;
+        }
+        if over {
+            return;
+        }
+        tokio::select! {
+            changed = logged.changed() => if changed.is_err() { return },
+            changed = committed.changed() => if changed.is_err() { return },
+            () = told_to_end(&mut ending) => return,
+            () = send.closed() => return,
+        }
+    }
+}

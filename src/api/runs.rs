@@ -1,0 +1,259 @@
+//! Single runs and lists of them: what became of them, why they stand where they stand, what they said;
+//! and what somebody wants of one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::problem::Problem;
+use super::shared::{Shared, strange};
+use super::{follow, view, wire};
+use crate::engine::StateKind;
+use crate::engine::action::Answer;
+use crate::engine::id::RunId;
+use crate::inbox::{Ask, Told};
+use crate::store::RunFilter;
+
+/// Runs on a page where nobody says how many, and the most.
+const PAGE: (usize, usize) = (50, 1000);
+
+/// Lines of a log in one answer.
+const LINES: (usize, usize) = (10_000, 100_000);
+
+/// What a list is of.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    state: Option<String>,
+    job: Option<String>,
+    live: Option<bool>,
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// The number in the path.
+pub(super) fn number(path: Result<Path<u64>, PathRejection>) -> Result<u64, Problem> {
+    let Path(run) = path.map_err(|_| Problem::bad("the number of a run is a whole number"))?;
+    // The store counts up to the largest number that has a sign.
+    i64::try_from(run).map_err(|_| Problem::no_run(run))?;
+    Ok(run)
+}
+
+fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    match query {
+        Ok(Query(query)) => Ok(query),
+        Err(why) => Err(Problem::bad(why.body_text())),
+    }
+}
+
+fn limit(asked: Option<usize>, (usual, most): (usize, usize)) -> Result<usize, Problem> {
+    match asked {
+        None => Ok(usual),
+        Some(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Some(limit) => Err(Problem::bad(format!(
+            "limit {limit} is out of range: it is 1 to {most}"
+        ))),
+    }
+}
+
+/// `GET /runs`.
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    asked: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<wire::Runs>, Problem> {
+    let asked = query(asked)?;
+    let limit = limit(asked.limit, PAGE)?;
+    let state = match &asked.state {
+        None => None,
+        Some(word) => {
+            let known = StateKind::ALL
+                .into_iter()
+                .find(|kind| kind.as_str() == word);
+            let all = StateKind::ALL.map(StateKind::as_str).join(", ");
+            Some(known.ok_or_else(|| {
+                Problem::bad(format!("there is no state {word:?}: it is one of {all}"))
+            })?)
+        }
+    };
+    if asked
+        .before
+        .is_some_and(|before| i64::try_from(before).is_err())
+    {
+        return Err(Problem::bad("`before` is the number of a run"));
+    }
+    let filter = RunFilter {
+        state,
+        live: asked.live,
+        job: asked.job,
+        before: asked.before.map(RunId),
+    };
+    let stories = shared
+        .read(move |reader| reader.runs(&filter, limit))
+        .await?;
+    let before = (stories.len() == limit)
+        .then(|| stories.last().map(|story| story.run.0))
+        .flatten();
+    let runs = stories.iter().map(view::run).collect();
+    Ok(Json(wire::Runs { runs, before }))
+}
+
+/// `GET /runs/N`.
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<u64>, PathRejection>,
+) -> Result<Json<wire::RunStory>, Problem> {
+    let run = number(path)?;
+    let story = shared.read(move |reader| reader.run(RunId(run))).await?;
+    let story = story.ok_or_else(|| Problem::no_run(run))?;
+    Ok(Json(view::story(&story)))
+}
+
+/// `GET /runs/N/explain`.
+pub(super) async fn explain(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<u64>, PathRejection>,
+) -> Result<Json<wire::Explained>, Problem> {
+    let run = number(path)?;
+    let explanation = match shared.ask(Ask::Explain(RunId(run))).await? {
+        Told::Explained(explanation) => explanation,
+        told => return Err(strange(&told)),
+    };
+    let story = shared.read(move |reader| reader.run(RunId(run))).await?;
+    let story = story.ok_or_else(|| Problem::no_run(run))?;
+    let text = match (explanation, &story.reason) {
+        (Some(explanation), _) => explanation.to_string(),
+        (None, Some(reason)) => format!("it is {}: {reason}", story.state.as_str()),
+        (None, None) => format!("it is {}", story.state.as_str()),
+    };
+    Ok(Json(wire::Explained {
+        run,
+        state: story.state.as_str().to_owned(),
+        text,
+    }))
+}
+
+/// What of a log is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogQuery {
+    after: Option<u64>,
+    limit: Option<usize>,
+    follow: Option<bool>,
+}
+
+/// `GET /runs/N/log`.
+pub(super) async fn log(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<u64>, PathRejection>,
+    asked: Result<Query<LogQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let run = RunId(number(path)?);
+    let asked = query(asked)?;
+    let after = asked.after.unwrap_or(0);
+    if shared.read(move |reader| reader.run(run)).await?.is_none() {
+        return Err(Problem::no_run(run.0));
+    }
+    let form = [(CONTENT_TYPE, "application/x-ndjson")];
+    if asked.follow == Some(true) {
+        let body = follow::log(&shared, run, after)?;
+        return Ok((form, body).into_response());
+    }
+    let limit = limit(asked.limit, LINES)?;
+    let lines = follow::lines(&shared, run, after, limit).await?;
+    Ok((form, Body::from(Bytes::from(lines.text))).into_response())
+}
+
+/// `POST /runs/N/cancel`.
+pub(super) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<u64>, PathRejection>,
+) -> Result<Json<wire::Changed>, Problem> {
+    let run = number(path)?;
+    changed(shared.decide(Ask::Cancel(RunId(run))).await?)
+}
+
+/// `POST /runs/N/retry`.
+pub(super) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<u64>, PathRejection>,
+) -> Result<Json<wire::Changed>, Problem> {
+    let run = RunId(number(path)?);
+    let known = shared.read(move |reader| reader.forgotten(run)).await?;
+    let Some(known) = known else {
+        // It is not over, or there is none; the loop knows which.
+        let exists = shared.read(move |reader| reader.run(run)).await?;
+        return Err(match exists {
+            Some(_) => not_ended(run),
+            None => Problem::no_run(run.0),
+        });
+    };
+    changed(shared.decide(Ask::Retry(run, Box::new(known))).await?)
+}
+
+/// `POST /runs/N/complete`.
+pub(super) async fn complete(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<u64>, PathRejection>,
+    body: Result<Json<wire::Complete>, JsonRejection>,
+) -> Result<Json<wire::Changed>, Problem> {
+    let run = number(path)?;
+    let Json(body) = body.map_err(|why| super::rejected(&why))?;
+    let with = match (body.result, body.error) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::unprocessable(
+                "a run ends with a `result` or with an `error`, not with both",
+            ));
+        }
+        (_, Some(why)) => Err(why.into()),
+        (result, None) => Ok(Arc::new(result.unwrap_or_default())),
+    };
+    changed(shared.decide(Ask::Complete(RunId(run), with)).await?)
+}
+
+fn not_ended(run: RunId) -> Problem {
+    let text = format!("run {run} is not over, so there is nothing to try once more");
+    Problem::conflict("not-over", text)
+}
+
+fn changed(answer: Answer) -> Result<Json<wire::Changed>, Problem> {
+    let (run, state) = match answer {
+        Answer::Cancelled(run) => (run, "cancelled"),
+        Answer::Stopping(run) => (run, "stopping"),
+        Answer::Retried(run) => (run, "queued"),
+        Answer::Completed(run) => (run, "over"),
+        Answer::UnknownRun(run) => return Err(Problem::no_run(run.0)),
+        Answer::NotEnded(run) => return Err(not_ended(run)),
+        Answer::AlreadyEnded(run) => {
+            let text = format!("run {run} is over already");
+            return Err(Problem::conflict("already-over", text));
+        }
+        Answer::NotWaiting(run, state) => {
+            let text = format!(
+                "run {run} is {} and waits for nothing that somebody could bring: only a run of a \
+                 job with `future` does, while it is running",
+                state.as_str()
+            );
+            return Err(Problem::conflict("not-waiting", text));
+        }
+        Answer::Refused(refusal) => return Err(refusal.into()),
+        Answer::Submitted(_)
+        | Answer::SubmittedBefore(_)
+        | Answer::Paused(..)
+        | Answer::Resumed(..)
+        | Answer::UnknownCapacity(_) => {
+            return Err(Problem::bug(format!(
+                "a run was answered {answer:?}; this is a bug"
+            )));
+        }
+    };
+    Ok(Json(wire::Changed {
+        run: run.0,
+        state: state.to_owned(),
+    }))
+}

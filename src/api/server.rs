@@ -1,0 +1,223 @@
+//! Listening and answering, on one thread of its own: connections over the Unix socket and, where it is
+//! wanted, a loopback address. Everything that a connection can take of is bounded.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+use super::routes::router;
+use super::shared::{Parts, Shared};
+use super::socket::Socket;
+use super::tcp::{self, Tcp};
+
+/// Connections at a time, and those of one user.
+const CONNECTIONS: (usize, usize) = (1024, 512);
+
+/// How long a request's head may take to arrive, also on a connection that is silent.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// The largest head, in bytes.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// How long is waited before the next connection when the system has no descriptors left.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// The listening side. Ends when it is stopped or dropped.
+#[derive(Debug)]
+pub struct Server {
+    end: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+    socket: Arc<Socket>,
+}
+
+impl Server {
+    /// Begins to answer.
+    ///
+    /// # Errors
+    /// If an address cannot be listened on, or no thread can be started.
+    pub fn start(parts: Parts, socket: Socket, tcp: Option<Tcp>) -> io::Result<Self> {
+        let (end, ending) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            // Questions to the store; each has a connection of its own, and the disk is one.
+            .max_blocking_threads(8)
+            .build()?;
+        let socket = Arc::new(socket);
+        let unix = {
+            let _inside = runtime.enter();
+            UnixListener::from_std(socket.listener()?)?
+        };
+        let tcp = match tcp {
+            None => None,
+            Some(tcp) => {
+                let _inside = runtime.enter();
+                let (listener, guard) = tcp.open()?;
+                Some((TcpListener::from_std(listener)?, guard))
+            }
+        };
+        let shared = Arc::new(Shared::new(parts, ending.clone()));
+        let thread = std::thread::Builder::new()
+            .name("api".to_owned())
+            .spawn(move || {
+                runtime.block_on(listen(shared, unix, tcp, ending));
+                runtime.shutdown_background();
+            })?;
+        Ok(Self {
+            end,
+            thread: Some(thread),
+            socket,
+        })
+    }
+
+    /// Ends streams and connections, and takes the socket away.
+    pub fn stop(mut self) {
+        self.close();
+    }
+
+    fn close(&mut self) {
+        let _ = self.end.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+            self.socket.remove();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// How long, at the end, answers that are being given may take.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+async fn listen(
+    shared: Arc<Shared>,
+    unix: UnixListener,
+    tcp: Option<(TcpListener, tcp::Guard)>,
+    ending: watch::Receiver<bool>,
+) {
+    let mut ends = ending.clone();
+    let router = router(Arc::clone(&shared));
+    let guarded = tcp
+        .as_ref()
+        .map(|(_, guard)| tcp::guarded(router.clone(), guard.clone()));
+    let users = Users::default();
+    loop {
+        let accepted = tokio::select! {
+            () = told_to_end(&mut ends) => break,
+            accepted = unix.accept() => accepted.map(|(stream, _)| {
+                let user = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
+                if let Some(place) = users.enter(user) {
+                    serve(stream, router.clone(), place, ending.clone());
+                }
+            }),
+            accepted = accept(tcp.as_ref()) => accepted.map(|stream| {
+                if let (Some(place), Some(guarded)) = (users.enter(u32::MAX), &guarded) {
+                    serve(stream, guarded.clone(), place, ending.clone());
+                }
+            }),
+        };
+        if let Err(error) = accepted {
+            tracing::warn!(target: "twolane::api", %error, "cannot take a connection in: waiting");
+            tokio::time::sleep(EXHAUSTED).await;
+        }
+    }
+    let until = tokio::time::Instant::now() + LAST_ANSWERS;
+    while users.any() && tokio::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn accept(tcp: Option<&(TcpListener, tcp::Guard)>) -> io::Result<tokio::net::TcpStream> {
+    match tcp {
+        Some((listener, _)) => Ok(listener.accept().await?.0),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the API ends.
+pub(super) async fn told_to_end(ending: &mut watch::Receiver<bool>) {
+    // Whoever could tell is gone: that is the end, too.
+    let _ = ending.wait_for(|ends| *ends).await;
+}
+
+/// Answers on one connection until it is closed.
+fn serve<S>(stream: S, router: Router, place: Place, mut ending: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        let _place = place;
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD)
+            .max_buf_size(HEAD_BYTES.max(16 << 10))
+            .half_close(true)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = told_to_end(&mut ending) => {
+                connection.as_mut().graceful_shutdown();
+                connection.as_mut().await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(target: "twolane::api", %error, "a connection ended badly");
+        }
+    });
+}
+
+/// Connections by user.
+#[derive(Clone, Default)]
+struct Users(Arc<Mutex<BTreeMap<u32, usize>>>);
+
+/// One connection of a user; given back on drop.
+struct Place {
+    users: Users,
+    user: u32,
+}
+
+impl Users {
+    fn enter(&self, user: u32) -> Option<Place> {
+        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = users.values().sum();
+        let own = users.entry(user).or_default();
+        let (most, most_own) = CONNECTIONS;
+        if all >= most || *own >= most_own {
+            tracing::debug!(target: "twolane::api", user, "too many connections: one is closed at once");
+            return None;
+        }
+        *own += 1;
+        Some(Place {
+            users: self.clone(),
+            user,
+        })
+    }
+
+    fn any(&self) -> bool {
+        let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        users.values().any(|count| *count > 0)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut users = self.users.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = users.get_mut(&self.user) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What all handlers share: the way to the loop, the store, the logs of runs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Sender, TrySendError};
+use serde_json::Value;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use super::problem::Problem;
+use crate::engine::action::Answer;
+use crate::engine::spec::JobSpec;
+use crate::inbox::{Ask, REQUESTS_BOUND, Request, Told, Unable};
+use crate::store::{Reader, StoreError};
+
+/// Makes a job of what a caller brings along, by its name and what would stand in its table of a job
+/// file; or says what is wrong with it, a line each.
+pub type AdHoc = Arc<dyn Fn(&str, &Value) -> Result<JobSpec, Vec<String>> + Send + Sync>;
+
+/// Streams (events, logs that are followed) that are open at a time.
+const STREAMS_BOUND: usize = 64;
+
+/// What the API stands on.
+pub struct Parts {
+    /// The way to the loop.
+    pub requests: Sender<Request>,
+    /// The store.
+    pub reader: Reader,
+    /// Changes when more is committed.
+    pub committed: watch::Receiver<u64>,
+    /// Where the logs of runs are.
+    pub logs: PathBuf,
+    /// Changes when more can be read there.
+    pub logged: watch::Receiver<u64>,
+    /// Makes jobs of what callers bring along.
+    pub ad_hoc: AdHoc,
+}
+
+pub(super) struct Shared {
+    pub(super) parts: Parts,
+    /// Becomes true when the API ends.
+    pub(super) ending: watch::Receiver<bool>,
+    pub(super) streams: Arc<Semaphore>,
+    pub(super) served: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(parts: Parts, ending: watch::Receiver<bool>) -> Self {
+        Self {
+            parts,
+            ending,
+            streams: Arc::new(Semaphore::new(STREAMS_BOUND)),
+            served: AtomicU64::new(0),
+        }
+    }
+
+    /// Asks the loop.
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Told, Problem> {
+        let mut told = self.post(ask)?;
+        heard(&mut told).await
+    }
+
+    /// Puts a request to the loop without waiting for what it says.
+    pub(super) fn post(&self, ask: Ask) -> Result<oneshot::Receiver<Told>, Problem> {
+        let (tell, told) = oneshot::channel();
+        let reply = Box::new(move |answer| {
+            // Whoever asked may have gone away.
+            let _ = tell.send(answer);
+        });
+        match self.parts.requests.try_send(Request { ask, reply }) {
+            Ok(()) => Ok(told),
+            Err(TrySendError::Full(_)) => Err(Problem::unavailable(
+                "busy",
+                format!(
+                    "{REQUESTS_BOUND} requests wait for the daemon, which is the bound: try again soon"
+                ),
+            )),
+            Err(TrySendError::Disconnected(_)) => Err(Unable::Leaving.into()),
+        }
+    }
+
+    /// Asks for something that has just one answer of the engine.
+    pub(super) async fn decide(&self, ask: Ask) -> Result<Answer, Problem> {
+        match self.ask(ask).await? {
+            Told::Answers(mut answers) => answers
+                .pop()
+                .ok_or_else(|| Problem::bug("the daemon gave no answer; this is a bug")),
+            told => Err(strange(&told)),
+        }
+    }
+
+    /// Asks the store, off the threads that answer.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let reader = self.parts.reader.clone();
+        let answer = tokio::task::spawn_blocking(move || question(&reader)).await;
+        match answer {
+            Ok(answer) => Ok(answer?),
+            Err(error) => Err(Problem::bug(format!(
+                "a question to the store ended badly: {error}"
+            ))),
+        }
+    }
+
+    pub(super) fn count(&self) {
+        self.served.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Waits for what the loop says.
+pub(super) async fn heard(told: &mut oneshot::Receiver<Told>) -> Result<Told, Problem> {
+    match told.await {
+        Ok(Told::Unable(unable)) => Err(unable.into()),
+        Ok(told) => Ok(told),
+        Err(_) => Err(Problem::unavailable(
+            "leaving",
+            "the daemon left before it could say what became of this: ask again when it is back, \
+             under the same key where something was submitted",
+        )),
+    }
+}
+
+/// An answer that does not fit the question.
+pub(super) fn strange(told: &Told) -> Problem {
+    Problem::bug(format!(
+        "the daemon gave an answer of another kind: {told:?}; this is a bug"
+    ))
+}

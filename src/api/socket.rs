@@ -1,0 +1,105 @@
+//! The Unix socket: who may come in is a matter of its directory and its mode.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+/// A socket that is bound; open to its owner and group.
+#[derive(Debug)]
+pub struct Socket {
+    path: PathBuf,
+    listener: UnixListener,
+}
+
+/// A socket that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Somebody answers there.
+    #[error(
+        "another daemon answers on {0}: stop it first, or give this one another `daemon.runtime_dir`"
+    )]
+    Taken(PathBuf),
+    /// Something else is in the way.
+    #[error("{0} is there and is no socket: move it away")]
+    InTheWay(PathBuf),
+    /// The system refuses.
+    #[error("cannot listen on {path}: {source}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Socket {
+    /// Binds the socket; its directory is made if it is not there. A socket that nobody answers on was
+    /// left behind, and is replaced.
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub fn bind(path: PathBuf) -> Result<Self, SocketError> {
+        match Self::try_bind(&path) {
+            Ok(listener) => Ok(Self { path, listener }),
+            Err(Refused::Named(error)) => Err(error),
+            Err(Refused::Io(source)) => Err(SocketError::Io { path, source }),
+        }
+    }
+
+    fn try_bind(path: &Path) -> Result<UnixListener, Refused> {
+        if let Some(directory) = path.parent()
+            && !directory.exists()
+        {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o750)
+                .create(directory)?;
+            // The process may keep more to itself than others need here.
+            fs::set_permissions(directory, Permissions::from_mode(0o750))?;
+        }
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+            Ok(there) if !there.file_type().is_socket() => {
+                return Err(Refused::Named(SocketError::InTheWay(path.to_owned())));
+            }
+            Ok(_) if UnixStream::connect(path).is_ok() => {
+                return Err(Refused::Named(SocketError::Taken(path.to_owned())));
+            }
+            Ok(_) => fs::remove_file(path)?,
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o660))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn listener(&self) -> io::Result<UnixListener> {
+        self.listener.try_clone()
+    }
+
+    /// Takes it away, so that whoever comes is told at once that nobody is there.
+    pub(super) fn remove(&self) {
+        // Gone already is as good.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+enum Refused {
+    Named(SocketError),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

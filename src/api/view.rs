@@ -1,0 +1,242 @@
+//! What the store and the engine know, as it goes over the wire.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::wire;
+use crate::engine::fact::{Fact, FinalState, Record};
+use crate::engine::outcome::{End, Measures, Outcome};
+use crate::engine::time::Wall;
+use crate::engine::{CapacityName, CapacityView, JobView};
+use crate::inbox::DaemonStatus;
+use crate::runlog::RunLine;
+use crate::store::{AttemptEnd, Story};
+
+/// A moment in RFC 3339, in UTC.
+pub(super) fn moment(at: Wall) -> wire::Moment {
+    match Timestamp::from_microsecond(at.0) {
+        Ok(at) => at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+        Err(_) => format!("{} microseconds since 1970", at.0),
+    }
+}
+
+/// The moment that a text names.
+pub(super) fn parse_moment(text: &str) -> Option<Wall> {
+    let at: Timestamp = text.parse().ok()?;
+    Some(Wall(at.as_microsecond()))
+}
+
+fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}
+
+/// What the last attempt measured, once it has left its lane.
+fn measures(story: &Story) -> Option<Measures> {
+    match story.attempts.last()?.outcome.as_ref()? {
+        AttemptEnd::Left(End { measures, .. }) => Some(*measures),
+        AttemptEnd::Interrupted(_) => None,
+    }
+}
+
+/// A run.
+pub(super) fn run(story: &Story) -> wire::Run {
+    let measured = measures(story);
+    let first = story.attempts.first();
+    let accepted = story.facts.first().map(|record| record.at.mono);
+    let wait = first
+        .zip(accepted)
+        .map(|(first, accepted)| first.started.mono.since(accepted));
+    let last = story.attempts.last();
+    wire::Run {
+        run: story.run.0,
+        job: story.job.name.to_string(),
+        state: story.state.as_str().to_owned(),
+        reason: story.reason.clone(),
+        lane: story.job.lane.as_str().to_owned(),
+        task: story.job.task.kind().to_owned(),
+        pool: story.job.pool.as_ref().map(ToString::to_string),
+        priority: story.priority.level(),
+        accepted: moment(story.accepted),
+        started: last.map(|last| moment(last.started.wall)),
+        ended: story.ended.map(moment),
+        wait_seconds: wait.map(seconds),
+        run_seconds: measured.map(|m| seconds(m.ended.mono.since(m.began.mono))),
+        cpu_seconds: measured.and_then(|m| m.cpu).map(seconds),
+        attempts: u32::try_from(story.attempts.len()).unwrap_or(u32::MAX),
+        args: story.args.as_deref().cloned(),
+        result: story.result.as_deref().cloned(),
+        failure: story.failure.as_ref().map(|why| why.kind().to_owned()),
+        key: story.key.as_ref().map(|key| key.text.to_string()),
+        after: story.after.iter().map(|run| run.0).collect(),
+    }
+}
+
+/// A run with its history.
+pub(super) fn story(story: &Story) -> wire::RunStory {
+    wire::RunStory {
+        run: run(story),
+        history: story.facts.iter().map(event).collect(),
+    }
+}
+
+/// One fact.
+pub(super) fn event(record: &Record) -> wire::Event {
+    let (kind, state, attempt, reason) = said(&record.fact);
+    let run = record.fact.run();
+    wire::Event {
+        number: record.number,
+        at: moment(record.at.wall),
+        event: kind.to_owned(),
+        run: run.map(|(run, _)| run.0),
+        job: run.map(|(_, job)| job.name.to_string()),
+        attempt,
+        state: state.map(str::to_owned),
+        reason,
+    }
+}
+
+type Said = (
+    &'static str,
+    Option<&'static str>,
+    Option<u32>,
+    Option<String>,
+);
+
+/// The kind of a fact, the state that its run is in from there on where the fact alone says so, the
+/// attempt, and the reason.
+fn said(fact: &Fact) -> Said {
+    let text = |text: &dyn ToString| Some(text.to_string());
+    match fact {
+        Fact::Opened => ("opened", None, None, None),
+        Fact::Draining => ("draining", None, None, None),
+        Fact::Configured { definitions } => {
+            let jobs = format!("{} jobs", definitions.jobs.len());
+            ("configured", None, None, Some(jobs))
+        }
+        Fact::Paused { what } => ("paused", None, None, text(what)),
+        Fact::Resumed { what } => ("resumed", None, None, text(what)),
+        Fact::Accepted { after, due, .. } => {
+            let state = match (after.is_empty(), due) {
+                (false, _) => "blocked",
+                (true, Some(_)) => "scheduled",
+                (true, None) => "queued",
+            };
+            ("accepted", Some(state), None, None)
+        }
+        Fact::Released { .. } => ("released", None, None, None),
+        Fact::Due { .. } => ("due", Some("queued"), None, None),
+        Fact::Retried { .. } => ("retried", Some("queued"), None, None),
+        Fact::Started { epoch, .. } => ("started", Some("running"), Some(*epoch), None),
+        Fact::Stopping { epoch, reason, .. } => {
+            ("stopping", Some("stopping"), Some(*epoch), text(reason))
+        }
+        Fact::Interrupted { epoch, cause, .. } => {
+            ("interrupted", Some("queued"), Some(*epoch), text(cause))
+        }
+        Fact::Ended {
+            epoch, state, end, ..
+        } => ended(*epoch, state, end),
+        Fact::Cancelled { reason, .. } => ("cancelled", Some("cancelled"), None, text(reason)),
+        Fact::Skipped { reason, .. } => ("skipped", Some("skipped"), None, text(reason)),
+    }
+}
+
+fn ended(epoch: u32, state: &FinalState, end: &End) -> Said {
+    let epoch = Some(epoch);
+    match state {
+        FinalState::Succeeded => {
+            let result = match &end.outcome {
+                Outcome::Succeeded(value) if !value.is_null() => Some(value.to_string()),
+                Outcome::Succeeded(_) | Outcome::Failed(_) | Outcome::Stopped => None,
+            };
+            ("finished", Some("succeeded"), epoch, result)
+        }
+        FinalState::Failed(why) => ("failed", Some("failed"), epoch, Some(why.to_string())),
+        FinalState::Cancelled(why) => {
+            let why = Some(why.to_string());
+            ("cancelled", Some("cancelled"), epoch, why)
+        }
+    }
+}
+
+/// The whole, in numbers.
+pub(super) fn status(status: &DaemonStatus, runs: Vec<(&'static str, u64)>) -> wire::Status {
+    let engine = &status.engine;
+    let many = |number: usize| number as u64;
+    wire::Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        started: moment(status.started.wall),
+        up_seconds: seconds(status.now.mono.since(status.started.mono)),
+        draining: engine.draining,
+        runs: runs
+            .into_iter()
+            .map(|(state, count)| (state.to_owned(), count))
+            .collect(),
+        unfinished: many(engine.live),
+        max_runs: engine.max_runs,
+        capacities: engine.capacities.iter().map(capacity).collect(),
+        jobs: many(engine.jobs),
+        records: engine.records,
+        uncommitted: many(status.uncommitted),
+        max_uncommitted: many(status.max_uncommitted),
+        trouble: status.trouble.clone(),
+    }
+}
+
+fn capacity(view: &CapacityView) -> wire::Capacity {
+    let (kind, name) = names(&view.name);
+    wire::Capacity {
+        kind: kind.to_owned(),
+        name,
+        size: view.size,
+        used: view.used,
+        paused: view.paused,
+    }
+}
+
+/// The kind of a capacity and its name.
+pub(super) fn names(name: &CapacityName) -> (&'static str, String) {
+    match name {
+        CapacityName::Lane(lane) => ("lane", lane.to_string()),
+        CapacityName::Pool(name) => ("pool", name.to_string()),
+        CapacityName::Limit(name) => ("limit", name.to_string()),
+        CapacityName::Job(name) => ("job", name.to_string()),
+    }
+}
+
+/// A job.
+pub(super) fn job(view: &JobView) -> wire::Job {
+    let job = &view.job;
+    let texts = |names: &[std::sync::Arc<str>]| names.iter().map(ToString::to_string).collect();
+    wire::Job {
+        job: job.name.to_string(),
+        lane: job.lane.as_str().to_owned(),
+        task: job.task.kind().to_owned(),
+        pool: job.pool.as_ref().map(ToString::to_string),
+        limits: texts(&job.limits),
+        after: texts(&job.after),
+        timeout_seconds: job.timeout.map(seconds),
+        params: job
+            .params
+            .iter()
+            .map(|(name, param)| (name.to_string(), param.kind.as_str().to_owned()))
+            .collect(),
+        running: view.running,
+        queued: view.queued as u64,
+        paused: view.paused,
+    }
+}
+
+/// A line of a run's log.
+pub(super) fn log_line(line: &RunLine) -> wire::LogLine {
+    wire::LogLine {
+        number: line.number,
+        at: moment(line.at),
+        attempt: line.attempt,
+        stream: line.stream.as_str().to_owned(),
+        text: line.text.to_string(),
+        fraction: line.fraction,
+    }
+}

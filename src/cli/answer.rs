@@ -1,0 +1,147 @@
+//! The API of a daemon, tied to its loop, its store and its configuration.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, bounded};
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+use super::durable::Durable;
+use super::out::complain;
+use super::{Exit, place};
+use crate::api::{AdHoc, Parts, Server, Socket, Tcp};
+use crate::config::{self, JobContext, Loaded, Source};
+use crate::daemon::Observer;
+use crate::engine::fact::Record;
+use crate::engine::spec::{Definitions, JobSpec, Name};
+use crate::inbox::{Note, REQUESTS_BOUND, Request};
+use crate::lanes::Handlers;
+
+/// The definitions that jobs which come along are read against: those in force.
+pub(super) type InForce = Arc<Mutex<Arc<Definitions>>>;
+
+/// The token's file in the state directory.
+const TOKEN: &str = "token";
+
+/// What `tcp` says where there is to be none.
+const OFF: &str = "off";
+
+/// Tells the API when more is committed.
+struct Announcer(watch::Sender<u64>);
+
+impl Observer for Announcer {
+    fn record(&mut self, record: &Record) {
+        self.0.send_replace(record.number);
+    }
+
+    fn note(&mut self, _: &Note) {}
+}
+
+/// The API before the daemon runs.
+pub(super) struct Answering {
+    pub(super) server: Server,
+    pub(super) requests: Receiver<Request>,
+    pub(super) announcer: Box<dyn Observer>,
+}
+
+/// Begins to answer; requests wait until the loop turns. What is wrong is told here.
+pub(super) fn start(
+    loaded: &Loaded,
+    durable: &Durable,
+    handlers: &Arc<Handlers>,
+    in_force: &InForce,
+) -> Result<Answering, Exit> {
+    let unable = |error: &dyn std::fmt::Display| {
+        complain(&format!("cannot begin to answer requests: {error}"));
+        Exit::System
+    };
+    let path = place::runtime_dir(loaded).join(place::SOCKET);
+    let socket = Socket::bind(path).map_err(|error| unable(&error))?;
+    let tcp = tcp(loaded, &durable.directory)?;
+    let (ask, requests) = bounded(REQUESTS_BOUND);
+    let (announce, committed) = watch::channel(0);
+    let parts = Parts {
+        requests: ask,
+        reader: durable.reader(),
+        committed,
+        logs: durable.run_logs.directory().clone(),
+        logged: durable.run_logs.changed(),
+        ad_hoc: ad_hoc(loaded, handlers, in_force),
+    };
+    tracing::info!(
+        target: "twolane::daemon",
+        tcp = loaded.settings.api.tcp,
+        "answering on {}", socket.path().display()
+    );
+    let server = Server::start(parts, socket, tcp).map_err(|error| unable(&error))?;
+    Ok(Answering {
+        server,
+        requests,
+        announcer: Box::new(Announcer(announce)),
+    })
+}
+
+fn tcp(loaded: &Loaded, state: &std::path::Path) -> Result<Option<Tcp>, Exit> {
+    let text = loaded.settings.api.tcp.as_str();
+    if text == OFF {
+        return Ok(None);
+    }
+    let address: SocketAddr = text.parse().map_err(|_| {
+        complain(&format!(
+            "`api.tcp` is {text:?}, and has to be a loopback address with a port, as in \
+             \"127.0.0.1:7717\", or \"off\""
+        ));
+        Exit::Config
+    })?;
+    let token = state.join(TOKEN);
+    Ok(Some(Tcp { address, token }))
+}
+
+/// Reads a job that comes along as if it stood in a job file beside the settings.
+fn ad_hoc(loaded: &Loaded, handlers: &Arc<Handlers>, in_force: &InForce) -> AdHoc {
+    let settings = loaded.settings.clone();
+    let directory = loaded.directory.clone();
+    let handlers = handlers.lanes();
+    let in_force = Arc::clone(in_force);
+    Arc::new(move |name, task| {
+        let definitions = in_force
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let text = as_file(name, task, &definitions)?;
+        let path: PathBuf = directory.join("submitted.toml");
+        let context = JobContext {
+            settings: &settings,
+            handlers: &handlers,
+            cpu_workers: definitions.cpu_workers,
+        };
+        let (jobs, report) = config::read_jobs(vec![Source { path, text }], &context);
+        let job = jobs.and_then(|jobs| jobs.definitions.jobs.get(name).cloned());
+        match job {
+            Some(job) => Ok(JobSpec::clone(&job)),
+            None => Err(report.lines()),
+        }
+    })
+}
+
+/// A job file with this job, and the pools and limits that it may name.
+fn as_file(name: &str, task: &Value, definitions: &Definitions) -> Result<String, Vec<String>> {
+    let named = |name: &Name, table: Value| (name.to_string(), table);
+    let pools: Map<String, Value> = definitions
+        .pools
+        .iter()
+        .map(|(name, pool)| {
+            let table = serde_json::json!({ "lane": pool.lane.as_str(), "size": pool.size });
+            named(name, table)
+        })
+        .collect();
+    let limits: Map<String, Value> = definitions
+        .limits
+        .iter()
+        .map(|(name, limit)| named(name, serde_json::json!({ "size": limit.size })))
+        .collect();
+    let file = serde_json::json!({ "pools": pools, "limits": limits, "jobs": { name: task } });
+    toml::to_string(&file).map_err(|error| vec![format!("this cannot be a job: {error}")])
+}
