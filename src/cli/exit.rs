@@ -18,6 +18,14 @@ pub enum Exit {
     Unfinished = 4,
     /// 5: the machine did not give what is needed: a file, a thread, a descriptor.
     System = 5,
+    /// 6: no daemon answers.
+    NoDaemon = 6,
+    /// 7: what was named is not there: a run, a job, a pool.
+    NotFound = 7,
+    /// 8: the daemon said no.
+    Refused = 8,
+    /// 9: the time was over before all was.
+    TimedOut = 9,
     /// 130: interrupted by SIGINT, as a shell counts it.
     Interrupted = 130,
     /// 143: ended by SIGTERM or SIGHUP before all was done, as a shell counts it.
@@ -39,5 +47,9 @@ Exit codes:
   3    the configuration or a job file is wrong; nothing was started
   4    the daemon left while something still ran
   5    the machine did not give what is needed: a file, a thread, a descriptor
+  6    no daemon answers
+  7    what was named is not there: a run, a job, a pool
+  8    the daemon said no
+  9    the time was over before all was
   130  interrupted by SIGINT
   143  ended by SIGTERM or SIGHUP before all was done";

@@ -1,18 +1,37 @@
 //! The command line: what can be asked, one file a command, and one flat match.
 
 mod answer;
+mod cancel;
 mod check;
+mod complete;
+mod down;
 mod durable;
+mod events;
 mod exit;
+mod explain;
 mod init;
+mod jobs;
+mod list;
 mod load;
+mod logs;
+mod manual;
 mod out;
+mod pause;
+mod people;
 mod place;
+mod reload;
+mod remote;
+mod retry;
 mod run;
 mod schema;
 mod serve;
+mod show;
 mod start;
+mod status;
+mod store;
+mod submit;
 mod summary;
+mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +42,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use exit::Exit;
 use out::Out;
+use remote::{Remote, RemoteArgs};
 
 use crate::lanes::Handlers;
 
@@ -75,6 +95,13 @@ impl App {
             Command::Check(args) => check::run(args, &cli.settings, &handlers, &mut out),
             Command::Schema(args) => schema::run(args, &mut out),
             Command::Init(args) => init::run(args, &mut out),
+            Command::Store(args) => store::run(args, &cli.settings, &mut out),
+            Command::Completions(args) => manual::completions(args, &mut out),
+            Command::Man(args) => manual::man(args, &mut out),
+            Command::Remote(command) => match Remote::of(&cli.remote, &cli.settings) {
+                Ok(remote) => command.run(&remote, &mut out),
+                Err(exit) => exit,
+            },
         }
     }
 }
@@ -85,6 +112,8 @@ impl App {
 struct Cli {
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    remote: RemoteArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -112,6 +141,77 @@ enum Command {
     Schema(schema::Schema),
     /// Write a commented configuration to start from
     Init(init::Init),
+    /// Check, copy or describe the store
+    Store(store::Store),
+    /// Print completions for a shell
+    Completions(manual::Completions),
+    /// Print the manual, or write its pages
+    Man(manual::Man),
+    #[command(flatten)]
+    Remote(RemoteCommand),
+}
+
+/// What a daemon is asked.
+#[derive(Subcommand, Debug)]
+enum RemoteCommand {
+    /// Ask for a run of a job; prints its number
+    Submit(submit::Submit),
+    /// List runs, newest first
+    List(list::List),
+    /// Show all about a run
+    Show(show::Show),
+    /// Print what a run said
+    Logs(logs::Logs),
+    /// Wait until runs are over
+    Wait(wait::Wait),
+    /// Cancel runs; what executes is asked to stop
+    Cancel(cancel::Cancel),
+    /// Try runs that are over once more
+    Retry(retry::Retry),
+    /// Let nothing start that needs a lane, pool, limit or job
+    Pause(pause::Pause),
+    /// Let it start again
+    Resume(pause::Pause),
+    /// Bring what a run of a `future` job waits for
+    Complete(complete::Complete),
+    /// Say what exactly a run waits for
+    Explain(explain::Explain),
+    /// Print what is decided, as it is committed
+    Events(events::Events),
+    /// Show the daemon as a whole
+    Status(status::Status),
+    /// List the jobs that are defined
+    Jobs(jobs::JobsArgs),
+    /// Have the daemon read its configuration again
+    Reload(reload::Reload),
+    /// Have the daemon leave when nothing runs any more
+    Drain,
+    /// Have the daemon leave as on SIGTERM
+    Stop,
+}
+
+impl RemoteCommand {
+    fn run(&self, remote: &Remote, out: &mut Out) -> Exit {
+        match self {
+            Self::Submit(args) => submit::run(args, remote, out),
+            Self::List(args) => list::run(args, remote, out),
+            Self::Show(args) => show::run(args, remote, out),
+            Self::Logs(args) => logs::run(args, remote, out),
+            Self::Wait(args) => wait::run(args, remote, out),
+            Self::Cancel(args) => cancel::run(args, remote, out),
+            Self::Retry(args) => retry::run(args, remote, out),
+            Self::Pause(args) => pause::run(args, "/pause", remote, out),
+            Self::Resume(args) => pause::run(args, "/resume", remote, out),
+            Self::Complete(args) => complete::run(args, remote, out),
+            Self::Explain(args) => explain::run(args, remote, out),
+            Self::Events(args) => events::run(args, remote, out),
+            Self::Status(args) => status::run(args, remote, out),
+            Self::Jobs(args) => jobs::run(args, remote, out),
+            Self::Reload(args) => reload::run(args, remote, out),
+            Self::Drain => down::drain(remote, out),
+            Self::Stop => down::stop(remote, out),
+        }
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), &'static str> {

@@ -1,10 +1,5 @@
 //! Where commands print. A reader that has gone away (`twolane … | head`) is no error.
 
-#![expect(
-    clippy::print_stderr,
-    reason = "this is where the program talks to people"
-)]
-
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
@@ -14,12 +9,15 @@ use super::Exit;
 #[derive(Debug)]
 pub(super) struct Out {
     stdout: io::Stdout,
+    /// It could not be written to, and that was told.
+    failed: bool,
 }
 
 impl Out {
     pub(super) fn new() -> Self {
         Self {
             stdout: io::stdout(),
+            failed: false,
         }
     }
 
@@ -29,7 +27,9 @@ impl Out {
             Ok(()) => Exit::Success,
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
             Err(error) => {
-                complain(&format!("cannot write to standard output: {error}"));
+                if !std::mem::replace(&mut self.failed, true) {
+                    complain(&format!("cannot write to standard output: {error}"));
+                }
                 Exit::System
             }
         }
@@ -43,12 +43,13 @@ impl Out {
 
 /// Prints an error for people: one line, then perhaps more.
 pub(super) fn complain(message: &str) {
-    eprintln!("error: {message}");
+    // Where nobody can be told, the exit code still says it.
+    let _ = writeln!(io::stderr(), "error: {message}");
 }
 
 /// Prints text to standard error as it is.
 pub(super) fn tell(text: &str) {
-    eprint!("{text}");
+    let _ = write!(io::stderr(), "{text}");
 }
 
 /// Whether colours are wanted on standard error.

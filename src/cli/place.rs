@@ -55,12 +55,11 @@ fn auto(systemd: &str, for_root: &str, xdg: &str, in_home: &str) -> PathBuf {
         return PathBuf::from(for_root);
     }
     let base = env::var_os(xdg).filter(|base| !base.is_empty());
-    let base = base.map_or_else(
-        || {
-            let home = env::var_os("HOME").map_or_else(env::temp_dir, PathBuf::from);
-            home.join(in_home)
-        },
-        PathBuf::from,
-    );
-    base.join("twolane")
+    let home = env::var_os("HOME").filter(|home| !home.is_empty());
+    match (base, home) {
+        (Some(base), _) => PathBuf::from(base).join("twolane"),
+        (None, Some(home)) => PathBuf::from(home).join(in_home).join("twolane"),
+        // Who has no home is told by the system what is missing there.
+        (None, None) => PathBuf::from(for_root),
+    }
 }

@@ -126,6 +126,10 @@ fn run_jobs(
         | Exit::Config
         | Exit::Unfinished
         | Exit::System
+        | Exit::NoDaemon
+        | Exit::NotFound
+        | Exit::Refused
+        | Exit::TimedOut
         | Exit::Interrupted
         | Exit::Terminated => ended,
     })

@@ -12,7 +12,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Why a text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum DurationError {
+pub enum DurationError {
     #[error("`{0}` has no unit: write `{0}s` for seconds")]
     NoUnit(String),
     #[error("`{0}` is no duration: write it like {EXAMPLES}")]
@@ -26,7 +26,7 @@ pub(super) enum DurationError {
 }
 
 /// Reads a duration; a day has 24 hours, and there are no months and years.
-pub(super) fn parse(text: &str) -> Result<Duration, DurationError> {
+pub fn parse(text: &str) -> Result<Duration, DurationError> {
     let text = text.trim();
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || c == '.') {
         return Err(DurationError::NoUnit(text.to_owned()));

@@ -20,7 +20,7 @@ mod settings;
 
 pub use diagnostic::{Diagnostic, Place, Report, Severity, Source};
 pub use diff::{Diff, diff};
-pub use duration::write as write_duration;
+pub use duration::{parse as parse_duration, write as write_duration};
 pub use files::{PatternError, expand, starter};
 pub use jobs::{JobContext, Jobs, load_jobs, read_jobs};
 pub use layers::{Loaded, Origin, Shown, Sources, load_settings};
