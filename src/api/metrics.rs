@@ -12,108 +12,140 @@ struct Family<'a> {
     samples: Vec<(String, &'a dyn std::fmt::Display)>,
 }
 
+type Value<'a> = &'a dyn std::fmt::Display;
+
+fn single<'a>(
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    value: Value<'a>,
+) -> Family<'a> {
+    let suffix = if kind == "counter" { "_total" } else { "" };
+    Family {
+        name,
+        kind,
+        help,
+        samples: vec![(suffix.to_owned(), value)],
+    }
+}
+
 /// The numbers of a status.
 pub(super) fn text(status: &Status, served: u64) -> String {
-    let gauge = |name, help, value| Family {
-        name,
-        kind: "gauge",
-        help,
-        samples: vec![(String::new(), value)],
-    };
     let draining = u8::from(status.draining);
     let troubled = u8::from(status.trouble.is_some());
+    let single_of = [
+        (
+            "twolane_unfinished_runs",
+            "gauge",
+            "Runs that are not over.",
+            &status.unfinished as Value<'_>,
+        ),
+        (
+            "twolane_unfinished_runs_max",
+            "gauge",
+            "The bound on them.",
+            &status.max_runs,
+        ),
+        (
+            "twolane_jobs",
+            "gauge",
+            "Jobs that are defined.",
+            &status.jobs,
+        ),
+        (
+            "twolane_uncommitted_batches",
+            "gauge",
+            "Batches of facts that wait for the disk.",
+            &status.uncommitted,
+        ),
+        (
+            "twolane_uncommitted_batches_max",
+            "gauge",
+            "The bound on them.",
+            &status.max_uncommitted,
+        ),
+        (
+            "twolane_draining",
+            "gauge",
+            "Whether nothing starts any more.",
+            &draining,
+        ),
+        (
+            "twolane_store_in_trouble",
+            "gauge",
+            "Whether the store cannot be written.",
+            &troubled,
+        ),
+        (
+            "twolane_up_seconds",
+            "gauge",
+            "How long the daemon has been up.",
+            &status.up_seconds,
+        ),
+        ("twolane_facts", "counter", "Facts so far.", &status.records),
+        (
+            "twolane_api_requests",
+            "counter",
+            "Requests that the API has answered.",
+            &served,
+        ),
+    ];
+    let mut families = labelled(status);
+    families.extend(single_of.map(|(name, kind, help, value)| single(name, kind, help, value)));
+    let mut text = String::new();
+    for family in families {
+        family.write(&mut text);
+    }
+    text.push_str("# EOF\n");
+    text
+}
+
+/// The families with a sample for each state or capacity.
+fn labelled(status: &Status) -> Vec<Family<'_>> {
     let of_capacities = |value: fn(&super::wire::Capacity) -> &u32| {
-        let sample = move |capacity| (labels(capacity), value(capacity) as &dyn std::fmt::Display);
+        let sample = move |capacity| (labels(capacity), value(capacity) as Value<'_>);
         status.capacities.iter().map(sample).collect::<Vec<_>>()
     };
     let runs = status.runs.iter().map(|(state, count)| {
         let label = format!("{{state=\"{state}\"}}");
-        (label, count as &dyn std::fmt::Display)
+        (label, count as Value<'_>)
     });
-    let families = [
-        Family {
-            name: "twolane_runs",
-            kind: "gauge",
-            help: "Runs by state; of those that are over, all that the store still has.",
-            samples: runs.collect(),
-        },
-        gauge(
-            "twolane_unfinished_runs",
-            "Runs that are not over.",
-            &status.unfinished,
+    let family = |name, help, samples| Family {
+        name,
+        kind: "gauge",
+        help,
+        samples,
+    };
+    vec![
+        family(
+            "twolane_runs",
+            "Runs by state; of those that are over, all that the store still has.",
+            runs.collect(),
         ),
-        gauge(
-            "twolane_unfinished_runs_max",
-            "The bound on them.",
-            &status.max_runs,
+        family(
+            "twolane_places",
+            "Places of lanes, pools and limits.",
+            of_capacities(|capacity| &capacity.size),
         ),
-        Family {
-            name: "twolane_places",
-            kind: "gauge",
-            help: "Places of lanes, pools and limits.",
-            samples: of_capacities(|capacity| &capacity.size),
-        },
-        Family {
-            name: "twolane_places_used",
-            kind: "gauge",
-            help: "Places that are taken.",
-            samples: of_capacities(|capacity| &capacity.used),
-        },
-        gauge("twolane_jobs", "Jobs that are defined.", &status.jobs),
-        gauge(
-            "twolane_uncommitted_batches",
-            "Batches of facts that wait for the disk.",
-            &status.uncommitted,
+        family(
+            "twolane_places_used",
+            "Places that are taken.",
+            of_capacities(|capacity| &capacity.used),
         ),
-        gauge(
-            "twolane_uncommitted_batches_max",
-            "The bound on them.",
-            &status.max_uncommitted,
-        ),
-        gauge(
-            "twolane_draining",
-            "Whether nothing starts any more.",
-            &draining,
-        ),
-        gauge(
-            "twolane_store_in_trouble",
-            "Whether the store cannot be written.",
-            &troubled,
-        ),
-        gauge(
-            "twolane_up_seconds",
-            "How long the daemon has been up.",
-            &status.up_seconds,
-        ),
-        Family {
-            name: "twolane_facts",
-            kind: "counter",
-            help: "Facts so far.",
-            samples: vec![("_total".to_owned(), &status.records)],
-        },
-        Family {
-            name: "twolane_api_requests",
-            kind: "counter",
-            help: "Requests that the API has answered.",
-            samples: vec![("_total".to_owned(), &served)],
-        },
-    ];
-    let mut text = String::new();
-    for family in families {
-        let Family {
-            name,
-            kind,
-            help,
-            samples,
-        } = family;
+    ]
+}
+
+impl Family<'_> {
+    fn write(&self, text: &mut String) {
+        let Self {
+            name, kind, help, ..
+        } = self;
         // Writing to a text cannot fail.
         let _ = writeln!(text, "# TYPE {name} {kind}\n# HELP {name} {help}");
-        for (suffix, value) in samples {
+        for (suffix, value) in &self.samples {
             let _ = writeln!(text, "{name}{suffix} {value}");
         }
     }
-    text.push_str("# EOF\n");
-    text
 }
 
 fn labels(capacity: &super::wire::Capacity) -> String {

@@ -1,5 +1,10 @@
 //! The API: HTTP in, requests to the daemon's loop and looks into the store, JSON out. Never decides.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an answer of any other kind than the one asked for is a bug, and told as such"
+)]
+
 pub mod client;
 mod daemon;
 mod follow;

@@ -130,6 +130,10 @@ struct SettingsArgs {
 }
 
 #[derive(Subcommand, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it in the life of a process"
+)]
 enum Command {
     /// Run jobs of job files once, to the end, in the foreground
     Run(run::Run),
@@ -153,6 +157,10 @@ enum Command {
 
 /// What a daemon is asked.
 #[derive(Subcommand, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it in the life of a process"
+)]
 enum RemoteCommand {
     /// Ask for a run of a job; prints its number
     Submit(submit::Submit),

@@ -13,7 +13,7 @@ use super::summary::Summary;
 use super::{Exit, SettingsArgs, load};
 use crate::clock::Clock;
 use crate::config::{Jobs, nearest};
-use crate::daemon::Patience;
+use crate::daemon::{EndSignal, Patience, SignalListener};
 use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Name;
@@ -86,11 +86,7 @@ fn run_jobs(
     } else {
         start::log_format(settings)
     };
-    let bars = if format == Format::Json || args.no_progress || !out.is_terminal() {
-        Bars::Off
-    } else {
-        Bars::OnTerminal
-    };
+    let bars = bars(args, format, out);
     let logging = start::logging(settings, format, Output::Stdout, bars, clock)?;
     let summary = Summary::default();
     let definitions = Arc::new(jobs.definitions);
@@ -107,32 +103,54 @@ fn run_jobs(
         until_done: true,
     };
     let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
-    logging.close(start::FLUSH);
-    let printed = if args.json {
-        out.line(format_args!("{}", summary.json()))
-    } else {
-        out.line(format_args!("\n{}", summary.table().trim_end()))
-    };
+    let is_read = logging.close(start::FLUSH);
+    end_by_signal(&listener);
     if let Some(refusal) = &farewell.refused {
         complain(&format!("nothing was started: {refusal}"));
         return Err(Exit::Config);
     }
+    let printed = if !is_read && farewell.asked.is_some() {
+        complain("standard output is not read, so the summary is left out");
+        Exit::System
+    } else if args.json {
+        out.line(format_args!("{}", summary.json()))
+    } else {
+        out.line(format_args!("\n{}", summary.table().trim_end()))
+    };
     let ended = start::exit_of(&farewell);
-    Ok(match ended {
-        Exit::Success if !summary.all_succeeded() => Exit::RunFailed,
-        Exit::Success => printed,
-        Exit::RunFailed
-        | Exit::Usage
-        | Exit::Config
-        | Exit::Unfinished
-        | Exit::System
-        | Exit::NoDaemon
-        | Exit::NotFound
-        | Exit::Refused
-        | Exit::TimedOut
-        | Exit::Interrupted
-        | Exit::Terminated => ended,
+    Ok(match ended == Exit::Success {
+        true if !summary.all_succeeded() => Exit::RunFailed,
+        true => printed,
+        false => ended,
     })
+}
+
+fn bars(args: &Run, format: Format, out: &Out) -> Bars {
+    if format == Format::Json || args.no_progress || !out.is_terminal() {
+        Bars::Off
+    } else {
+        Bars::OnTerminal
+    }
+}
+
+/// From here on the first signal ends the process: nothing is left to be put in order, and whoever
+/// reads the output may never do so.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the main thread may be stuck in the very write that nobody takes"
+)]
+fn end_by_signal(listener: &SignalListener) {
+    let signals = listener.signals.end.clone();
+    // Where there is no thread for it, only SIGKILL ends a process whose output is not read.
+    let _ = std::thread::Builder::new().spawn(move || {
+        if let Ok(signal) = signals.recv() {
+            let exit = match signal {
+                EndSignal::Interrupt => Exit::Interrupted,
+                EndSignal::Terminate | EndSignal::HangUp => Exit::Terminated,
+            };
+            std::process::exit(i32::from(exit as u8));
+        }
+    });
 }
 
 /// Job files and names of jobs, told apart.

@@ -168,12 +168,12 @@ fn batch(file: &PathBuf, remote: &Remote, out: &mut Out) -> Exit {
         if line.contains("\"urn:twolane:") {
             exit = Exit::Refused;
         }
-        match out.line(format_args!("{line}")) {
-            Exit::Success => ControlFlow::Continue(()),
-            bad => {
-                exit = bad;
-                ControlFlow::Break(())
-            }
+        let printed = out.line(format_args!("{line}"));
+        if printed == Exit::Success {
+            ControlFlow::Continue(())
+        } else {
+            exit = printed;
+            ControlFlow::Break(())
         }
     });
     match sent {

@@ -45,11 +45,16 @@ pub fn expand(patterns: &[String], directory: &Path) -> Result<Vec<PathBuf>, Pat
             pattern: pattern.clone(),
             reason: error.msg,
         })?;
+        let before = files.len();
         for path in found {
             files.push(path.map_err(|error| PatternError::Read {
                 pattern: pattern.clone(),
                 error,
             })?);
+        }
+        // A file that is named outright has to be there; that it is not is found when it is read.
+        if files.len() == before && !pattern.contains(['*', '?', '[']) {
+            files.push(directory.join(pattern));
         }
     }
     files.sort();

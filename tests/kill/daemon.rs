@@ -1,0 +1,97 @@
+//! The daemon under test: started, killed, started again.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use twolane::api::client::Client;
+use twolane::api::wire::Status;
+
+/// Far longer than anything here takes.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Daemon {
+    place: PathBuf,
+    child: Option<Child>,
+}
+
+impl Daemon {
+    pub(crate) fn new(place: &Path) -> Self {
+        let settings = "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n\
+                        [log]\nlevel = \"warn\"\n";
+        let jobs = "[jobs.again]\ncall = \"io-mark\"\n\
+                    [jobs.compute]\ncall = \"cpu-mark\"\n\
+                    [jobs.once]\ncall = \"io-mark\"\non_crash = \"fail\"\n";
+        std::fs::write(place.join("twolane.toml"), settings).unwrap();
+        std::fs::write(place.join("jobs.toml"), jobs).unwrap();
+        Self {
+            place: place.to_owned(),
+            child: None,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.place.join("run/twolane.sock")
+    }
+
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.place.join("ledger")
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.place.join("state")
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.socket()).unwrap()
+    }
+
+    /// Starts it, and waits until it answers.
+    pub(crate) fn start(&mut self) {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.place.join("log"))
+            .unwrap();
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["serve", "--config"])
+            .arg(self.place.join("twolane.toml"))
+            .env("TWOLANE_LEDGER", self.ledger())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let begun = Instant::now();
+        while self.client().get::<Status>("/status").is_err() {
+            let child = self.child.as_mut().unwrap();
+            let ended = child.try_wait().unwrap();
+            let log = || std::fs::read_to_string(self.place.join("log")).unwrap_or_default();
+            assert!(ended.is_none(), "it ended: {ended:?}\n{}", log());
+            assert!(begun.elapsed() < LIMIT, "it does not answer\n{}", log());
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Has it leave in good order.
+    pub(crate) fn stop(&mut self) {
+        self.client().tell("/stop").unwrap();
+        let status = self.child.take().unwrap().wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+    }
+}
