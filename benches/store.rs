@@ -1,6 +1,6 @@
 //! How many facts a second the store commits, beside what SQLite itself needs for as many rows, and how
 //! long it takes to open with many live runs: `cargo bench --bench store [-- RUNS]`.
-#![allow(
+#![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,

@@ -74,6 +74,7 @@ const PROMISES: &[Promise] = &[
         text: "accepted means on disk, through SIGKILL at any instant",
         tests: &[
             "promise_1_nothing_happens_before_its_fact_is_committed",
+            "promise_1_and_3_survive_being_killed",
             "promise_1_what_was_accepted_goes_on_after_a_kill_and_after_a_shutdown",
             "promise_1_and_2_and_3_hold_whatever_fails",
         ],
@@ -93,6 +94,7 @@ const PROMISES: &[Promise] = &[
         text: "no two attempts of one run at the same time, and no limit exceeded",
         tests: &[
             "promise_2_and_3_hold_in_any_history",
+            "promise_1_and_3_survive_being_killed",
             "promise_1_and_2_and_3_hold_whatever_fails",
         ],
         later: "",

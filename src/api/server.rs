@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::routes::router;
 use super::shared::{Parts, Shared};
@@ -134,10 +134,8 @@ async fn listen(
             tokio::time::sleep(EXHAUSTED).await;
         }
     }
-    let until = tokio::time::Instant::now() + LAST_ANSWERS;
-    while users.any() && tokio::time::Instant::now() < until {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    // Whoever is still answered then is cut off with the runtime.
+    let _ = tokio::time::timeout(LAST_ANSWERS, users.none()).await;
 }
 
 async fn accept(tcp: Option<&(TcpListener, tcp::Guard)>) -> io::Result<tokio::net::TcpStream> {
@@ -182,7 +180,11 @@ where
 
 /// Connections by user.
 #[derive(Clone, Default)]
-struct Users(Arc<Mutex<BTreeMap<u32, usize>>>);
+struct Users {
+    count: Arc<Mutex<BTreeMap<u32, usize>>>,
+    /// Told each time when a connection is closed. A word that nobody waits for is kept.
+    left: Arc<Notify>,
+}
 
 /// One connection of a user; given back on drop.
 struct Place {
@@ -192,7 +194,7 @@ struct Place {
 
 impl Users {
     fn enter(&self, user: u32) -> Option<Place> {
-        let mut users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = self.lock();
         let all: usize = users.values().sum();
         let own = users.entry(user).or_default();
         let (most, most_own) = CONNECTIONS;
@@ -201,23 +203,30 @@ impl Users {
             return None;
         }
         *own += 1;
+        drop(users);
         Some(Place {
             users: self.clone(),
             user,
         })
     }
 
-    fn any(&self) -> bool {
-        let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        users.values().any(|count| *count > 0)
+    /// Waits until nobody is connected.
+    async fn none(&self) {
+        while self.lock().values().any(|count| *count > 0) {
+            self.left.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, usize>> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut users = self.users.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = users.get_mut(&self.user) {
+        if let Some(count) = self.users.lock().get_mut(&self.user) {
             *count = count.saturating_sub(1);
         }
+        self.users.left.notify_one();
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use twolane::api::wire::{RunStory, Status, Submitted};
+use twolane::clock::Clock;
+use twolane::engine::time::Mono;
 use twolane::store::{self, StorePlace};
 use twolane::{App, Handlers};
 
@@ -60,9 +62,12 @@ impl Books {
     /// Waits until nothing is left to do, and asks for everything.
     pub(crate) fn read(daemon: &Daemon, told: Vec<Told>) -> Self {
         let client = daemon.client();
-        let begun = Instant::now();
+        let clock = Clock::start();
         while client.get::<Status>("/status").unwrap().unfinished > 0 {
-            assert!(begun.elapsed() < LIMIT, "runs are left unfinished");
+            assert!(
+                clock.mono().since(Mono(0)) < LIMIT,
+                "runs are left unfinished"
+            );
             std::thread::yield_now();
         }
         let story = |told: &Told| {

@@ -1,7 +1,7 @@
 //! Clients that submit without a pause, each under keys of its own, and write down what they are told. A
 //! submission without an answer is sent again under the same key.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -48,7 +48,7 @@ impl Clients {
     }
 }
 
-fn submit(client: u64, socket: &PathBuf, over: &AtomicBool) -> Vec<Told> {
+fn submit(client: u64, socket: &Path, over: &AtomicBool) -> Vec<Told> {
     let asks = Client::new(socket).unwrap();
     let mut told = Vec::new();
     for n in 0_u64.. {
