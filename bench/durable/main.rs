@@ -182,7 +182,7 @@ impl Daemon {
     }
 
     fn client(&self) -> Client {
-        Client::new(&self.socket).unwrap()
+        Client::new(&self.socket)
     }
 
     /// Waits until nothing is left to do.
@@ -206,11 +206,13 @@ fn batch(daemon: &Daemon, runs: usize) -> (f64, f64) {
     let lines = "{\"job\":\"noop\"}\n".repeat(runs);
     let begun = Instant::now();
     let mut answers = 0;
-    let told = daemon.client().batch(Cursor::new(lines), |line| {
-        assert!(line.starts_with("{\"run\":"), "{line}");
-        answers += 1;
-        ControlFlow::Continue(())
-    });
+    let told = daemon
+        .client()
+        .post_lines("/runs", Box::new(Cursor::new(lines)), |line| {
+            assert!(line.starts_with("{\"run\":"), "{line}");
+            answers += 1;
+            ControlFlow::Continue(())
+        });
     told.unwrap();
     let accepted = begun.elapsed().as_secs_f64();
     assert_eq!(answers, runs);
@@ -275,9 +277,8 @@ fn latency(daemon: &Daemon) -> f64 {
     let (told, hear) = std::sync::mpsc::channel();
     let client = daemon.client();
     std::thread::spawn(move || {
-        let _ = client.lines(&format!("/events?after={after}"), None, |line| {
-            let data = line.strip_prefix("data: ");
-            let event: Option<Event> = data.and_then(|data| serde_json::from_str(data).ok());
+        let _ = client.lines(&format!("/events?after={after}"), |line| {
+            let event: Option<Event> = serde_json::from_str(line).ok();
             if let Some(event) = event.filter(|event| event.event == "finished")
                 && told.send((event.run, Instant::now())).is_err()
             {

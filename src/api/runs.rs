@@ -18,7 +18,7 @@ use crate::engine::StateKind;
 use crate::engine::action::Answer;
 use crate::engine::id::RunId;
 use crate::inbox::{Ask, Told};
-use crate::store::RunFilter;
+use crate::store::{Reader, RunFilter, StoreError, Story};
 
 /// Runs on a page where nobody says how many, and the most.
 const PAGE: (usize, usize) = (50, 1000);
@@ -69,18 +69,7 @@ pub(super) async fn list(
 ) -> Result<Json<wire::Runs>, Problem> {
     let asked = query(asked)?;
     let limit = limit(asked.limit, PAGE)?;
-    let state = match &asked.state {
-        None => None,
-        Some(word) => {
-            let known = StateKind::ALL
-                .into_iter()
-                .find(|kind| kind.as_str() == word);
-            let all = StateKind::ALL.map(StateKind::as_str).join(", ");
-            Some(known.ok_or_else(|| {
-                Problem::bad(format!("there is no state {word:?}: it is one of {all}"))
-            })?)
-        }
-    };
+    let states = states(asked.state.as_deref())?;
     if asked
         .before
         .is_some_and(|before| i64::try_from(before).is_err())
@@ -88,19 +77,60 @@ pub(super) async fn list(
         return Err(Problem::bad("`before` is the number of a run"));
     }
     let filter = RunFilter {
-        state,
+        state: None,
         live: asked.live,
         job: asked.job,
         before: asked.before.map(RunId),
     };
     let stories = shared
-        .read(move |reader| reader.runs(&filter, limit))
+        .read(move |reader| newest(reader, &filter, &states, limit))
         .await?;
     let before = (stories.len() == limit)
         .then(|| stories.last().map(|story| story.run.0))
         .flatten();
     let runs = stories.iter().map(view::run).collect();
     Ok(Json(wire::Runs { runs, before }))
+}
+
+/// The states that a list names, with commas in between.
+fn states(text: Option<&str>) -> Result<Vec<StateKind>, Problem> {
+    let words = text.unwrap_or_default().split(',');
+    let known = |word: &str| {
+        let mut all = StateKind::ALL.into_iter();
+        all.find(|kind| kind.as_str() == word)
+    };
+    let state = |word: &str| {
+        known(word).ok_or_else(|| {
+            let all = StateKind::ALL.map(StateKind::as_str).join(", ");
+            Problem::bad(format!("there is no state {word:?}: it is one of {all}"))
+        })
+    };
+    words.filter(|word| !word.is_empty()).map(state).collect()
+}
+
+/// The newest runs in any of these states; in any at all, if there are none.
+fn newest(
+    reader: &Reader,
+    filter: &RunFilter,
+    states: &[StateKind],
+    limit: usize,
+) -> Result<Vec<Story>, StoreError> {
+    if states.is_empty() {
+        return reader.runs(filter, limit);
+    }
+    let mut all = Vec::new();
+    for state in states {
+        let filter = RunFilter {
+            state: Some(*state),
+            ..filter.clone()
+        };
+        all.extend(reader.runs(&filter, limit)?);
+    }
+    all.sort_by_key(|story| std::cmp::Reverse(story.run));
+    // A run that changed its state in between is there twice.
+    all.dedup_by_key(|story| story.run);
+    all.truncate(limit);
+    Ok(all)
 }
 
 /// `GET /runs/N`.

@@ -1,40 +1,27 @@
-//! `twolane cancel`: takes runs out of the line, or asks what executes to stop.
+//! `twolane cancel`: runs that are to stop, or not to start.
 
 use clap::Args;
+use serde_json::json;
 
-use super::Exit;
+use super::ask::{Asked, change, each};
 use super::out::Out;
-use super::remote::{Remote, failed, print_json, worse};
-use crate::api::wire;
+use crate::api::client::Client;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  twolane cancel 42\n  \
+    twolane list --state queued --job thumbs --all --json | jq .run | xargs twolane cancel")]
 pub(super) struct Cancel {
-    /// The runs' numbers
-    #[arg(required = true)]
+    /// The runs
+    #[arg(required = true, value_name = "RUN")]
     runs: Vec<u64>,
-    /// Print JSON, an object a line
+    /// Print the API's JSON, one object a run
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Cancel, remote: &Remote, out: &mut Out) -> Exit {
-    let mut exit = Exit::Success;
-    for run in &args.runs {
-        let nothing = serde_json::Value::Null;
-        let told = remote.client.post(&format!("/runs/{run}/cancel"), &nothing);
-        let now = match told {
-            Ok(changed) => print(&changed, args.json, out),
-            Err(error) => failed(&error),
-        };
-        exit = worse(exit, now);
-    }
-    exit
-}
-
-fn print(changed: &wire::Changed, json: bool, out: &mut Out) -> Exit {
-    if json {
-        return print_json(out, changed);
-    }
-    out.line(format_args!("run {} {}", changed.run, changed.state))
+pub(super) fn run(args: &Cancel, client: &Client, out: &mut Out) -> Asked {
+    each(&args.runs, |run| {
+        change(client, out, (run, "cancel"), &json!({}), args.json)
+    })
 }

@@ -1,51 +1,45 @@
-//! `twolane complete`: brings what a run of a `future` job waits for.
+//! `twolane complete`: how a run of the task `future` ends, said from outside.
 
 use clap::Args;
 use serde_json::Value;
 
-use super::Exit;
-use super::out::{Out, complain};
-use super::remote::{Remote, failed, print_json};
+use super::ask::{Asked, change, json_value};
+use super::out::Out;
+use crate::api::client::Client;
 use crate::api::wire;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  twolane complete 42 --result '{\"approved\": true}'\n  \
+    twolane complete 42 --error 'the customer said no'"
+)]
 pub(super) struct Complete {
-    /// The run's number
+    /// The run
+    #[arg(value_name = "RUN")]
     run: u64,
-    /// The result that it succeeds with, as JSON; none unless said
-    #[arg(long, value_name = "JSON", conflicts_with = "error")]
-    result: Option<String>,
-    /// It fails, for this reason
-    #[arg(long, value_name = "WHY")]
-    error: Option<String>,
-    /// Print JSON
+    #[command(flatten)]
+    end: End,
+    /// Print the API's JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Complete, remote: &Remote, out: &mut Out) -> Exit {
-    let result: Option<Value> = match args.result.as_deref().map(serde_json::from_str) {
-        None => None,
-        Some(Ok(value)) => Some(value),
-        Some(Err(error)) => {
-            complain(&format!("`--result` is no JSON: {error}"));
-            return Exit::Usage;
-        }
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct End {
+    /// It succeeds, with this result
+    #[arg(long, value_name = "JSON", value_parser = json_value)]
+    result: Option<Value>,
+    /// It fails, for this reason
+    #[arg(long, value_name = "TEXT")]
+    error: Option<String>,
+}
+
+pub(super) fn run(args: &Complete, client: &Client, out: &mut Out) -> Asked {
+    let body = wire::Complete {
+        result: args.end.result.clone(),
+        error: args.end.error.clone(),
     };
-    let with = wire::Complete {
-        result,
-        error: args.error.clone(),
-    };
-    let told = remote
-        .client
-        .post(&format!("/runs/{}/complete", args.run), &with);
-    let changed: wire::Changed = match told {
-        Ok(changed) => changed,
-        Err(error) => return failed(&error),
-    };
-    if args.json {
-        return print_json(out, &changed);
-    }
-    out.line(format_args!("run {} is {}", changed.run, changed.state))
+    change(client, out, (args.run, "complete"), &body, args.json)
 }

@@ -1,64 +1,96 @@
-//! `twolane events`: what is decided, as it is committed.
+//! `twolane events`: what was decided, and what is being decided.
 
-use std::ops::ControlFlow;
+use std::time::Duration;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use super::Exit;
-use super::out::Out;
-use super::remote::{Remote, failed};
-use crate::api::wire;
+use super::ask::{Asked, json, path};
+use super::moments::local;
+use super::out::{Out, complain};
+use super::show::words;
+use crate::api::client::{Client, ClientError, Next};
+use crate::api::wire::{Event, Status};
 use crate::logging::harmless;
+
+/// Without following, how long the next event may let itself be waited for. All are there already;
+/// only events that the daemon has decided and not yet committed come a little later.
+const LULL: Duration = Duration::from_secs(5);
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  twolane events -f\n  \
+    twolane events --after 1200 --json | jq -r 'select(.event == \"failed\") | .run'")]
 pub(super) struct Events {
-    /// Begin behind this number; 0 for all there is. Unless said, what comes from now on
-    #[arg(long)]
+    /// Those with a greater number; without it all that the daemon has, with -f only those to come
+    #[arg(long, value_name = "N")]
     after: Option<u64>,
-    /// Print JSON, an object a line
+    /// Go on with those to come
+    #[arg(short, long)]
+    follow: bool,
+    /// Print one JSON object an event
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Events, remote: &Remote, out: &mut Out) -> Exit {
-    let after = args
-        .after
-        .map_or(String::new(), |after| format!("?after={after}"));
-    let mut exit = Exit::Success;
-    let told = remote
-        .client
-        .lines(&format!("/events{after}"), None, |line| {
-            let Some(data) = line.strip_prefix("data: ") else {
-                return ControlFlow::Continue(());
-            };
-            exit = match serde_json::from_str::<wire::Event>(data) {
-                Ok(event) if !args.json => out.line(format_args!("{}", text(&event))),
-                Ok(_) | Err(_) => out.line(format_args!("{data}")),
-            };
-            if exit == Exit::Success {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
+pub(super) fn run(args: &Events, client: &Client, out: &mut Out) -> Asked {
+    let status: Status = client.get("/status")?;
+    let last = status.records;
+    let after = match (args.after, args.follow) {
+        (Some(after), _) => after,
+        (None, false) => 0,
+        (None, true) => last,
+    };
+    if !args.follow && after >= last {
+        return Ok(Exit::Success);
+    }
+    let zone = TimeZone::system();
+    let mut events = client.stream(&path("/events", &[("after", Some(after.to_string()))]))?;
+    let limit = (!args.follow).then_some(LULL);
+    loop {
+        let line = match events.next(limit)? {
+            Next::Line(line) => line,
+            Next::Late => return Ok(Exit::Success),
+            Next::End if args.follow => {
+                complain("the daemon has ended the events: it is leaving\nhint: `twolane status`");
+                return Ok(Exit::NoDaemon);
             }
-        });
-    match told {
-        Ok(()) => exit,
-        Err(error) => failed(&error),
+            Next::End => return Ok(Exit::Success),
+        };
+        let event = read(&line)?;
+        let exit = if args.json {
+            json(out, &event)?
+        } else {
+            out.line(format_args!("{}", text(&event, &zone)))
+        };
+        let done = !args.follow && event.number >= last;
+        if done || exit != Exit::Success || out.is_gone() {
+            return Ok(exit);
+        }
     }
 }
 
-fn text(event: &wire::Event) -> String {
-    let run = match (event.run, &event.job) {
-        (Some(run), Some(job)) => format!(" run {run} {job}:"),
-        _ => String::new(),
-    };
-    let reason = event
-        .reason
+/// An event from what the stream carries.
+pub(super) fn read(line: &str) -> Result<Event, ClientError> {
+    serde_json::from_str(line)
+        .map_err(|error| ClientError::Broken(format!("an event makes no sense: {error}")))
+}
+
+fn text(event: &Event, zone: &TimeZone) -> String {
+    let run = event
+        .run
+        .map(|run| format!(" run {run}"))
+        .unwrap_or_default();
+    let job = event
+        .job
         .as_ref()
-        .map_or(String::new(), |why| format!(" ({})", harmless(why)));
+        .map(|job| format!(" of {}", harmless(job)));
     format!(
-        "{:>7} {}{run} {}{reason}",
-        event.number, event.at, event.event
+        "{} {}{run}{} {}",
+        event.number,
+        local(&event.at, zone),
+        job.unwrap_or_default(),
+        words(event)
     )
 }

@@ -20,11 +20,11 @@ pub enum Exit {
     System = 5,
     /// 6: no daemon answers.
     NoDaemon = 6,
-    /// 7: what was named is not there: a run, a job, a pool.
+    /// 7: the daemon knows no such run, job, lane, pool or limit.
     NotFound = 7,
     /// 8: the daemon said no.
     Refused = 8,
-    /// 9: the time was over before all was.
+    /// 9: what was waited for has not come in time.
     TimedOut = 9,
     /// 130: interrupted by SIGINT, as a shell counts it.
     Interrupted = 130,
@@ -48,8 +48,8 @@ Exit codes:
   4    the daemon left while something still ran
   5    the machine did not give what is needed: a file, a thread, a descriptor
   6    no daemon answers
-  7    what was named is not there: a run, a job, a pool
+  7    the daemon knows no such run, job, lane, pool or limit
   8    the daemon said no
-  9    the time was over before all was
+  9    what was waited for has not come in time
   130  interrupted by SIGINT
   143  ended by SIGTERM or SIGHUP before all was done";

@@ -1,34 +1,38 @@
-//! `twolane explain`: what exactly a run waits for.
+//! `twolane explain`: why a run stands where it stands.
 
 use clap::Args;
 
-use super::Exit;
+use super::ask::{Asked, each, json};
 use super::out::Out;
-use super::remote::{Remote, failed, print_json};
-use crate::api::wire;
+use super::table;
+use crate::api::client::Client;
+use crate::api::wire::Explained;
 use crate::logging::harmless;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  twolane explain 42")]
 pub(super) struct Explain {
-    /// The run's number
-    run: u64,
-    /// Print JSON
+    /// The runs
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<u64>,
+    /// Print the API's JSON, one object a run
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Explain, remote: &Remote, out: &mut Out) -> Exit {
-    let told: Result<wire::Explained, _> =
-        remote.client.get(&format!("/runs/{}/explain", args.run));
-    match told {
-        Ok(explained) if args.json => print_json(out, &explained),
-        Ok(explained) => out.line(format_args!(
-            "run {} ({}): {}",
+pub(super) fn run(args: &Explain, client: &Client, out: &mut Out) -> Asked {
+    each(&args.runs, |run| {
+        let explained: Explained = client.get(&format!("/runs/{run}/explain"))?;
+        if args.json {
+            return json(out, &explained);
+        }
+        let state = table::state(out, &explained.state);
+        let text: Vec<String> = explained.text.lines().map(harmless).collect();
+        Ok(out.line(format_args!(
+            "run {} {state}: {}",
             explained.run,
-            explained.state,
-            harmless(&explained.text)
-        )),
-        Err(error) => failed(&error),
-    }
+            text.join("\n  ")
+        )))
+    })
 }

@@ -1,75 +1,75 @@
-//! `twolane jobs`: the jobs that are defined, and what there is of each.
+//! `twolane jobs`: the jobs that are defined.
 
 use clap::Args;
 
 use super::Exit;
+use super::ask::{Asked, json};
+use super::moments::took;
 use super::out::Out;
-use super::people::{seconds, table};
-use super::remote::{Remote, failed, print_json};
+use super::table::Table;
+use crate::api::client::Client;
 use crate::api::wire;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
-pub(super) struct JobsArgs {
-    /// Print JSON, an object a line
+#[command(after_help = "Examples:\n  twolane jobs\n  twolane jobs --json | jq -r .job")]
+pub(super) struct Jobs {
+    /// Print one JSON object a job
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &JobsArgs, remote: &Remote, out: &mut Out) -> Exit {
-    let jobs: wire::Jobs = match remote.client.get("/jobs") {
-        Ok(jobs) => jobs,
-        Err(error) => return failed(&error),
-    };
+pub(super) fn run(args: &Jobs, client: &Client, out: &mut Out) -> Asked {
+    let jobs: wire::Jobs = client.get("/jobs")?;
     if args.json {
-        let printed = jobs.jobs.iter().map(|job| print_json(out, job));
-        return printed
-            .into_iter()
-            .find(|exit| *exit != Exit::Success)
-            .unwrap_or(Exit::Success);
+        for job in &jobs.jobs {
+            let exit = json(out, job)?;
+            if exit != Exit::Success || out.is_gone() {
+                return Ok(exit);
+            }
+        }
+        return Ok(Exit::Success);
     }
     if jobs.jobs.is_empty() {
-        return out.line(format_args!("no jobs"));
+        return Ok(out.line(format_args!("no jobs")));
     }
-    let rows = jobs.jobs.iter().map(|job| {
-        let params: Vec<String> = job
-            .params
-            .iter()
-            .map(|(name, kind)| format!("{name}: {kind}"))
-            .collect();
-        vec![
+    let header = [
+        "JOB", "LANE", "TASK", "RUNNING", "QUEUED", "TIMEOUT", "POOL", "DETAILS",
+    ];
+    let mut table = Table::new(&header, &[3, 4, 5]);
+    for job in &jobs.jobs {
+        table.row([
             job.job.clone(),
             job.lane.clone(),
             job.task.clone(),
-            job.pool.clone().unwrap_or_default(),
-            job.limits.join(", "),
-            seconds(job.timeout_seconds),
             job.running.to_string(),
             job.queued.to_string(),
-            if job.paused {
-                "paused".to_owned()
-            } else {
-                String::new()
-            },
-            job.after.join(", "),
-            params.join(", "),
-        ]
-    });
-    let header = [
-        "JOB",
-        "LANE",
-        "TASK",
-        "POOL",
-        "LIMITS",
-        "TIMEOUT",
-        "RUNNING",
-        "QUEUED",
-        "",
-        "AFTER",
-        "ARGUMENTS",
-    ];
-    out.line(format_args!(
-        "{}",
-        table(&header, rows.collect(), &[5, 6, 7])
-    ))
+            took(job.timeout_seconds),
+            job.pool.clone().unwrap_or_default(),
+            details(job),
+        ]);
+    }
+    Ok(table.print(out))
+}
+
+/// What only some jobs have.
+fn details(job: &wire::Job) -> String {
+    let mut details = Vec::new();
+    if job.paused {
+        details.push("paused".to_owned());
+    }
+    if !job.params.is_empty() {
+        let params = job
+            .params
+            .iter()
+            .map(|(name, kind)| format!("{name}: {kind}"));
+        details.push(format!("takes {}", params.collect::<Vec<_>>().join(", ")));
+    }
+    if !job.after.is_empty() {
+        details.push(format!("after {}", job.after.join(", ")));
+    }
+    if !job.limits.is_empty() {
+        details.push(format!("limits {}", job.limits.join(", ")));
+    }
+    details.join("; ")
 }

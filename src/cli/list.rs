@@ -1,133 +1,114 @@
 //! `twolane list`: runs, newest first.
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::Exit;
+use super::ask::{Asked, json, path};
+use super::moments::{ago, now, took};
 use super::out::Out;
-use super::people::{ago, seconds, table};
-use super::remote::{Remote, failed, print_json};
-use crate::api::wire;
+use super::table::Table;
+use crate::api::client::Client;
+use crate::api::wire::{Run, Runs};
+
+/// Shown where nothing else is asked for: they fit on a screen.
+const NEWEST: u64 = 20;
+
+/// The most that is asked for at once.
+const PAGE: u64 = 500;
+
+const EXAMPLES: &str = "\
+Examples:
+  twolane list
+  twolane list --state failed --state cancelled --job nightly
+  twolane list --all --json | jq -r 'select(.run_seconds > 60) | .run'";
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct List {
-    /// Only runs in this state
-    #[arg(long)]
-    state: Option<String>,
+    /// Only runs in this state; can be repeated
+    #[arg(long, value_name = "STATE", value_parser = [
+        "scheduled", "blocked", "queued", "running", "stopping",
+        "succeeded", "failed", "cancelled", "skipped",
+    ])]
+    state: Vec<String>,
     /// Only runs of this job
-    #[arg(long)]
+    #[arg(long, value_name = "JOB")]
     job: Option<String>,
     /// Only runs that are not over
     #[arg(long)]
     live: bool,
-    /// How many
-    #[arg(long, short = 'n', default_value_t = 20)]
-    limit: usize,
-    /// Only runs with a lower number: the next page
-    #[arg(long, value_name = "RUN")]
-    before: Option<u64>,
-    /// Print JSON, an object a line
+    /// All that the daemon still has, instead of the newest 20
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// The newest so many
+    #[arg(long, value_name = "N", default_value_t = NEWEST)]
+    limit: u64,
+    /// Print one JSON object a run
     #[arg(long)]
     json: bool,
 }
 
-/// The most on one page of the API.
-const PAGE: usize = 1000;
-
-pub(super) fn run(args: &List, remote: &Remote, out: &mut Out) -> Exit {
+pub(super) fn run(args: &List, client: &Client, out: &mut Out) -> Asked {
+    let mut left = if args.all { u64::MAX } else { args.limit };
+    let mut before = None;
     let mut runs = Vec::new();
-    let mut before = args.before;
-    while runs.len() < args.limit {
-        let page = PAGE.min(args.limit - runs.len());
-        let found: wire::Runs = match remote.client.get(&path(args, page, before)) {
-            Ok(found) => found,
-            Err(error) => return failed(&error),
-        };
-        runs.extend(found.runs);
-        before = found.before;
-        if before.is_none() {
-            break;
+    let mut exit = Exit::Success;
+    while left > 0 && !out.is_gone() && exit == Exit::Success {
+        let states = (!args.state.is_empty()).then(|| args.state.join(","));
+        let query = [
+            ("state", states),
+            ("job", args.job.clone()),
+            ("live", args.live.then(|| "true".to_owned())),
+            ("before", before.map(|before: u64| before.to_string())),
+            ("limit", Some(left.min(PAGE).to_string())),
+        ];
+        let page: Runs = client.get(&path("/runs", &query))?;
+        left = left.saturating_sub(page.runs.len() as u64);
+        if args.json {
+            for run in &page.runs {
+                exit = json(out, run)?;
+            }
+        } else {
+            runs.extend(page.runs);
+        }
+        // A page that does not lead on is the last, whatever it says.
+        match page.before {
+            Some(next) if before.is_none_or(|before| next < before) => before = Some(next),
+            Some(_) | None => break,
         }
     }
     if args.json {
-        let printed = runs.iter().map(|run| print_json(out, run));
-        return printed
-            .into_iter()
-            .find(|exit| *exit != Exit::Success)
-            .unwrap_or(Exit::Success);
+        return Ok(exit);
     }
     if runs.is_empty() {
-        return out.line(format_args!("no runs"));
+        return Ok(out.line(format_args!("no runs")));
     }
+    Ok(table(&runs, now()).print(out))
+}
+
+fn table(runs: &[Run], now: Timestamp) -> Table {
     let header = [
-        "RUN",
-        "JOB",
-        "LANE",
-        "STATE",
-        "ACCEPTED",
-        "WAIT",
-        "RUN TIME",
-        "TRY",
-        "WHAT CAME OF IT",
+        "RUN", "STATE", "JOB", "LANE", "ACCEPTED", "WAIT", "RUN TIME", "WHAT",
     ];
-    let rows = runs.iter().map(row).collect();
-    out.line(format_args!("{}", table(&header, rows, &[0, 5, 6, 7])))
-}
-
-fn path(args: &List, limit: usize, before: Option<u64>) -> String {
-    let mut path = format!("/runs?limit={limit}");
-    if let Some(state) = &args.state {
-        path.push_str(&format!("&state={}", encoded(state)));
+    let mut table = Table::new(&header, &[0, 5, 6]);
+    for run in runs {
+        let result = run.result.as_ref().filter(|result| !result.is_null());
+        let what = run
+            .reason
+            .clone()
+            .or_else(|| result.map(ToString::to_string));
+        table.row([
+            run.run.to_string(),
+            run.state.clone(),
+            run.job.clone(),
+            run.lane.clone(),
+            ago(&run.accepted, now),
+            took(run.wait_seconds),
+            took(run.run_seconds),
+            what.unwrap_or_default(),
+        ]);
     }
-    if let Some(job) = &args.job {
-        path.push_str(&format!("&job={}", encoded(job)));
-    }
-    if args.live {
-        path.push_str("&live=true");
-    }
-    if let Some(before) = before {
-        path.push_str(&format!("&before={before}"));
-    }
-    path
-}
-
-/// A text as part of a query.
-fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
-fn row(run: &wire::Run) -> Vec<String> {
-    vec![
-        run.run.to_string(),
-        run.job.clone(),
-        run.lane.clone(),
-        run.state.clone(),
-        ago(&run.accepted),
-        seconds(run.wait_seconds),
-        seconds(run.run_seconds),
-        run.attempts.to_string(),
-        what_came(run),
-    ]
-}
-
-/// The reason or the result of a run, in a few words.
-pub(super) fn what_came(run: &wire::Run) -> String {
-    let text = match (&run.reason, &run.result) {
-        (Some(reason), _) => reason.clone(),
-        (None, Some(result)) if !result.is_null() => result.to_string(),
-        (None, _) => return String::new(),
-    };
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(80)
-        .collect()
+    table
 }

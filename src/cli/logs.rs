@@ -1,66 +1,86 @@
-//! `twolane logs`: what a run said.
+//! `twolane logs`: what a run has said.
 
 use std::ops::ControlFlow;
 
 use clap::Args;
 
 use super::Exit;
-use super::out::Out;
-use super::remote::{Remote, failed};
-use crate::api::wire;
+use super::ask::{Asked, json, path};
+use super::out::{Out, complain};
+use crate::api::client::{Client, ClientError};
+use crate::api::wire::{LogLine, Runs};
 use crate::logging::harmless;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  twolane logs 42\n  twolane logs -f")]
 pub(super) struct Logs {
-    /// The run's number
-    run: u64,
+    /// The run; without it, the newest
+    #[arg(value_name = "RUN")]
+    run: Option<u64>,
     /// Go on until the run is over
-    #[arg(long, short)]
+    #[arg(short, long)]
     follow: bool,
-    /// Only lines with a higher number
-    #[arg(long, default_value_t = 0)]
-    after: u64,
-    /// Print JSON, an object a line
+    /// Print one JSON object a line
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Logs, remote: &Remote, out: &mut Out) -> Exit {
-    let follow = if args.follow {
-        "&follow=true"
-    } else {
-        "&limit=100000"
-    };
-    let path = format!("/runs/{}/log?after={}{follow}", args.run, args.after);
-    let mut exit = Exit::Success;
-    let told = remote.client.lines(&path, None, |line| {
-        exit = match serde_json::from_str::<wire::LogLine>(line) {
-            Ok(said) if !args.json => out.line(format_args!("{}", text(&said))),
-            Ok(_) | Err(_) => out.line(format_args!("{line}")),
-        };
-        if exit == Exit::Success {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
+pub(super) fn run(args: &Logs, client: &Client, out: &mut Out) -> Asked {
+    let run = match args.run {
+        Some(run) => run,
+        None => {
+            let runs: Runs = client.get("/runs?limit=1")?;
+            let Some(run) = runs.runs.first() else {
+                complain("the daemon has no run yet, so none has said anything");
+                return Ok(Exit::NotFound);
+            };
+            run.run
         }
-    });
-    match told {
-        Ok(()) => exit,
-        Err(error) => failed(&error),
+    };
+    let mut after = 0;
+    loop {
+        let query = [
+            ("after", (after > 0).then(|| after.to_string())),
+            ("follow", args.follow.then(|| "true".to_owned())),
+        ];
+        let (mut exit, mut wrong) = (Exit::Success, None);
+        let before = after;
+        client.lines(&path(&format!("/runs/{run}/log"), &query), |text| {
+            match print(text, args.json, out) {
+                Ok((number, printed)) => (after, exit) = (after.max(number), printed),
+                Err(error) => wrong = Some(error),
+            }
+            if wrong.is_some() || exit != Exit::Success || out.is_gone() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        if let Some(error) = wrong {
+            return Err(error);
+        }
+        // Without following, an answer is a page: the last one is empty.
+        if args.follow || after == before || exit != Exit::Success || out.is_gone() {
+            return Ok(exit);
+        }
     }
 }
 
-fn text(line: &wire::LogLine) -> String {
-    let part = line
-        .fraction
-        .map_or(String::new(), |part| format!("{:>4.0} % ", part * 100.0));
-    let stream = match line.stream.as_str() {
-        "err" => "! ",
-        "dropped" => "-- ",
-        _ => "",
+/// Prints a line; its number goes with the exit code.
+fn print(text: &str, as_json: bool, out: &mut Out) -> Result<(u64, Exit), ClientError> {
+    let line: LogLine = serde_json::from_str(text).map_err(|error| {
+        ClientError::Broken(format!("a line of the log makes no sense: {error}"))
+    })?;
+    if as_json {
+        return json(out, &line).map(|exit| (line.number, exit));
+    }
+    let said = harmless(&line.text);
+    let exit = match (line.stream.as_str(), line.fraction) {
+        ("progress", Some(fraction)) => {
+            out.line(format_args!("[{:3.0}%] {said}", fraction * 100.0))
+        }
+        ("dropped", _) => out.line(format_args!("[missing] {said}")),
+        (_, _) => out.line(format_args!("{said}")),
     };
-    format!("{} {stream}{part}{}", line.at, harmless(&line.text))
-        .trim_end()
-        .to_owned()
+    Ok((line.number, exit))
 }

@@ -1,10 +1,12 @@
 //! The command line: what can be asked, one file a command, and one flat match.
 
 mod answer;
+mod ask;
 mod cancel;
 mod check;
 mod complete;
-mod down;
+mod completions;
+mod drain;
 mod durable;
 mod events;
 mod exit;
@@ -14,23 +16,26 @@ mod jobs;
 mod list;
 mod load;
 mod logs;
-mod manual;
+mod man;
+mod moments;
 mod out;
 mod pause;
-mod people;
 mod place;
 mod reload;
-mod remote;
+mod resume;
 mod retry;
 mod run;
 mod schema;
 mod serve;
 mod show;
+mod socket;
 mod start;
 mod status;
+mod stop;
 mod store;
 mod submit;
 mod summary;
+mod table;
 mod wait;
 
 use std::path::PathBuf;
@@ -42,8 +47,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub use exit::Exit;
 use out::Out;
-use remote::{Remote, RemoteArgs};
+use socket::SocketArgs;
 
+use crate::api::client::Client;
 use crate::lanes::Handlers;
 
 /// The whole program, with Rust functions of one's own for the task `call`.
@@ -96,12 +102,9 @@ impl App {
             Command::Schema(args) => schema::run(args, &mut out),
             Command::Init(args) => init::run(args, &mut out),
             Command::Store(args) => store::run(args, &cli.settings, &mut out),
-            Command::Completions(args) => manual::completions(args, &mut out),
-            Command::Man(args) => manual::man(args, &mut out),
-            Command::Remote(command) => match Remote::of(&cli.remote, &cli.settings) {
-                Ok(remote) => command.run(&remote, &mut out),
-                Err(exit) => exit,
-            },
+            Command::Completions(args) => completions::run(args, &mut out),
+            Command::Man(args) => man::run(args, &mut out),
+            Command::Asking(asking) => ask::told(asking.run(&cli.socket.client(), &mut out)),
         }
     }
 }
@@ -113,7 +116,7 @@ struct Cli {
     #[command(flatten)]
     settings: SettingsArgs,
     #[command(flatten)]
-    remote: RemoteArgs,
+    socket: SocketArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -130,10 +133,6 @@ struct SettingsArgs {
 }
 
 #[derive(Subcommand, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of it in the life of a process"
-)]
 enum Command {
     /// Run jobs of job files once, to the end, in the foreground
     Run(run::Run),
@@ -145,79 +144,75 @@ enum Command {
     Schema(schema::Schema),
     /// Write a commented configuration to start from
     Init(init::Init),
+    #[command(flatten)]
+    Asking(Asking),
     /// Check, copy or describe the store
     Store(store::Store),
-    /// Print completions for a shell
-    Completions(manual::Completions),
-    /// Print the manual, or write its pages
-    Man(manual::Man),
-    #[command(flatten)]
-    Remote(RemoteCommand),
+    /// Print a script that lets a shell complete commands
+    Completions(completions::Completions),
+    /// Print the manual page, or write those of all commands
+    Man(man::Man),
 }
 
-/// What a daemon is asked.
+/// What asks a daemon that runs already.
 #[derive(Subcommand, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of it in the life of a process"
-)]
-enum RemoteCommand {
-    /// Ask for a run of a job; prints its number
-    Submit(submit::Submit),
+enum Asking {
+    /// Ask the daemon for a run of a job
+    Submit(Box<submit::Submit>),
     /// List runs, newest first
     List(list::List),
-    /// Show all about a run
+    /// Show everything about a run
     Show(show::Show),
-    /// Print what a run said
+    /// Print what a run has said
     Logs(logs::Logs),
     /// Wait until runs are over
     Wait(wait::Wait),
-    /// Cancel runs; what executes is asked to stop
+    /// Stop runs, or keep them from starting
     Cancel(cancel::Cancel),
     /// Try runs that are over once more
     Retry(retry::Retry),
     /// Let nothing start that needs a lane, pool, limit or job
     Pause(pause::Pause),
-    /// Let it start again
+    /// Let start again what was paused
     Resume(pause::Pause),
-    /// Bring what a run of a `future` job waits for
+    /// Say how a run of the task `future` ends
     Complete(complete::Complete),
-    /// Say what exactly a run waits for
+    /// Tell why a run stands where it stands
     Explain(explain::Explain),
-    /// Print what is decided, as it is committed
+    /// Print what was decided
     Events(events::Events),
-    /// Show the daemon as a whole
+    /// Show the daemon as a whole, in numbers
     Status(status::Status),
     /// List the jobs that are defined
-    Jobs(jobs::JobsArgs),
-    /// Have the daemon read its configuration again
+    Jobs(jobs::Jobs),
+    /// Have the configuration read again
     Reload(reload::Reload),
-    /// Have the daemon leave when nothing runs any more
-    Drain,
-    /// Have the daemon leave as on SIGTERM
-    Stop,
+    /// Let nothing start any more; the daemon leaves when nothing runs
+    Drain(drain::Drain),
+    /// Have the daemon leave, as on SIGTERM
+    Stop(stop::Stop),
 }
 
-impl RemoteCommand {
-    fn run(&self, remote: &Remote, out: &mut Out) -> Exit {
+impl Asking {
+    fn run(&self, client: &Client, out: &mut Out) -> ask::Asked {
         match self {
-            Self::Submit(args) => submit::run(args, remote, out),
-            Self::List(args) => list::run(args, remote, out),
-            Self::Show(args) => show::run(args, remote, out),
-            Self::Logs(args) => logs::run(args, remote, out),
-            Self::Wait(args) => wait::run(args, remote, out),
-            Self::Cancel(args) => cancel::run(args, remote, out),
-            Self::Retry(args) => retry::run(args, remote, out),
-            Self::Pause(args) => pause::run(args, "/pause", remote, out),
-            Self::Resume(args) => pause::run(args, "/resume", remote, out),
-            Self::Complete(args) => complete::run(args, remote, out),
-            Self::Explain(args) => explain::run(args, remote, out),
-            Self::Events(args) => events::run(args, remote, out),
-            Self::Status(args) => status::run(args, remote, out),
-            Self::Jobs(args) => jobs::run(args, remote, out),
-            Self::Reload(args) => reload::run(args, remote, out),
-            Self::Drain => down::drain(remote, out),
-            Self::Stop => down::stop(remote, out),
+            Self::Submit(args) => submit::run(args, client, out),
+            Self::List(args) => list::run(args, client, out),
+            Self::Show(args) => show::run(args, client, out),
+            Self::Logs(args) => logs::run(args, client, out),
+            Self::Wait(args) => wait::run(args, client, out),
+            Self::Cancel(args) => cancel::run(args, client, out),
+            Self::Retry(args) => retry::run(args, client, out),
+            Self::Pause(args) => pause::run(args, client, out),
+            Self::Resume(args) => resume::run(args, client, out),
+            Self::Complete(args) => complete::run(args, client, out),
+            Self::Explain(args) => explain::run(args, client, out),
+            Self::Events(args) => events::run(args, client, out),
+            Self::Status(args) => status::run(args, client, out),
+            Self::Jobs(args) => jobs::run(args, client, out),
+            Self::Reload(args) => reload::run(args, client, out),
+            Self::Drain(args) => drain::run(args, client, out),
+            Self::Stop(args) => stop::run(args, client, out),
         }
     }
 }

@@ -1,52 +1,86 @@
-//! `twolane pause` and `twolane resume`: lanes, pools, limits and jobs from which nothing starts.
+//! `twolane pause`: nothing starts that needs a lane, pool, limit or job.
 
 use clap::{Args, ValueEnum};
 
-use super::Exit;
+use super::ask::{Asked, json};
 use super::out::Out;
-use super::remote::{Remote, failed, print_json};
-use crate::api::wire;
+use crate::api::client::Client;
+use crate::api::wire::What;
+use crate::logging::harmless;
 
-/// The commands' arguments.
+/// The command's arguments; those of `resume` are the same.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  twolane pause lane cpu\n  twolane resume job nightly")]
 pub(super) struct Pause {
-    /// What it is
+    /// What kind of thing
     kind: Kind,
     /// Its name
     name: String,
-    /// Print JSON
+    /// Print the API's JSON
     #[arg(long)]
     json: bool,
 }
 
+/// What can be paused.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
+    /// `io` or `cpu`
     Lane,
+    /// A pool of the configuration
     Pool,
+    /// A limit of the configuration
     Limit,
+    /// A job: its runs that execute go on, no other starts
     Job,
 }
 
-pub(super) fn run(args: &Pause, path: &str, remote: &Remote, out: &mut Out) -> Exit {
-    let mut what = wire::What::default();
-    let (kind, place) = match args.kind {
-        Kind::Lane => ("lane", &mut what.lane),
-        Kind::Pool => ("pool", &mut what.pool),
-        Kind::Limit => ("limit", &mut what.limit),
-        Kind::Job => ("job", &mut what.job),
+pub(super) fn run(args: &Pause, client: &Client, out: &mut Out) -> Asked {
+    ask(args, "/pause", client, out)
+}
+
+/// Pauses or resumes, by the route.
+pub(super) fn ask(args: &Pause, route: &str, client: &Client, out: &mut Out) -> Asked {
+    let name = Some(args.name.clone());
+    let (kind, body) = match args.kind {
+        Kind::Lane => (
+            "lane",
+            What {
+                lane: name,
+                ..What::default()
+            },
+        ),
+        Kind::Pool => (
+            "pool",
+            What {
+                pool: name,
+                ..What::default()
+            },
+        ),
+        Kind::Limit => (
+            "limit",
+            What {
+                limit: name,
+                ..What::default()
+            },
+        ),
+        Kind::Job => (
+            "job",
+            What {
+                job: name,
+                ..What::default()
+            },
+        ),
     };
-    *place = Some(args.name.clone());
-    let told: wire::What = match remote.client.post(path, &what) {
-        Ok(told) => told,
-        Err(error) => return failed(&error),
-    };
+    let what: What = client.post(route, &body)?;
     if args.json {
-        return print_json(out, &told);
+        return json(out, &what);
     }
-    let now = if told.paused == Some(true) {
-        "is paused: nothing starts that needs it"
-    } else {
-        "is not paused"
+    let is = match what.paused {
+        Some(false) => "is not paused",
+        Some(true) => "is paused",
+        // The daemon did it and did not say more.
+        None if route == "/pause" => "is paused",
+        None => "is not paused",
     };
-    out.line(format_args!("{kind} {} {now}", args.name))
+    Ok(out.line(format_args!("{kind} {} {is}", harmless(&args.name))))
 }

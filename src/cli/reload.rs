@@ -1,42 +1,44 @@
-//! `twolane reload`: has the daemon read its configuration again, and tells what came of it.
+//! `twolane reload`: the daemon reads its configuration again.
 
 use clap::Args;
+use serde_json::json;
 
 use super::Exit;
+use super::ask::{self, Asked};
 use super::out::{Out, complain};
-use super::remote::{Remote, failed, print_json};
-use crate::api::wire;
+use crate::api::client::Client;
+use crate::api::wire::Reloaded;
+use crate::logging::harmless;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Example:\n  twolane check && twolane reload")]
 pub(super) struct Reload {
-    /// Print JSON
+    /// Print the API's JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Reload, remote: &Remote, out: &mut Out) -> Exit {
-    let nothing = serde_json::Value::Null;
-    let told: wire::Reloaded = match remote.client.post("/reload", &nothing) {
-        Ok(told) => told,
-        Err(error) => return failed(&error),
-    };
-    let exit = if told.reloaded {
-        Exit::Success
-    } else {
-        Exit::Config
-    };
+pub(super) fn run(args: &Reload, client: &Client, out: &mut Out) -> Asked {
+    let reloaded: Reloaded = client.post("/reload", &json!({}))?;
+    let mut exit = Exit::Success;
     if args.json {
-        print_json(out, &told);
-    } else if told.reloaded {
-        for line in &told.lines {
-            out.line(format_args!("{line}"));
-        }
+        exit = ask::json(out, &reloaded)?;
     } else {
-        let lines = told.lines.join("\n");
-        complain(&format!(
-            "the configuration has mistakes, and what was in force stays in force:\n{lines}"
-        ));
+        let lines = reloaded.lines.iter().flat_map(|line| line.lines());
+        for line in lines {
+            exit = out.line(format_args!("{}", harmless(line)));
+        }
+        if reloaded.reloaded && reloaded.lines.is_empty() {
+            exit = out.line(format_args!("nothing has changed"));
+        }
     }
-    exit
+    if reloaded.reloaded {
+        return Ok(exit);
+    }
+    complain(
+        "the configuration was rejected: the daemon goes on with the one it has\n\
+         hint: mend what is listed, see that `twolane check` is content, and reload again",
+    );
+    Ok(Exit::Config)
 }

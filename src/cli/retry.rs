@@ -1,40 +1,27 @@
-//! `twolane retry`: tries runs that are over once more, under the same number.
+//! `twolane retry`: runs that are over and are tried once more.
 
 use clap::Args;
+use serde_json::json;
 
-use super::Exit;
+use super::ask::{Asked, change, each};
 use super::out::Out;
-use super::remote::{Remote, failed, print_json, worse};
-use crate::api::wire;
+use crate::api::client::Client;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  twolane retry 42\n  \
+    twolane list --state failed --job thumbs --all --json | jq .run | xargs twolane retry")]
 pub(super) struct Retry {
-    /// The runs' numbers
-    #[arg(required = true)]
+    /// The runs
+    #[arg(required = true, value_name = "RUN")]
     runs: Vec<u64>,
-    /// Print JSON, an object a line
+    /// Print the API's JSON, one object a run
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Retry, remote: &Remote, out: &mut Out) -> Exit {
-    let mut exit = Exit::Success;
-    for run in &args.runs {
-        let nothing = serde_json::Value::Null;
-        let told = remote.client.post(&format!("/runs/{run}/retry"), &nothing);
-        let now = match told {
-            Ok(changed) => print(&changed, args.json, out),
-            Err(error) => failed(&error),
-        };
-        exit = worse(exit, now);
-    }
-    exit
-}
-
-fn print(changed: &wire::Changed, json: bool, out: &mut Out) -> Exit {
-    if json {
-        return print_json(out, changed);
-    }
-    out.line(format_args!("run {} {}", changed.run, changed.state))
+pub(super) fn run(args: &Retry, client: &Client, out: &mut Out) -> Asked {
+    each(&args.runs, |run| {
+        change(client, out, (run, "retry"), &json!({}), args.json)
+    })
 }

@@ -1,82 +1,107 @@
-//! `twolane show`: all about one run.
+//! `twolane show`: everything about a run, with its history.
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::Exit;
+use super::ask::{Asked, each, json};
+use super::moments::{ago, now, took};
 use super::out::Out;
-use super::people::{ago, seconds, table};
-use super::remote::{Remote, failed, print_json};
-use crate::api::wire;
+use super::table;
+use crate::api::client::Client;
+use crate::api::wire::{Event, Run, RunStory};
 use crate::logging::harmless;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  twolane show 42\n  twolane show 42 --json | jq .result")]
 pub(super) struct Show {
-    /// The run's number
-    run: u64,
-    /// Print JSON
+    /// The runs
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<u64>,
+    /// Print the API's JSON, one object a run
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Show, remote: &Remote, out: &mut Out) -> Exit {
-    let story: wire::RunStory = match remote.client.get(&format!("/runs/{}", args.run)) {
-        Ok(story) => story,
-        Err(error) => return failed(&error),
-    };
-    if args.json {
-        return print_json(out, &story);
-    }
-    for (name, value) in facts(&story.run) {
-        if !value.is_empty() {
-            out.line(format_args!("{name:<10} {}", harmless(&value)));
+pub(super) fn run(args: &Show, client: &Client, out: &mut Out) -> Asked {
+    each(&args.runs, |run| {
+        let story: RunStory = client.get(&format!("/runs/{run}"))?;
+        if args.json {
+            return json(out, &story);
         }
-    }
-    let rows = story.history.iter().map(|event| {
-        let attempt = event
-            .attempt
-            .map_or(String::new(), |attempt| attempt.to_string());
-        let reason = event.reason.clone().unwrap_or_default();
-        vec![
-            event.at.clone(),
-            event.event.clone(),
-            attempt,
-            reason.chars().take(120).collect(),
-        ]
-    });
-    let history = table(&["WHEN", "WHAT", "TRY", "WHY"], rows.collect(), &[2]);
-    out.line(format_args!("\n{history}"))
+        Ok(tell(&story, now(), out))
+    })
 }
 
-fn facts(run: &wire::Run) -> Vec<(&'static str, String)> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let json = |value: &Option<serde_json::Value>| match value {
-        Some(value) if !value.is_null() => value.to_string(),
-        Some(_) | None => String::new(),
-    };
-    let when = |at: &Option<String>| {
-        at.as_ref()
-            .map_or(String::new(), |at| format!("{at} ({})", ago(at)))
-    };
+fn tell(story: &RunStory, now: Timestamp, out: &mut Out) -> Exit {
+    let run = &story.run;
+    let state = table::state(out, &run.state);
+    let reason = run
+        .reason
+        .as_ref()
+        .map(|reason| format!(": {}", harmless(reason)));
+    let job = harmless(&run.job);
+    out.line(format_args!(
+        "run {} of {job} {state}{}",
+        run.run,
+        reason.unwrap_or_default()
+    ));
+    for (name, value) in fields(run, now) {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            out.line(format_args!("  {name:9} {}", harmless(&value)));
+        }
+    }
+    let mut exit = out.line(format_args!("history:"));
+    for event in &story.history {
+        let line = format!("  {:>12}  {}", ago(&event.at, now), words(event));
+        exit = out.line(format_args!("{}", table::cut(&line, out.width())));
+    }
+    exit
+}
+
+/// What is known of a run, in the order in which people ask for it.
+fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 14] {
+    let when = |at: &String| format!("{} ({at})", ago(at, now));
+    let json = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string);
     let after: Vec<String> = run.after.iter().map(ToString::to_string).collect();
-    vec![
-        ("run", run.run.to_string()),
-        ("job", run.job.clone()),
-        ("state", run.state.clone()),
-        ("reason", text(&run.reason)),
-        ("task", format!("{} in lane {}", run.task, run.lane)),
-        ("pool", text(&run.pool)),
-        ("priority", run.priority.to_string()),
-        ("after", after.join(", ")),
-        ("key", text(&run.key)),
-        ("accepted", when(&Some(run.accepted.clone()))),
-        ("started", when(&run.started)),
-        ("ended", when(&run.ended)),
-        ("waited", seconds(run.wait_seconds)),
-        ("ran", seconds(run.run_seconds)),
-        ("cpu time", seconds(run.cpu_seconds)),
-        ("attempts", run.attempts.to_string()),
+    [
+        ("task", Some(format!("{} on {}", run.task, run.lane))),
+        ("pool", run.pool.clone()),
+        (
+            "priority",
+            (run.priority != 0).then(|| run.priority.to_string()),
+        ),
+        ("key", run.key.clone()),
+        ("after", Some(after.join(", "))),
         ("args", json(&run.args)),
+        ("accepted", Some(when(&run.accepted))),
+        ("started", run.started.as_ref().map(when)),
+        ("ended", run.ended.as_ref().map(when)),
+        ("waited", Some(took(run.wait_seconds))),
+        ("ran", Some(took(run.run_seconds))),
+        ("cpu", Some(took(run.cpu_seconds))),
+        (
+            "attempts",
+            (run.attempts > 1).then(|| run.attempts.to_string()),
+        ),
         ("result", json(&run.result)),
     ]
+}
+
+/// What happened, on one line.
+pub(super) fn words(event: &Event) -> String {
+    let mut line = harmless(&event.event);
+    if let Some(attempt) = event.attempt.filter(|attempt| *attempt > 1) {
+        line.push_str(&format!(" (attempt {attempt})"));
+    }
+    if let Some(state) = &event.state
+        && *state != event.event
+    {
+        line.push_str(&format!(", {}", harmless(state)));
+    }
+    if let Some(reason) = &event.reason {
+        line.push_str(&format!(": {}", harmless(reason)));
+    }
+    line
 }

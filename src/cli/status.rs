@@ -1,71 +1,76 @@
-//! `twolane status`: the daemon as a whole.
+//! `twolane status`: the daemon as a whole, in numbers.
 
 use clap::Args;
 
 use super::Exit;
+use super::ask::{Asked, json};
+use super::moments::{ago, now};
 use super::out::Out;
-use super::people::{ago, table};
-use super::remote::{Remote, failed, print_json};
+use super::table::Table;
+use crate::api::client::Client;
 use crate::api::wire;
+use crate::logging::harmless;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  twolane status\n  twolane status --json | jq .unfinished")]
 pub(super) struct Status {
-    /// Print JSON
+    /// Print the API's JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Status, remote: &Remote, out: &mut Out) -> Exit {
-    let status: wire::Status = match remote.client.get("/status") {
-        Ok(status) => status,
-        Err(error) => return failed(&error),
-    };
+pub(super) fn run(args: &Status, client: &Client, out: &mut Out) -> Asked {
+    let status: wire::Status = client.get("/status")?;
     if args.json {
-        return print_json(out, &status);
+        return json(out, &status);
     }
-    let draining = if status.draining {
-        ", draining: nothing starts"
-    } else {
-        ""
-    };
+    Ok(tell(&status, out))
+}
+
+fn tell(status: &wire::Status, out: &mut Out) -> Exit {
     out.line(format_args!(
-        "twolane {}, process {}, started {}{draining}",
-        status.version,
+        "twolane {}, process {}, started {}{}",
+        harmless(&status.version),
         status.pid,
-        ago(&status.started)
+        ago(&status.started, now()),
+        if status.draining {
+            ", draining: nothing starts any more"
+        } else {
+            ""
+        }
     ));
     if let Some(trouble) = &status.trouble {
-        out.line(format_args!("the store is in trouble: {trouble}"));
+        out.line(format_args!("trouble: {}", harmless(trouble)));
     }
-    let counts = status.runs.iter().filter(|(_, count)| **count > 0);
-    let counts: Vec<String> = counts
-        .map(|(state, count)| format!("{count} {state}"))
+    let runs: Vec<String> = status
+        .runs
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(state, count)| format!("{count} {}", harmless(state)))
         .collect();
-    let counts = if counts.is_empty() {
+    let runs = if runs.is_empty() {
         "none".to_owned()
     } else {
-        counts.join(", ")
+        runs.join(", ")
     };
     out.line(format_args!(
-        "runs: {counts}; {} of at most {} not over",
+        "runs: {runs} ({} of {} unfinished)",
         status.unfinished, status.max_runs
     ));
     out.line(format_args!(
-        "jobs: {}; facts: {}; waiting for the disk: {} of at most {} batches\n",
+        "jobs: {} defined; facts: {}, {} of {} batches uncommitted",
         status.jobs, status.records, status.uncommitted, status.max_uncommitted
     ));
-    let rows = status.capacities.iter().map(|capacity| {
-        let paused = if capacity.paused { "paused" } else { "" };
-        vec![
-            format!("{} {}", capacity.kind, capacity.name),
+    let mut table = Table::new(&["KIND", "NAME", "USED", "SIZE", "PAUSED"], &[2, 3]);
+    for capacity in &status.capacities {
+        table.row([
+            capacity.kind.clone(),
+            capacity.name.clone(),
             capacity.used.to_string(),
             capacity.size.to_string(),
-            paused.to_owned(),
-        ]
-    });
-    out.line(format_args!(
-        "{}",
-        table(&["WHAT", "USED", "PLACES", ""], rows.collect(), &[1, 2])
-    ))
+            if capacity.paused { "paused" } else { "" }.to_owned(),
+        ]);
+    }
+    table.print(out)
 }

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::out::{Out, complain};
-use super::remote::print_json;
 use super::{Exit, SettingsArgs, load, place};
 use crate::store::{self, StorePlace};
 
@@ -51,9 +50,9 @@ pub(super) fn run(args: &Store, settings: &SettingsArgs, out: &mut Out) -> Exit 
             .map(|()| out.line(format_args!("copied {} to {}", db.display(), to.display()))),
         What::Info => store::info(&db).map(|info| {
             if args.json {
-                print_json(out, &json!({ "info": format!("{info:?}") }))
+                print_json(out, &described(&info))
             } else {
-                out.line(format_args!("{}: {info:#?}", db.display()))
+                tell(&described(&info), out)
             }
         }),
     };
@@ -61,6 +60,32 @@ pub(super) fn run(args: &Store, settings: &SettingsArgs, out: &mut Out) -> Exit 
         complain(&error.to_string());
         Exit::System
     })
+}
+
+/// What there is to know of a store.
+fn described(info: &store::Info) -> Value {
+    json!({
+        "file": info.db, "format": info.format, "sqlite": info.sqlite, "epoch": info.epoch,
+        "bytes": info.bytes, "wal_bytes": info.wal_bytes, "free_bytes": info.free_bytes,
+        "oldest_record": info.oldest, "newest_record": info.newest, "runs": info.runs,
+        "unfinished_runs": info.live, "keys": info.keys, "jobs_on_record": info.specs,
+    })
+}
+
+/// Prints each of them on a line.
+fn tell(described: &Value, out: &mut Out) -> Exit {
+    let all = described.as_object().into_iter().flatten();
+    let printed = all.map(|(name, value)| {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        out.line(format_args!("{:<16} {value}", name.replace('_', " ")))
+    });
+    printed.last().unwrap_or(Exit::Success)
+}
+
+fn print_json(out: &mut Out, value: &Value) -> Exit {
+    out.line(format_args!("{value}"))
 }
 
 fn verify(db: &std::path::Path, as_json: bool, out: &mut Out) -> Result<Exit, store::StoreError> {

@@ -1,183 +1,257 @@
-//! `twolane submit`: asks the daemon for runs.
+//! `twolane submit`: runs of defined jobs, of jobs that are brought along, or a batch of them.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use super::Exit;
+use super::ask::{self, Asked, json_object, told};
+use super::moments::{duration, moment, now, written};
 use super::out::{Out, complain};
-use super::remote::{Remote, failed, print_json, worse};
-use super::wait;
+use super::{Exit, wait};
+use crate::api::client::{Client, ClientError};
 use crate::api::wire;
+use crate::logging::harmless;
+
+const EXAMPLES: &str = "\
+Examples:
+  twolane submit nightly
+  twolane submit resize --arg file=a.png --arg width=300 --wait
+  twolane submit report --at 23:30 --priority 5 --key report-2026-11-21
+  twolane submit --lane cpu --name thumbs --timeout 5m -- convert a.png b.png
+  run=$(twolane submit nightly) && twolane logs -f $run
+  jq -c '{job: \"resize\", args: {file: .}}' files.json | twolane submit --batch -";
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Submit {
     /// The job
-    #[arg(required_unless_present_any = ["batch", "task", "command"], value_name = "JOB")]
+    #[arg(value_name = "JOB", conflicts_with = "batch")]
     job: Option<String>,
-    /// An argument, as in `--arg width=80`; the value is JSON where it can be, else text
-    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = super::key_value)]
-    args: Vec<(String, String)>,
-    /// All arguments, as a JSON object
-    #[arg(long = "args", value_name = "JSON", conflicts_with = "args")]
-    object: Option<String>,
+    /// An argument: JSON where it is, else text; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = argument, conflicts_with = "batch")]
+    arg: Vec<(String, String)>,
+    /// All arguments, as a JSON object; --arg adds to them
+    #[arg(long, value_name = "JSON", value_parser = json_object, conflicts_with = "batch")]
+    args: Option<Value>,
     /// How urgent, -10 to 10, instead of the job's own
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        conflicts_with = "batch"
+    )]
     priority: Option<i64>,
-    /// When it may start at the earliest, as in 2026-12-24T18:00:00Z
-    #[arg(long, value_name = "TIME")]
+    /// When it may start: RFC 3339, +10m from now, or the next HH:MM[:SS] of local time
+    #[arg(long, value_name = "TIME", conflicts_with = "batch")]
     at: Option<String>,
-    /// A key: sending it again under the same one gives the same run
-    #[arg(long)]
+    /// With the same key it is accepted only once, however often it is sent
+    #[arg(long, value_name = "KEY", conflicts_with = "batch")]
     key: Option<String>,
-    /// Wait until the run is over; exit 0 only if it succeeded
-    #[arg(long)]
+    /// Wait until it is over; the exit code tells how it ended
+    #[arg(long, conflicts_with = "batch")]
     wait: bool,
-    /// Ask for many: a file (or - for standard input) with a JSON object a line, as in {"job":"resize","args":{"n":1}}
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["job", "wait"])]
+    /// Submit one JSON object a line of this file, `-` for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["task", "command"])]
     batch: Option<PathBuf>,
-    /// A job of its own: what would stand in its table of a job file, as JSON
-    #[arg(long, value_name = "JSON", conflicts_with = "command")]
-    task: Option<String>,
-    /// The name of a job of its own
-    #[arg(long)]
+    /// A job of its own: what would stand in a job file, as a JSON object
+    #[arg(long, value_name = "JSON", value_parser = json_object, conflicts_with = "command")]
+    task: Option<Value>,
+    /// The name of a job of its own; the command's own where none is given
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["job", "batch"])]
     name: Option<String>,
-    /// The lane of a job of its own
-    #[arg(long)]
+    /// Where a command runs
+    #[arg(long, value_parser = ["io", "cpu"], requires = "command")]
     lane: Option<String>,
-    /// The longest that it may take
-    #[arg(long, value_name = "DURATION")]
+    /// How long a command may take, as in `90s` or `5m`
+    #[arg(long, value_name = "DURATION", requires = "command")]
     timeout: Option<String>,
-    /// Print JSON
+    /// Print the API's JSON
     #[arg(long)]
     json: bool,
-    /// A command as a job of its own
+    /// A program and its arguments, run as a job of its own
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
 
-pub(super) fn run(args: &Submit, remote: &Remote, out: &mut Out) -> Exit {
+pub(super) fn run(args: &Submit, client: &Client, out: &mut Out) -> Asked {
     if let Some(file) = &args.batch {
-        return batch(file, remote, out);
+        return batch(args, file, client, out);
     }
-    let submit = match submission(args) {
+    let submit = match read(args) {
         Ok(submit) => submit,
-        Err(text) => {
-            complain(&text);
-            return Exit::Usage;
+        Err(message) => {
+            complain(&message);
+            return Ok(Exit::Usage);
         }
     };
-    let submitted: wire::Submitted = match remote.client.post("/runs", &submit) {
-        Ok(submitted) => submitted,
-        Err(error) => return failed(&error),
-    };
-    let printed = if args.json {
-        print_json(out, &submitted)
-    } else if out.is_terminal() {
-        let again = if submitted.again { ", as before" } else { "" };
-        out.line(format_args!(
-            "run {} {}{again}",
-            submitted.run, submitted.state
-        ))
-    } else {
-        out.line(format_args!("{}", submitted.run))
-    };
-    if !args.wait || printed != Exit::Success {
-        return printed;
+    let submitted: wire::Submitted = client.post("/runs", &submit)?;
+    let exit = print(&submitted, args.json, out)?;
+    if !args.wait || exit != Exit::Success {
+        return Ok(exit);
     }
-    wait::until_over(remote, &[submitted.run], None, args.json, out)
+    let what = wait::What {
+        json: args.json,
+        ..wait::What::default()
+    };
+    wait::wait(&[submitted.run], &what, client, out)
 }
 
-/// What is asked for, or what is wrong with it.
-fn submission(args: &Submit) -> Result<wire::Submit, String> {
-    let arguments = match &args.object {
-        Some(text) => {
-            let value = serde_json::from_str(text)
-                .map_err(|error| format!("`--args` is no JSON object: {error}"))?;
-            Some(value)
+/// What is to be sent; or what is wrong with the command line.
+fn read(args: &Submit) -> Result<wire::Submit, String> {
+    let task = match args.task.clone() {
+        Some(task) => Some(task),
+        None => command(args)?,
+    };
+    let name = args.job.as_ref().or(args.name.as_ref());
+    let job = match (name, &task, args.command.first()) {
+        (Some(name), Some(_), _) => name.clone(),
+        (Some(name), None, _) if args.job.is_some() => name.clone(),
+        (None, Some(_), Some(program)) => file_name(program),
+        (None, Some(_), None) => {
+            return Err("a task needs a name\nhint: add `--name NAME`".to_owned());
         }
-        None if args.args.is_empty() => None,
-        None => {
-            let pairs = args.args.iter().map(|(name, text)| {
-                let value =
-                    serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
-                (name.clone(), value)
-            });
-            Some(Value::Object(pairs.collect()))
+        (Some(_) | None, None, _) => {
+            return Err(
+                "nothing to submit\nhint: name a job (`twolane jobs` lists them), or give \
+                 `--batch FILE`, `--task JSON` or `-- COMMAND`"
+                    .to_owned(),
+            );
         }
     };
-    let task = task(args)?;
-    let job = args.job.clone().or_else(|| args.name.clone());
-    let first = args.command.first().map(|path| {
-        let name = path.rsplit('/').next().unwrap_or(path);
-        name.replace(
-            |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'),
-            "_",
-        )
-    });
+    let at = match &args.at {
+        Some(at) => Some(written(moment(at, now(), &TimeZone::system())?)),
+        None => None,
+    };
     Ok(wire::Submit {
-        job: job.or(first).unwrap_or_else(|| "ad-hoc".to_owned()),
-        args: arguments,
+        job,
+        args: arguments(args),
         priority: args.priority,
-        at: args.at.clone(),
+        at,
         key: args.key.clone(),
         task,
     })
 }
 
-fn task(args: &Submit) -> Result<Option<Value>, String> {
-    let mut table: Map<String, Value> = match &args.task {
-        Some(text) => serde_json::from_str(text)
-            .map_err(|error| format!("`--task` is no JSON object: {error}"))?,
-        None if args.command.is_empty() => Map::new(),
-        None => Map::from_iter([("exec".to_owned(), json!(args.command))]),
-    };
-    let is_own = !table.is_empty();
-    for (key, value) in [("lane", &args.lane), ("timeout", &args.timeout)] {
-        if let Some(value) = value {
-            if !is_own {
-                return Err(format!(
-                    "`--{key}` is for a job of its own: with `--task` or `-- COMMAND`"
-                ));
-            }
-            table.insert(key.to_owned(), Value::from(value.as_str()));
-        }
+/// The task of a command, if there is one.
+fn command(args: &Submit) -> Result<Option<Value>, String> {
+    if args.command.is_empty() {
+        return Ok(None);
     }
-    Ok(is_own.then_some(Value::Object(table)))
+    let mut task = json!({ "exec": args.command });
+    if let Some(lane) = &args.lane {
+        task["lane"] = json!(lane);
+    }
+    if let Some(timeout) = &args.timeout {
+        duration(timeout).map_err(|error| format!("`--timeout {timeout}`: {error}"))?;
+        task["timeout"] = json!(timeout);
+    }
+    Ok(Some(task))
 }
 
-fn batch(file: &PathBuf, remote: &Remote, out: &mut Out) -> Exit {
-    let lines: Box<dyn BufRead + Send> = if file.as_os_str() == "-" {
-        Box::new(BufReader::new(std::io::stdin()))
+/// Reads `--arg`. The value is left as it is, with its spaces.
+fn argument(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        Some(_) | None => Err("expected KEY=VALUE, as in `width=300`"),
+    }
+}
+
+fn file_name(program: &str) -> String {
+    let name = Path::new(program).file_name();
+    name.map_or(program.to_owned(), |name| {
+        name.to_string_lossy().into_owned()
+    })
+}
+
+fn arguments(args: &Submit) -> Option<Value> {
+    if args.arg.is_empty() {
+        return args.args.clone();
+    }
+    let mut all = match &args.args {
+        Some(Value::Object(all)) => all.clone(),
+        Some(_) | None => Map::new(),
+    };
+    for (key, text) in &args.arg {
+        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+        all.insert(key.clone(), value);
+    }
+    Some(Value::Object(all))
+}
+
+/// For programs the number alone; for people a sentence.
+fn print(submitted: &wire::Submitted, as_json: bool, out: &mut Out) -> Asked {
+    if as_json {
+        return ask::json(out, submitted);
+    }
+    if !out.is_terminal() {
+        return Ok(out.line(format_args!("{}", submitted.run)));
+    }
+    let again = if submitted.again {
+        " (accepted before, under the same key)"
+    } else {
+        ""
+    };
+    let with: Vec<String> = submitted.with.iter().map(ToString::to_string).collect();
+    let with = if with.is_empty() {
+        String::new()
+    } else {
+        format!(", with {} that it comes after", with.join(", "))
+    };
+    let state = harmless(&submitted.state);
+    Ok(out.line(format_args!("run {} {state}{with}{again}", submitted.run)))
+}
+
+/// Sends a file line by line while the answers come in, one a line.
+fn batch(args: &Submit, file: &Path, client: &Client, out: &mut Out) -> Asked {
+    let from: Box<dyn Read + Send> = if file == Path::new("-") {
+        Box::new(io::stdin())
     } else {
         match File::open(file) {
-            Ok(file) => Box::new(BufReader::new(file)),
+            Ok(file) => Box::new(file),
             Err(error) => {
-                complain(&format!("cannot read {}: {error}", file.display()));
-                return Exit::System;
+                complain(&format!(
+                    "cannot read the batch `{}`: {error}",
+                    file.display()
+                ));
+                return Ok(Exit::System);
             }
         }
     };
     let mut exit = Exit::Success;
-    let sent = remote.client.batch(lines, |line| {
-        if line.contains("\"urn:twolane:") {
-            exit = Exit::Refused;
+    let mut number = 0_u64;
+    client.post_lines("/runs", from, |line| {
+        number += 1;
+        let one = told(answer(line, number, args.json, out));
+        if exit == Exit::Success {
+            exit = one;
         }
-        let printed = out.line(format_args!("{line}"));
-        if printed == Exit::Success {
-            ControlFlow::Continue(())
-        } else {
-            exit = printed;
-            ControlFlow::Break(())
+        if one == Exit::System || out.is_gone() {
+            return ControlFlow::Break(());
         }
-    });
-    match sent {
-        Ok(()) => exit,
-        Err(error) => worse(failed(&error), exit),
+        ControlFlow::Continue(())
+    })?;
+    Ok(exit)
+}
+
+/// One answer of a batch: a run, or a problem with that line.
+fn answer(line: &str, number: u64, as_json: bool, out: &mut Out) -> Asked {
+    if let Ok(submitted) = serde_json::from_str::<wire::Submitted>(line) {
+        return print(&submitted, as_json, out);
     }
+    let mut problem: wire::Problem = serde_json::from_str(line).map_err(|error| {
+        ClientError::Broken(format!(
+            "the answer to line {number} makes no sense: {error}"
+        ))
+    })?;
+    if as_json {
+        ask::json(out, &problem)?;
+    }
+    problem.detail = format!("line {number}: {}", problem.detail);
+    Err(ClientError::Problem(problem))
 }

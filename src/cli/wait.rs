@@ -1,152 +1,190 @@
 //! `twolane wait`: until runs are over.
 
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
 
 use super::Exit;
-use super::list::what_came;
-use super::out::Out;
-use super::remote::{Remote, failed, print_json};
-use crate::api::client::ClientError;
-use crate::api::wire;
+use super::ask::{Asked, json, path};
+use super::events::read;
+use super::moments::duration;
+use super::out::{Out, complain};
+use super::table;
+use crate::api::client::{Client, ClientError, Next};
+use crate::api::wire::{Changed, Event, RunStory, Status};
 use crate::clock::Clock;
-use crate::config::parse_duration;
+use crate::engine::time::Mono;
 use crate::logging::harmless;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  twolane wait 42 && echo well\n  \
+    twolane wait 41 42 43 --any --timeout 10m")]
 pub(super) struct Wait {
-    /// The runs' numbers
-    #[arg(required = true)]
+    /// The runs
+    #[arg(required = true, value_name = "RUN")]
     runs: Vec<u64>,
-    /// Wait no longer than this, as in 90s; exit code 9 if something is not over then
+    /// For so long at most; then the exit code is 9
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
-    /// Print JSON, an object a line
+    /// Until one of them is over, instead of all
+    #[arg(long)]
+    any: bool,
+    /// Print one JSON object a run: its number and state
     #[arg(long)]
     json: bool,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|error| error.to_string())
-}
-
-pub(super) fn run(args: &Wait, remote: &Remote, out: &mut Out) -> Exit {
-    until_over(remote, &args.runs, args.timeout, args.json, out)
-}
-
-/// Waits; prints each run as it ends, and those that have not when the time is over.
-pub(super) fn until_over(
-    remote: &Remote,
-    runs: &[u64],
-    timeout: Option<Duration>,
-    json: bool,
-    out: &mut Out,
-) -> Exit {
-    let waiting = Waiting {
-        remote,
-        pending: runs.iter().copied().collect(),
-        json,
-        exit: Exit::Success,
+pub(super) fn run(args: &Wait, client: &Client, out: &mut Out) -> Asked {
+    let what = What {
+        any: args.any,
+        json: args.json,
+        timeout: args.timeout,
     };
-    waiting
-        .wait(timeout, out)
-        .unwrap_or_else(|error| failed(&error))
+    wait(&args.runs, &what, client, out)
+}
+
+/// How to wait.
+#[derive(Clone, Copy, Default)]
+pub(super) struct What {
+    pub(super) any: bool,
+    pub(super) json: bool,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// Waits for runs and prints each as it ends.
+pub(super) fn wait(runs: &[u64], what: &What, client: &Client, out: &mut Out) -> Asked {
+    let clock = Clock::start();
+    let deadline = what.timeout.map(|timeout| clock.mono().plus(timeout));
+    let mut waiting = Waiting {
+        pending: runs.iter().map(|run| (*run, String::new())).collect(),
+        exit: Exit::Success,
+        ended: false,
+        json: what.json,
+        out,
+    };
+    loop {
+        // Events from before the look at the runs, so that no end falls between the two.
+        let status: Status = client.get("/status")?;
+        for run in runs {
+            if waiting.pending.contains_key(run) {
+                let run: RunStory = client.get(&format!("/runs/{run}"))?;
+                waiting.look(run.run.run, &run.run.state, run.run.reason.as_deref())?;
+            }
+        }
+        if waiting.is_done(what.any) {
+            return Ok(waiting.exit);
+        }
+        let after = Some(status.records.to_string());
+        let mut events = client.stream(&path("/events", &[("after", after)]))?;
+        let mut heard = false;
+        loop {
+            let next = match left(deadline, clock) {
+                Some(Duration::ZERO) => Next::Late,
+                left => events.next(left)?,
+            };
+            match next {
+                Next::Line(line) => waiting.hear(&read(&line)?)?,
+                Next::Late => return waiting.give_up(what),
+                // The daemon leaves, or this was too slow for it: the next look tells.
+                Next::End => break,
+            }
+            heard = true;
+            if waiting.is_done(what.any) || waiting.out.is_gone() {
+                return Ok(waiting.exit);
+            }
+        }
+        if !heard {
+            return Err(waiting.unheard());
+        }
+    }
+}
+
+/// The time until the deadline, if there is one.
+fn left(deadline: Option<Mono>, clock: Clock) -> Option<Duration> {
+    deadline.map(|deadline| deadline.since(clock.mono()))
 }
 
 struct Waiting<'a> {
-    remote: &'a Remote,
-    pending: BTreeSet<u64>,
-    json: bool,
+    /// The states of those that are not over.
+    pending: BTreeMap<u64, String>,
     exit: Exit,
+    /// One was over.
+    ended: bool,
+    json: bool,
+    out: &'a mut Out,
 }
 
 impl Waiting<'_> {
-    fn wait(mut self, timeout: Option<Duration>, out: &mut Out) -> Result<Exit, ClientError> {
-        let clock = Clock::start();
-        let until = timeout.map(|timeout| clock.mono().plus(timeout));
-        // From before the first look, so that no end falls between that and the stream.
-        let status: wire::Status = self.remote.client.get("/status")?;
-        let mut after = status.records;
-        for run in self.pending.clone() {
-            self.look(run, out)?;
-        }
-        while !self.pending.is_empty() {
-            let left = until.map(|until| until.since(clock.mono()));
-            let Some(run) = self.next_end(&mut after, left)? else {
-                return Ok(self.pending(out));
-            };
-            self.look(run, out)?;
-        }
-        Ok(self.exit)
-    }
-
-    /// The next of the runs that may be over; `None` if the time is over.
-    fn next_end(
-        &self,
-        after: &mut u64,
-        left: Option<Duration>,
-    ) -> Result<Option<u64>, ClientError> {
-        let path = format!("/events?after={after}");
-        let mut found = None;
-        self.remote.client.lines(&path, left, |line| {
-            let data = line.strip_prefix("data: ");
-            let event: Option<wire::Event> = data.and_then(|data| serde_json::from_str(data).ok());
-            let Some(event) = event else {
-                return ControlFlow::Continue(());
-            };
-            *after = event.number;
-            found = event.run.filter(|run| self.pending.contains(run));
-            let ends = ["finished", "failed", "cancelled", "skipped"];
-            if found.is_some() && ends.contains(&event.event.as_str()) {
-                return ControlFlow::Break(());
-            }
-            found = None;
-            ControlFlow::Continue(())
-        })?;
-        if found.is_none() && left.is_none() {
-            return Err(ClientError::Broken("the daemon has left".to_owned()));
-        }
-        Ok(found)
-    }
-
-    /// Looks where a run stands, and prints it if it is over.
-    fn look(&mut self, run: u64, out: &mut Out) -> Result<(), ClientError> {
-        let story: wire::RunStory = self.remote.client.get(&format!("/runs/{run}"))?;
-        let found = story.run;
-        if !["succeeded", "failed", "cancelled", "skipped"].contains(&found.state.as_str()) {
+    /// Takes in the state of a run; prints it if it is over.
+    fn look(&mut self, run: u64, state: &str, reason: Option<&str>) -> Result<(), ClientError> {
+        if !matches!(state, "succeeded" | "failed" | "cancelled" | "skipped") {
+            self.pending.insert(run, state.to_owned());
             return Ok(());
         }
         self.pending.remove(&run);
-        if found.state != "succeeded" {
+        self.ended = true;
+        if state != "succeeded" {
             self.exit = Exit::RunFailed;
         }
-        if self.json {
-            print_json(out, &found);
-        } else {
-            let came = harmless(&what_came(&found));
-            let colon = if came.is_empty() { "" } else { ": " };
-            out.line(format_args!(
-                "done: {run} {} {}{colon}{came}",
-                found.job, found.state
-            ));
-        }
-        Ok(())
+        let reason = reason.filter(|_| state != "succeeded");
+        self.print("done", run, state, reason)
     }
 
-    /// Prints what is not over.
-    fn pending(&self, out: &mut Out) -> Exit {
-        for run in &self.pending {
-            if self.json {
-                print_json(out, &json!({ "run": run, "pending": true }));
-            } else {
-                out.line(format_args!("pending: {run}"));
+    /// Takes in an event, if it is about one of the runs.
+    fn hear(&mut self, event: &Event) -> Result<(), ClientError> {
+        match (event.run, &event.state) {
+            (Some(run), Some(state)) if self.pending.contains_key(&run) => {
+                self.look(run, state, event.reason.as_deref())
             }
+            (Some(_) | None, Some(_) | None) => Ok(()),
         }
-        Exit::TimedOut
+    }
+
+    /// Asking again would only ask for ever.
+    fn unheard(&self) -> ClientError {
+        let runs: Vec<String> = self.pending.keys().map(ToString::to_string).collect();
+        ClientError::Broken(format!(
+            "the daemon ended its events while this waited for {}\nhint: they are not lost: see \
+             `twolane status`, and wait again",
+            runs.join(", ")
+        ))
+    }
+
+    fn is_done(&self, any: bool) -> bool {
+        self.pending.is_empty() || (any && self.ended)
+    }
+
+    fn give_up(&mut self, what: &What) -> Asked {
+        for (run, state) in std::mem::take(&mut self.pending) {
+            self.print("pending", run, &state, None)?;
+        }
+        let limit = what.timeout.map(crate::config::write_duration);
+        complain(&format!(
+            "not over after {}\nhint: `twolane explain RUN` tells what a run waits for",
+            limit.unwrap_or_default()
+        ));
+        Ok(Exit::TimedOut)
+    }
+
+    fn print(
+        &mut self,
+        what: &str,
+        run: u64,
+        state: &str,
+        reason: Option<&str>,
+    ) -> Result<(), ClientError> {
+        if self.json {
+            let state = state.to_owned();
+            return json(self.out, &Changed { run, state }).map(|_| ());
+        }
+        let reason = reason.map(|reason| format!(": {}", harmless(reason)));
+        let state = table::state(self.out, state);
+        self.out.line(format_args!(
+            "{what}: {run} {state}{}",
+            reason.unwrap_or_default()
+        ));
+        Ok(())
     }
 }

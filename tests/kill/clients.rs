@@ -49,7 +49,7 @@ impl Clients {
 }
 
 fn submit(client: u64, socket: &Path, over: &AtomicBool) -> Vec<Told> {
-    let asks = Client::new(socket).unwrap();
+    let asks = Client::new(socket);
     let mut told = Vec::new();
     for n in 0_u64.. {
         if over.load(Ordering::SeqCst) {

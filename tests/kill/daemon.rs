@@ -45,7 +45,7 @@ impl Daemon {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::new(&self.socket()).unwrap()
+        Client::new(&self.socket())
     }
 
     /// Starts it, and waits until it answers.
@@ -88,7 +88,8 @@ impl Daemon {
 
     /// Has it leave in good order.
     pub(crate) fn stop(&mut self) {
-        self.client().tell("/stop").unwrap();
+        let _: Option<serde_json::Value> =
+            self.client().post("/stop", &serde_json::json!({})).unwrap();
         let status = self.child.take().unwrap().wait().unwrap();
         assert!(status.success(), "{status}");
     }
