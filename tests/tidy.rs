@@ -114,8 +114,11 @@ const PROMISES: &[Promise] = &[
     Promise {
         number: 6,
         text: "every queue, buffer and loop is bounded, and the bound is visible",
-        tests: &["promise_6_a_bound_that_is_reached_is_named"],
-        later: "metrics show bounds too; they need the API",
+        tests: &[
+            "promise_6_a_bound_that_is_reached_is_named",
+            "promise_6_a_full_queue_answers_429_and_names_the_bound",
+        ],
+        later: "",
     },
     Promise {
         number: 7,

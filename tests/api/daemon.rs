@@ -1,0 +1,174 @@
+//! A real daemon in a directory of its own, and plain HTTP to it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use twolane::clock::Clock;
+use twolane::engine::time::Mono;
+
+/// Far longer than anything here takes.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+const JOBS: &str = r#"
+[pools.p]
+lane = "io"
+size = 1
+[jobs.nap]
+sleep = "5ms"
+params.x = { type = "integer", default = 5 }
+[jobs.long]
+sleep = "1h"
+[jobs.compute]
+compute = { outer = 1_000, inner = 10, report_every = 250 }
+[jobs.wish]
+future = "somebody says so"
+[jobs.then]
+sleep = "1ms"
+after = "nap"
+"#;
+
+pub(crate) struct Daemon {
+    pub(crate) place: tempfile::TempDir,
+    child: Child,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+}
+
+impl Daemon {
+    pub(crate) fn start(settings: &str) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let daemon = format!(
+            "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n{settings}"
+        );
+        std::fs::write(place.path().join("twolane.toml"), daemon).unwrap();
+        std::fs::write(place.path().join("jobs.toml"), JOBS).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_twolane"))
+            .args(["serve", "--config", "twolane.toml"])
+            .current_dir(place.path())
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let daemon = Self { place, child };
+        wait_for("the socket", || {
+            UnixStream::connect(daemon.socket()).is_ok()
+        });
+        daemon
+    }
+
+    pub(crate) fn socket(&self) -> std::path::PathBuf {
+        self.place.path().join("run/twolane.sock")
+    }
+
+    /// Asks over the socket, on a connection of its own.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
+        let stream = UnixStream::connect(self.socket()).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        exchange(stream, "localhost", method, path, headers, body)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, "", "")
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
+        self.ask("POST", path, "content-type: application/json\r\n", body)
+    }
+
+    /// Waits until a run is in this state.
+    pub(crate) fn wait_for_state(&self, run: u64, state: &str) {
+        wait_for(&format!("run {run} to be {state}"), || {
+            self.get(&format!("/runs/{run}")).json()["state"] == state
+        });
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
+    let clock = Clock::start();
+    while !holds() {
+        assert!(
+            clock.mono().since(Mono(0)) < LIMIT,
+            "waited in vain for {what}"
+        );
+        std::thread::yield_now();
+    }
+}
+
+/// Sends a request on a connection that is closed after it, and reads what comes back.
+pub(crate) fn exchange(
+    mut stream: impl Read + Write,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> Answer {
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    );
+    // A daemon that has heard enough may close before all is sent.
+    let _ = stream.write_all(request.as_bytes());
+    let mut text = String::new();
+    // What had come before that is the answer.
+    let _ = stream.read_to_string(&mut text);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
+    let is_chunked = head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked");
+    Answer {
+        status: status.unwrap_or_else(|| panic!("no answer to {method} {path}: {text:?}")),
+        head: head.to_owned(),
+        body: if is_chunked {
+            unchunked(body)
+        } else {
+            body.to_owned()
+        },
+    }
+}
+
+fn unchunked(text: &str) -> String {
+    let mut reader = BufReader::new(text.as_bytes());
+    let mut whole = String::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let length = usize::from_str_radix(line.trim(), 16).unwrap_or(0);
+        if length == 0 {
+            return whole;
+        }
+        let mut chunk = vec![0; length + 2];
+        reader.read_exact(&mut chunk).unwrap();
+        whole.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
+    }
+}
+
+/// The mode of a file.
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().unwrap().permissions().mode() & 0o7777
+}

@@ -1,0 +1,8 @@
+//! The API of the real daemon, request by request, over its socket and its loopback address.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod daemon;
+mod guard;
+mod requests;
+mod streams;
