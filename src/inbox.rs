@@ -90,8 +90,11 @@ pub struct Request {
     pub ask: Ask,
     /// Takes the answer to whoever waits for it. Called once, on the loop's own thread, so it must not
     /// wait for anything; and only when what the answer rests on is committed.
-    pub reply: Box<dyn FnOnce(Told) + Send>,
+    pub reply: Reply,
 }
+
+/// Takes an answer to whoever waits for it.
+pub type Reply = Box<dyn FnOnce(Told) + Send>;
 
 /// What can be asked for.
 #[derive(Clone, Debug)]

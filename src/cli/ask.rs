@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Exit;
 use super::out::{Out, complain};
 use crate::api::client::{Client, ClientError};
-use crate::logging::harmless;
+use crate::logging::{harmless, harmless_json};
 
 /// What came of asking.
 pub(super) type Asked = Result<Exit, ClientError>;
@@ -48,23 +48,7 @@ pub(super) fn each(runs: &[u64], mut ask: impl FnMut(u64) -> Asked) -> Asked {
 pub(super) fn json(out: &mut Out, answer: &impl Serialize) -> Asked {
     let text = serde_json::to_string(answer)
         .map_err(|error| ClientError::Broken(format!("cannot write JSON: {error}")))?;
-    Ok(out.line(format_args!("{}", escaped(&text))))
-}
-
-fn escaped(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '\u{7f}'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out
+    Ok(out.line(format_args!("{}", harmless_json(&text))))
 }
 
 /// Reads an object for an option such as `--args`.
@@ -148,7 +132,7 @@ mod tests {
     fn json_commands_no_terminal_and_means_the_same() {
         let text = "a\u{9b}31m\u{1b}[2J\u{202e}b";
         let json = serde_json::to_string(text).unwrap();
-        let shown = escaped(&json);
+        let shown = harmless_json(&json);
         assert!(shown.is_ascii(), "{shown}");
         assert!(!shown.chars().any(char::is_control), "{shown}");
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);

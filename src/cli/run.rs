@@ -173,19 +173,16 @@ fn sort_out(what: &[String]) -> (Vec<PathBuf>, Vec<Name>) {
 fn select(jobs: &Jobs, names: &[Name]) -> Result<Vec<SubmitItem>, Exit> {
     let definitions = &jobs.definitions;
     let mut wanted: BTreeSet<&Name> = BTreeSet::new();
-    let mut open: Vec<&Name> = names.iter().collect();
-    while let Some(name) = open.pop() {
-        let Some((name, job)) = definitions.jobs.get_key_value(name) else {
+    for name in names {
+        if !definitions.jobs.contains_key(name) {
             let known = definitions.jobs.keys().map(|name| &**name);
             let hint = nearest(name, known).map_or(String::new(), |nearest| {
                 format!("\nhint: there is a job `{nearest}`")
             });
             complain(&format!("there is no job `{name}` in these files{hint}"));
             return Err(Exit::Usage);
-        };
-        if wanted.insert(name) {
-            open.extend(&job.after);
         }
+        wanted.extend(definitions.with_all_before(name));
     }
     let selected = jobs
         .order

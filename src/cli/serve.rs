@@ -102,7 +102,7 @@ fn boot(definitions: &Definitions, order: &[Name], engine: &Engine) -> Option<Ve
     let mut wanted = BTreeSet::new();
     let at_boot = |name: &&Name| definitions.jobs[*name].start == Start::Boot;
     for name in order.iter().filter(at_boot) {
-        let all = closure(definitions, name);
+        let all = definitions.with_all_before(name);
         if all.is_disjoint(&live.iter().collect()) {
             wanted.extend(all);
         }
@@ -113,18 +113,6 @@ fn boot(definitions: &Definitions, order: &[Name], engine: &Engine) -> Option<Ve
         .map(SubmitItem::of)
         .collect();
     (!items.is_empty()).then_some(items)
-}
-
-/// A job with all that it comes after.
-fn closure<'a>(definitions: &'a Definitions, name: &'a Name) -> BTreeSet<&'a Name> {
-    let mut all = BTreeSet::new();
-    let mut open = vec![name];
-    while let Some(name) = open.pop() {
-        if all.insert(name) {
-            open.extend(&definitions.jobs[name].after);
-        }
-    }
-    all
 }
 
 /// Reads everything again as at the start. What only a start can change stays as it is, and is told.

@@ -22,7 +22,6 @@ Examples:
   twolane submit nightly
   twolane submit resize --arg file=a.png --arg width=300 --wait
   twolane submit report --at 23:30 --priority 5 --key report-2026-11-21
-  twolane submit --lane cpu --name thumbs --timeout 5m -- convert a.png b.png
   run=$(twolane submit nightly) && twolane logs -f $run
   jq -c '{job: \"resize\", args: {file: .}}' files.json | twolane submit --batch -";
 
@@ -74,7 +73,8 @@ pub(super) struct Submit {
     /// Print the API's JSON
     #[arg(long)]
     json: bool,
-    /// A program and its arguments, run as a job of its own
+    /// A program and its arguments, as a job of its own; a daemon of this version refuses it, since its
+    /// jobs cannot be commands yet
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use super::moments::took;
 use crate::daemon::Observer;
 use crate::engine::StateKind;
 use crate::engine::fact::{Fact, FinalState, Record};
@@ -125,6 +126,7 @@ impl Summary {
     /// The table for people.
     pub(super) fn table(&self) -> String {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |time: Option<Duration>| took(time.map(|time| time.as_secs_f64()));
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)
@@ -145,10 +147,10 @@ impl Summary {
                 row.job.name.to_string(),
                 row.job.lane.to_string(),
                 row.state.as_str().to_owned(),
-                people(row.wait()),
-                people(row.run_time()),
-                people(cpu),
-                people(late),
+                told(row.wait()),
+                told(row.run_time()),
+                told(cpu),
+                told(late),
                 cut(&text),
             ]);
         }
@@ -187,21 +189,6 @@ impl Summary {
             })
             .collect();
         json!({ "summary": { "runs": runs } })
-    }
-}
-
-/// A time with three significant digits or so, in the unit that people would choose.
-fn people(time: Option<Duration>) -> String {
-    let Some(time) = time else {
-        return String::new();
-    };
-    let seconds = time.as_secs_f64();
-    match seconds {
-        s if s < 0.001 => format!("{:.0} µs", s * 1e6),
-        s if s < 1.0 => format!("{:.1} ms", s * 1e3),
-        s if s < 120.0 => format!("{s:.2} s"),
-        s if s < 7200.0 => format!("{:.1} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
     }
 }
 

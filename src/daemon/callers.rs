@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::engine::action::Answer;
 use crate::engine::id::CallerId;
-use crate::inbox::Told;
-
-/// Takes an answer to whoever waits for it.
-type Reply = Box<dyn FnOnce(Told) + Send>;
+use crate::inbox::{Reply, Told};
 
 /// Callers by number, and answers that wait for a commit.
 #[derive(Default)]

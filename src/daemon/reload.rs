@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::spec::Definitions;
-use crate::inbox::Told;
+use crate::inbox::{Reply, Told};
 
 /// Reads and checks the configuration anew.
 pub type Reader = Arc<dyn Fn() -> Result<Reread, Rejected> + Send + Sync>;
@@ -41,9 +41,6 @@ pub(super) struct Reloader {
     next: Vec<Reply>,
     results: (Sender<Outcome>, Receiver<Outcome>),
 }
-
-/// Takes an answer to whoever waits for it.
-type Reply = Box<dyn FnOnce(Told) + Send>;
 
 impl Reloader {
     pub(super) fn new(reader: Reader) -> Self {

@@ -1,7 +1,7 @@
 //! What a job is, once its text has been read and found valid: plain values that the configuration
 //! makes, the engine decides on and the lanes carry out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -360,6 +360,19 @@ impl Definitions {
             max_runs: 1_000_000,
             ended_kept: ENDED_KEPT,
         }
+    }
+
+    /// The job of this name with all that it comes after, directly or by way of others.
+    #[must_use]
+    pub fn with_all_before<'a>(&'a self, name: &'a Name) -> BTreeSet<&'a Name> {
+        let mut all = BTreeSet::new();
+        let mut open = vec![name];
+        while let Some(name) = open.pop() {
+            if all.insert(name) {
+                open.extend(self.jobs.get(name).into_iter().flat_map(|job| &job.after));
+            }
+        }
+        all
     }
 
     /// How many attempts `lane` carries at once.

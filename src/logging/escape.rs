@@ -16,6 +16,14 @@ pub fn harmless(text: &str) -> String {
     out
 }
 
+/// `json`, which is JSON on one line, so that a terminal can show it.
+#[must_use]
+pub fn harmless_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    json_value(&mut out, json);
+    out
+}
+
 /// Appends `text` as it is read by people.
 pub(super) fn plain(out: &mut String, text: &str) {
     let (text, rest) = cut(text);

@@ -33,7 +33,7 @@ use jiff::tz::TimeZone;
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
-pub use escape::harmless;
+pub use escape::{harmless, harmless_json};
 pub use event::Event;
 pub use filter::{FilterError, FilterErrorKind};
 pub use narrator::{DAEMON_TARGET, Narrator, RUN_TARGET};

@@ -9,8 +9,6 @@ mod writer;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
@@ -35,7 +33,6 @@ pub struct RunLogs {
     directory: PathBuf,
     sender: Option<Sender<Item>>,
     changed: watch::Receiver<u64>,
-    dropped: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -55,7 +52,6 @@ impl RunLogs {
             directory,
             sender: Some(sender),
             changed,
-            dropped: Arc::default(),
             thread: Some(thread),
         })
     }
@@ -66,7 +62,6 @@ impl RunLogs {
         Ear {
             sender: self.sender.clone(),
             missing: BTreeMap::new(),
-            dropped: Arc::clone(&self.dropped),
         }
     }
 
@@ -80,12 +75,6 @@ impl RunLogs {
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.clone()
-    }
-
-    /// Lines that were dropped because the disk did not keep up.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
     }
 }
 
@@ -107,7 +96,6 @@ pub struct Ear {
     sender: Option<Sender<Item>>,
     /// Lines of runs that found no room, to be marked when there is some.
     missing: BTreeMap<RunId, u64>,
-    dropped: Arc<AtomicU64>,
 }
 
 /// Runs whose missing lines are counted apart; of more at a time only the sum is known.
@@ -119,7 +107,6 @@ impl Ear {
         self.mark_missing();
         let item = Item::Note(note.clone());
         if !self.pass(item) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
             let run = note.attempt.run;
             if self.missing.len() < MISSING_BOUND || self.missing.contains_key(&run) {
                 *self.missing.entry(run).or_default() += 1;

@@ -1,5 +1,7 @@
 //! Run logs on a real disk: what comes back, what is marked, what goes.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::engine::id::AttemptId;
 use crate::engine::spec::{JobSpec, Lane, TaskSpec};

@@ -16,6 +16,9 @@ use crate::inbox::Note;
 /// Files that are open at a time.
 const OPEN_BOUND: usize = 64;
 
+/// Numbers that are remembered of files that were closed; those that are not are read again.
+const NUMBERS_BOUND: usize = 16_384;
+
 /// Lines that are written before readers are told.
 const GROUP: usize = 1024;
 
@@ -48,8 +51,11 @@ struct Open {
 struct Files<'a> {
     directory: &'a Path,
     open: BTreeMap<RunId, Open>,
+    /// The numbers of the last lines of runs whose files were closed to make room: reading a whole log
+    /// for each line of many runs at a time would be dear.
+    numbers: BTreeMap<RunId, u64>,
     uses: u64,
-    /// A failure is told once, until writing works again.
+    /// A failure is told once.
     failing: bool,
 }
 
@@ -58,6 +64,7 @@ pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Send
     let mut files = Files {
         directory,
         open: BTreeMap::new(),
+        numbers: BTreeMap::new(),
         uses: 0,
         failing: false,
     };
@@ -70,6 +77,7 @@ pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Send
                 Item::Over(run) => files.over(run),
                 Item::Gone(run) => {
                     files.open.remove(&run);
+                    files.numbers.remove(&run);
                     segments::remove(directory, run);
                 }
                 Item::End => ended = true,
@@ -110,6 +118,7 @@ impl Files<'_> {
     }
 
     fn over(&mut self, run: RunId) {
+        self.numbers.remove(&run);
         let Some(mut open) = self.open.remove(&run) else {
             return;
         };
@@ -127,9 +136,10 @@ impl Files<'_> {
             self.make_room();
             match Segments::open(self.directory, run) {
                 Ok(segments) => {
+                    let known = self.numbers.remove(&run);
                     let open = Open {
                         segments,
-                        last: segments::last_number(self.directory, run),
+                        last: known.unwrap_or_else(|| segments::last_number(self.directory, run)),
                         waiting: Vec::new(),
                         at: Wall(0),
                         used: 0,
@@ -155,6 +165,10 @@ impl Files<'_> {
         {
             let written = open.flush();
             self.outcome(written);
+            if self.numbers.len() >= NUMBERS_BOUND {
+                self.numbers.clear();
+            }
+            self.numbers.insert(run, open.last);
         }
     }
 

@@ -5,9 +5,7 @@ use crate::daemon::report;
 use crate::daemon::{EndSignal, Turn};
 use crate::engine::id::CallerId;
 use crate::engine::input::{Input, Submission};
-use crate::inbox::{Ask, DaemonStatus, Request, Told, Unable};
-
-type Reply = Box<dyn FnOnce(Told) + Send>;
+use crate::inbox::{Ask, DaemonStatus, Reply, Request, Told, Unable};
 
 impl Turn {
     /// Takes a request in; how many inputs of the engine it made.
