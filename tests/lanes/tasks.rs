@@ -110,11 +110,12 @@ fn whatever_runs_stops_soon() {
         (Lane::Cpu, compute(u64::MAX, 0, None)),
         (Lane::Cpu, compute(u64::MAX, u64::MAX, None)),
     ];
-    for (lane, task) in endless {
+    for (kind, (lane, task)) in (0..).zip(endless) {
         // The machine may be busy with anything at one moment, but not each time.
         let soonest = (0..5)
-            .map(|_| {
-                let attempt = bench.submit(1, lane, task.clone());
+            .map(|n| {
+                // A number of its own: an end is sent a little before its attempt leaves the table.
+                let attempt = bench.submit(5 * kind + n, lane, task.clone());
                 let asked = bench.clock.mono();
                 bench.lanes.stop(attempt);
                 let ended = bench.end();
