@@ -227,6 +227,7 @@ fn ended(attempt: AttemptId) -> Input {
         attempt,
         end: End {
             outcome: Outcome::Succeeded(Arc::new(Value::Null)),
+            teardown: None,
             measures: Measures::default(),
         },
     }

@@ -93,10 +93,12 @@ fn finished() -> Record {
         state: FinalState::Succeeded,
         end: End {
             outcome: Outcome::Succeeded(Arc::new(result)),
+            teardown: None,
             measures: Measures {
                 began: at(1),
                 ended: at(7_010_283_000),
                 cpu: Some(Duration::from_micros(7_000_001)),
+                memory: None,
                 ..Measures::default()
             },
         },

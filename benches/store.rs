@@ -76,6 +76,7 @@ fn accepted(run: u64, job: &Arc<JobSpec>) -> Fact {
 fn whole(run: u64, job: &Arc<JobSpec>) -> [Fact; 3] {
     let end = End {
         outcome: Outcome::Succeeded(Arc::new(serde_json::Value::Null)),
+        teardown: None,
         measures: Measures::default(),
     };
     let (id, epoch) = (RunId(run), 1);

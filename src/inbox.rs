@@ -47,6 +47,77 @@ pub struct Progress {
     pub message: Option<Arc<str>>,
 }
 
+/// Which way a command says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OutStream {
+    /// Standard output; of a command with a terminal everything.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// What was not kept of a command's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Whole lines.
+    pub lines: u64,
+    /// Bytes, with those of the lines.
+    pub bytes: u64,
+}
+
+impl Missing {
+    /// Whether anything is missing.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self {
+            lines: self.lines + other.lines,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+/// Lines that a running command has written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// Who wrote them.
+    pub attempt: AttemptId,
+    /// Its job.
+    pub job: Arc<JobSpec>,
+    /// When they were read.
+    pub at: Now,
+    /// Which way.
+    pub stream: OutStream,
+    /// What is missing before them.
+    pub missing: Missing,
+    /// Whole lines, each with its end; any bytes. May be empty where only the gap is to be told.
+    pub text: Vec<u8>,
+}
+
+/// Takes what commands write. Called on threads of the lanes, so it must not wait for anything.
+pub trait Outlet: Send + Sync {
+    /// Takes it, or gives it back where there is no room: then it counts as missing.
+    ///
+    /// # Errors
+    /// What was offered.
+    fn offer(&self, output: Output) -> Result<(), Box<Output>>;
+}
+
+/// An outlet for those whom nobody hears.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nowhere;
+
+impl Outlet for Nowhere {
+    fn offer(&self, _: Output) -> Result<(), Box<Output>> {
+        Ok(())
+    }
+}
+
 /// Notes that may wait for the loop; further ones are folded into the attempt's own last one.
 pub const NOTES_BOUND: usize = 1024;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::wire;
 use crate::engine::fact::{Fact, FinalState, Record};
-use crate::engine::outcome::{End, Measures, Outcome};
+use crate::engine::outcome::{End, Interruption, Measures, Outcome};
 use crate::engine::time::Wall;
 use crate::engine::{CapacityName, CapacityView, JobView};
 use crate::inbox::DaemonStatus;
@@ -132,7 +132,11 @@ fn said(fact: &Fact) -> Said {
             ("stopping", Some("stopping"), Some(*epoch), text(reason))
         }
         Fact::Interrupted { epoch, cause, .. } => {
-            ("interrupted", Some("queued"), Some(*epoch), text(cause))
+            let state = match cause {
+                Interruption::NoRoom => "scheduled",
+                Interruption::Crash | Interruption::Shutdown => "queued",
+            };
+            ("interrupted", Some(state), Some(*epoch), text(cause))
         }
         Fact::Ended {
             epoch, state, end, ..
@@ -148,7 +152,10 @@ fn ended(epoch: u32, state: &FinalState, end: &End) -> Said {
         FinalState::Succeeded => {
             let result = match &end.outcome {
                 Outcome::Succeeded(value) if !value.is_null() => Some(value.to_string()),
-                Outcome::Succeeded(_) | Outcome::Failed(_) | Outcome::Stopped => None,
+                Outcome::Succeeded(_)
+                | Outcome::Failed(_)
+                | Outcome::Stopped
+                | Outcome::NoRoom(_) => None,
             };
             ("finished", Some("succeeded"), epoch, result)
         }

@@ -10,11 +10,19 @@ use crate::clock::Clock;
 use crate::config::Loaded;
 use crate::engine::spec::Definitions;
 use crate::engine::{Engine, Recovery};
+use crate::lanes::MARK;
+use crate::process::{Left, end_marked, instance_in};
 use crate::runlog::RunLogs;
 use crate::store::{Opened, Reader, Retention, SqliteLog, StorePlace};
 
 /// The logs of runs, in the state directory.
 const LOGS: &str = "logs";
+
+/// The file in the state directory with the name by which the daemon's processes are told.
+const INSTANCE: &str = "instance";
+
+/// Looks for processes of an earlier life, each with a fifth of a second for what it finds to end.
+const ROUNDS: usize = 25;
 
 /// What was there from before, ready to go on.
 pub(super) struct Durable {
@@ -23,6 +31,10 @@ pub(super) struct Durable {
     pub(super) engine: Engine,
     pub(super) clock: Clock,
     pub(super) run_logs: RunLogs,
+    /// By which its processes are told from all others.
+    pub(super) instance: String,
+    /// What of an earlier life was still there.
+    left: Left,
     is_new: bool,
 }
 
@@ -65,6 +77,12 @@ impl Durable {
             Exit::System
         })?;
         forget_logs(&log, &run_logs)?;
+        let path = directory.join(INSTANCE);
+        let instance = instance_in(&path).map_err(|error| {
+            complain(&format!("cannot go on with {}: {error}", path.display()));
+            Exit::System
+        })?;
+        let left = end_marked(&format!("{MARK}={instance}-"), ROUNDS);
         Ok(Self {
             clock: Clock::after(recovered.last),
             is_new: recovered.is_new,
@@ -72,6 +90,8 @@ impl Durable {
             log,
             engine,
             run_logs,
+            instance,
+            left,
         })
     }
 
@@ -97,6 +117,21 @@ impl Durable {
             running,
             "going on from the store: what was running is settled first"
         );
+        if self.left.ended > 0 {
+            tracing::warn!(
+                target: "twolane::daemon",
+                processes = self.left.ended,
+                "processes of commands had outlived the daemon: they were ended before anything starts"
+            );
+        }
+        if !self.left.stubborn.is_empty() {
+            tracing::error!(
+                target: "twolane::daemon",
+                pids = ?self.left.stubborn,
+                "processes of commands have outlived the daemon and cannot be ended; their runs are \
+                 settled all the same"
+            );
+        }
     }
 }
 

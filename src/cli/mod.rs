@@ -51,6 +51,7 @@ use socket::SocketArgs;
 
 use crate::api::client::Client;
 use crate::lanes::Handlers;
+use crate::process::carry_out;
 
 /// The whole program, with Rust functions of one's own for the task `call`.
 ///
@@ -80,6 +81,10 @@ impl App {
     /// Does what the command line asks for; the exit code is for the caller of the program.
     #[must_use]
     pub fn main(self) -> ExitCode {
+        // Started in this way it is no scheduler, but on its way to becoming a command.
+        if let Some(code) = carry_out(std::env::args_os()) {
+            return code.into();
+        }
         self.with_args(std::env::args_os()).into()
     }
 

@@ -17,8 +17,9 @@ use crate::daemon::{EndSignal, Patience, SignalListener};
 use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Name;
-use crate::lanes::Handlers;
-use crate::logging::{Bars, Format, Output};
+use crate::lanes::{Handlers, Outside};
+use crate::logging::{Bars, Format, Output, OutputLines};
+use crate::process::{SHIM, fresh_instance};
 use crate::store::MemoryLog;
 
 /// How long, after a signal, attempts get to stop.
@@ -101,6 +102,7 @@ fn run_jobs(
         reader: None,
         patience: Patience::Stop(STOP_TIME),
         until_done: true,
+        outside: outside()?,
     };
     let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
     let is_read = logging.close(start::FLUSH);
@@ -122,6 +124,19 @@ fn run_jobs(
         true if !summary.all_succeeded() => Exit::RunFailed,
         true => printed,
         false => ended,
+    })
+}
+
+/// What commands write goes to the log, since there is no other place for it.
+fn outside() -> Result<Outside, Exit> {
+    let instance = fresh_instance().map_err(|error| {
+        complain(&format!("cannot take 8 bytes from /dev/urandom: {error}"));
+        Exit::System
+    })?;
+    Ok(Outside {
+        outlet: Arc::new(OutputLines),
+        instance: instance.into(),
+        helper: SHIM.into(),
     })
 }
 

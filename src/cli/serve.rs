@@ -16,8 +16,9 @@ use crate::daemon::{Patience, Reader, Rejected, Reread};
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
 use crate::engine::{Engine, RunView};
-use crate::lanes::Handlers;
+use crate::lanes::{Handlers, Outside};
 use crate::logging::{Bars, Output};
+use crate::process::SHIM;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
@@ -70,6 +71,11 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         observers: vec![Box::new(durable.run_logs.ear()), answering.announcer],
         patience: Patience::Drain(settings.daemon.drain_timeout),
         until_done: false,
+        outside: Outside {
+            helper: SHIM.into(),
+            outlet: Arc::new(durable.run_logs.outlet()),
+            instance: durable.instance.into(),
+        },
     };
     let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
     answering.server.stop();

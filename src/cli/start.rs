@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Definitions;
 use crate::inbox::Request;
-use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Policy};
+use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Outside, Policy};
 use crate::logging::{self, Bars, Color, Format, LogSettings, Logging, Output};
 use crate::store::FactLog;
 
@@ -32,6 +32,7 @@ pub(super) struct Plan {
     pub(super) reader: Option<Reader>,
     pub(super) patience: Patience,
     pub(super) until_done: bool,
+    pub(super) outside: Outside,
 }
 
 /// Listens for signals. To be called before anything is told that makes somebody send one.
@@ -56,7 +57,8 @@ pub(super) fn daemon(
         complain(&format!("cannot {what}: {error}"));
         Exit::System
     };
-    let lanes = AttemptLanes::start(lane_settings(settings), Arc::clone(handlers), clock)
+    let handlers = Arc::clone(handlers);
+    let lanes = AttemptLanes::start(lane_settings(settings), handlers, clock, plan.outside)
         .map_err(|error| unable("start the lanes", &error))?;
     let mut observers = plan.observers;
     observers.insert(0, Box::new(logging.narrator()));

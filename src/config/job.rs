@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::command::Commands;
 use super::diagnostic::{Diagnostic, Report};
 use super::keys::TaskKind;
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
+use crate::engine::command::GRACE;
 use crate::engine::spec::{
     JobSpec, Lane, Messages, Name, OnCrash, ParamKind, ParamSpec, Priority, Start, TaskSpec,
 };
@@ -60,8 +62,20 @@ fn spec(
         .and_then(|(kind, field)| task(report, source, table, (kind, field), surroundings));
     let lane = lane(report, source, table, task.as_ref(), surroundings.handlers);
     let params = params(report, source, table);
+    let mut commands = Commands {
+        report,
+        source,
+        table,
+        beside: surroundings,
+    };
+    // Where it is not known what the task is, nobody can say which keys go with it.
+    let around = match &task {
+        Some(task) => commands.around(matches!(task, TaskSpec::Command(_))),
+        None => None,
+    };
     let messages = table.table("messages");
     let message = |key: &str| messages.and_then(|table| table.text(key)).map(Arc::from);
+    let around = around?;
     Some(JobSpec {
         name: Name::from(name),
         task: task?,
@@ -74,6 +88,9 @@ fn spec(
             .unwrap_or_default(),
         delay: table.duration("delay").unwrap_or(Duration::ZERO),
         timeout: table.duration("timeout"),
+        grace: table.duration("grace").unwrap_or(GRACE),
+        setup: around.setup,
+        teardown: around.teardown,
         after: names(table, "after"),
         start: match table.text("start") {
             Some(_) => Start::Boot,
@@ -203,6 +220,16 @@ fn task(
         TaskKind::Read => Some(TaskSpec::Read {
             path: surroundings.directory.join(table.text(key)?),
         }),
+        TaskKind::Exec | TaskKind::Shell => {
+            let mut commands = Commands {
+                report,
+                source,
+                table,
+                beside: surroundings,
+            };
+            let command = commands.task(key)?;
+            Some(TaskSpec::Command(Box::new(command)))
+        }
         TaskKind::Compute => compute(report, source, table.table(key)?, field),
         TaskKind::Future => Some(TaskSpec::Future {
             what: table.text(key)?.into(),
@@ -321,7 +348,9 @@ fn lane(
     };
     let task = task?;
     let (fixed, why, hint) = match task {
-        TaskSpec::Sleep { .. } | TaskSpec::Read { .. } => return Some(said.unwrap_or(Lane::Io)),
+        TaskSpec::Sleep { .. } | TaskSpec::Read { .. } | TaskSpec::Command(_) => {
+            return Some(said.unwrap_or(Lane::Io));
+        }
         TaskSpec::Future { .. } => (
             Lane::Io,
             "`future` waits, and would keep a core from the cpu lane's other jobs".to_owned(),

@@ -2,7 +2,11 @@
 //! are all made from these, so that they cannot disagree. A new key is a line here and a line where it
 //! is used.
 
+mod settings;
+
 use std::time::Duration;
+
+pub(super) use settings::SETTINGS;
 
 /// A key and what it may be set to.
 #[derive(Debug)]
@@ -34,6 +38,18 @@ pub(super) enum Kind {
     Duration(Duration),
     /// A whole number in this range, both ends included.
     Integer(i64, i64),
+    /// Such numbers in a list.
+    Integers(i64, i64),
+    /// True or false.
+    Flag,
+    /// A number of bytes: a whole number, or a text with a unit.
+    Bytes,
+    /// Texts by the names of variables.
+    Variables,
+    /// The words of a command line in a list; all but the first may be empty.
+    Words,
+    /// A text, or texts in a list.
+    TextOrTexts,
     /// A table of these keys.
     Table(&'static [Key]),
     /// A table of these keys, or just the text of the first of them.
@@ -91,10 +107,14 @@ pub(super) enum TaskKind {
     Compute,
     Call,
     Future,
+    Exec,
+    Shell,
 }
 
 impl TaskKind {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 7] = [
+        Self::Exec,
+        Self::Shell,
         Self::Sleep,
         Self::Read,
         Self::Compute,
@@ -110,11 +130,27 @@ impl TaskKind {
             Self::Compute => "compute",
             Self::Call => "call",
             Self::Future => "future",
+            Self::Exec => "exec",
+            Self::Shell => "shell",
         }
     }
 }
 
 const JOB: &[Key] = &[
+    key(
+        "exec",
+        Kind::Words,
+        "[\"convert\", \"{file}\", \"out.png\"]",
+        "Task: run this program with these arguments, without a shell. `{name}` is the argument of that \
+         name of the run.",
+    ),
+    key(
+        "shell",
+        Kind::Text,
+        "\"sort < in.txt | uniq -c > out.txt\"",
+        "Task: have /bin/sh carry this out. Arguments of the run are in variables such as \
+         TWOLANE_ARG_FILE.",
+    ),
     key(
         "sleep",
         ANY_DURATION,
@@ -183,6 +219,100 @@ const JOB: &[Key] = &[
         "The longest that an attempt may take.",
     ),
     key(
+        "grace",
+        ANY_DURATION,
+        "\"10s\"",
+        "How long an attempt has to end after it was asked to, before a command is killed.",
+    ),
+    key(
+        "directory",
+        Kind::Text,
+        "\"/srv/photos\"",
+        "Where commands of the job begin; relative to the directory of the job file, which it is where \
+         nothing is said.",
+    ),
+    key(
+        "env",
+        Kind::Variables,
+        "{ LANG = \"C.UTF-8\" }",
+        "Variables for commands of the job, which begin with little more than PATH and HOME.",
+    ),
+    key(
+        "env_file",
+        Kind::Text,
+        "\"secrets.env\"",
+        "A file with more variables, as NAME=VALUE a line, read each time an attempt begins.",
+    ),
+    key(
+        "pass_env",
+        Kind::TextOrTexts,
+        "[\"HTTPS_PROXY\"]",
+        "Variables that commands of the job get as the daemon has them.",
+    ),
+    key(
+        "stdin",
+        Kind::TextOrTable(STDIN),
+        "{ file = \"in.txt\" }",
+        "What the command reads: a text, a file, or what is sent to it by `twolane send`.",
+    ),
+    key(
+        "success_exit",
+        Kind::Integers(0, 255),
+        "[0, 3]",
+        "The exit codes of the command that count as success; 0 alone unless said otherwise.",
+    ),
+    key(
+        "pty",
+        Kind::Flag,
+        "true",
+        "Whether the command has a terminal of its own, so that it colours what it says and does not \
+         hold it back.",
+    ),
+    key(
+        "user",
+        Kind::Text,
+        "\"nobody\"",
+        "Whom commands of the job run as, by name or number. Only a daemon that is root can do that.",
+    ),
+    key(
+        "group",
+        Kind::Text,
+        "\"adm\"",
+        "The group that commands of the job run as, by name or number; unless said otherwise the user's.",
+    ),
+    key(
+        "umask",
+        Kind::Text,
+        "\"022\"",
+        "Permissions that files which the commands make do not get, in octal.",
+    ),
+    key(
+        "nice",
+        Kind::Integer(-20, 19),
+        "10",
+        "Added to the nice value of commands of the job.",
+    ),
+    key(
+        "rlimits",
+        Kind::Table(RLIMITS),
+        "{ memory = \"2GiB\", files = 1024 }",
+        "Bounds that the kernel keeps for each process of the job's commands.",
+    ),
+    key(
+        "setup",
+        Kind::TextOrTexts,
+        "\"mkdir -p work\"",
+        "A command before the task: a text for /bin/sh, or a program and its arguments. Where it fails, \
+         the task is not begun.",
+    ),
+    key(
+        "teardown",
+        Kind::TextOrTexts,
+        "\"rm -rf work\"",
+        "A command after the task, whether that succeeded, failed or was cancelled, and also after the \
+         daemon went down under it.",
+    ),
+    key(
         "after",
         Kind::Names,
         "[\"fetch\"]",
@@ -214,6 +344,47 @@ const JOB: &[Key] = &[
         "{ started = \"{job} begins\" }",
         "Texts of its own for the log, with placeholders such as `{job}`.",
     ),
+];
+
+const STDIN: &[Key] = &[
+    key("text", Kind::Text, "\"yes\\n\"", "This text."),
+    key(
+        "file",
+        Kind::Text,
+        "\"in.txt\"",
+        "This file; a relative path is taken from the directory of the job file.",
+    ),
+    key(
+        "open",
+        Kind::Flag,
+        "true",
+        "What is sent to the run by `twolane send` while it runs.",
+    ),
+];
+
+const RLIMITS: &[Key] = &[
+    key("memory", Kind::Bytes, "\"2GiB\"", "Bytes of address space."),
+    key(
+        "cpu",
+        Kind::Duration(Duration::from_secs(1)),
+        "\"10m\"",
+        "CPU time.",
+    ),
+    key("files", Kind::Integer(3, 1 << 30), "1024", "Open files."),
+    key(
+        "file_size",
+        Kind::Bytes,
+        "\"10GiB\"",
+        "Bytes of a file that is written.",
+    ),
+    key(
+        "processes",
+        POSITIVE,
+        "200",
+        "Processes of the same user, all in all; not kept for root.",
+    ),
+    key("core", Kind::Bytes, "0", "Bytes of a core dump."),
+    key("stack", Kind::Bytes, "\"8MiB\"", "Bytes of stack."),
 ];
 
 const PARAM: &[Key] = &[
@@ -311,150 +482,3 @@ const LIMIT: &[Key] = &[key(
     "1",
     "How many runs may hold it at once.",
 )];
-
-/// `twolane.toml`. The example of each setting is its default.
-pub(super) const SETTINGS: &[Key] = &[
-    key("daemon", Kind::Table(DAEMON), "", "The daemon."),
-    key("lanes", Kind::Table(LANES), "", "The two lanes."),
-    key("queue", Kind::Table(QUEUE), "", "Runs that wait."),
-    key(
-        "store",
-        Kind::Table(STORE),
-        "",
-        "What is kept of runs that are over.",
-    ),
-    key("api", Kind::Table(API), "", "How others reach the daemon."),
-    key("log", Kind::Table(LOG), "", "The log."),
-];
-
-const DAEMON: &[Key] = &[
-    key(
-        "jobs",
-        Kind::Texts,
-        "[\"jobs.d/*.toml\"]",
-        "Job files, as patterns; relative ones are taken from the directory of this file.",
-    ),
-    key(
-        "state_dir",
-        Kind::Text,
-        "\"auto\"",
-        "Where the store is and the logs of runs; a relative path is taken from the directory of \
-         this file. `auto`: what systemd gives the service, else \
-         /var/lib/twolane for root, and $XDG_STATE_HOME/twolane for others.",
-    ),
-    key(
-        "runtime_dir",
-        Kind::Text,
-        "\"auto\"",
-        "Where the socket is. `auto`: what systemd gives the service, else /run/twolane for root, \
-         and $XDG_RUNTIME_DIR/twolane for others.",
-    ),
-    key(
-        "drain_timeout",
-        Kind::Duration(Duration::ZERO),
-        "\"90s\"",
-        "How long the daemon waits, all in all, for what runs when it is told to end.",
-    ),
-];
-
-const STORE: &[Key] = &[
-    key(
-        "keep_for",
-        Kind::Duration(Duration::ZERO),
-        "\"30d\"",
-        "How long a run is kept after it is over, with its log.",
-    ),
-    key(
-        "keep_runs",
-        Kind::Integer(0, i64::MAX),
-        "1_000_000",
-        "How many runs are kept that are over; the oldest go first.",
-    ),
-    key(
-        "keep_bytes",
-        Kind::Integer(1_000_000, i64::MAX),
-        "10_000_000_000",
-        "How large the store may grow by runs that are over, in bytes; the oldest go first.",
-    ),
-];
-
-const API: &[Key] = &[key(
-    "tcp",
-    Kind::Text,
-    "\"off\"",
-    "Beside the socket in `daemon.runtime_dir`: a loopback address to answer HTTP on, as in \
-     `127.0.0.1:7717`, for those who have the token in `daemon.state_dir`; or `off`.",
-)];
-
-const LANES: &[Key] = &[
-    key("io", Kind::Table(IO), "", "The lane for what waits."),
-    key("cpu", Kind::Table(CPU), "", "The lane for what computes."),
-];
-
-const IO: &[Key] = &[
-    key(
-        "concurrency",
-        PLACES,
-        "10_000",
-        "How many attempts at once.",
-    ),
-    key(
-        "threads",
-        Kind::Integer(0, 64),
-        "0",
-        "Threads that carry them; 0: one a core.",
-    ),
-];
-
-const CPU: &[Key] = &[
-    key(
-        "workers",
-        Kind::Integer(0, 1024),
-        "0",
-        "Threads, and with that attempts at once; 0: one a core.",
-    ),
-    key(
-        "nice",
-        Kind::Integer(0, 19),
-        "5",
-        "Added to the nice value of these threads.",
-    ),
-    key(
-        "policy",
-        Kind::Choice(&["normal", "batch", "idle"]),
-        "\"batch\"",
-        "Scheduling policy of these threads. `idle` serves the io lane best, and lets the cpu lane \
-         starve while other programs are busy.",
-    ),
-];
-
-const QUEUE: &[Key] = &[
-    key(
-        "aging",
-        Kind::Duration(Duration::from_secs(1)),
-        "\"1m\"",
-        "A waiting run gains one level of priority each time this long has passed.",
-    ),
-    key(
-        "max_runs",
-        Kind::Integer(1, 100_000_000),
-        "1_000_000",
-        "The most unfinished runs; what is submitted beyond it is refused.",
-    ),
-];
-
-const LOG: &[Key] = &[
-    key(
-        "format",
-        Kind::Choice(&["text", "json"]),
-        "\"text\"",
-        "For people, or for programs.",
-    ),
-    key(
-        "level",
-        Kind::Text,
-        "\"info\"",
-        "What is logged: a level, and levels of single targets, as in `info,twolane::lanes=debug`. \
-         The environment variable TWOLANE_LOG takes precedence.",
-    ),
-];

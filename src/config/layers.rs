@@ -253,6 +253,12 @@ fn all_keys() -> Vec<(String, &'static Key)> {
                 | Kind::Choice(_)
                 | Kind::Duration(_)
                 | Kind::Integer(..)
+                | Kind::Integers(..)
+                | Kind::Flag
+                | Kind::Bytes
+                | Kind::Variables
+                | Kind::Words
+                | Kind::TextOrTexts
                 | Kind::TextOrTable(_)
                 | Kind::Free
                 | Kind::Any
@@ -325,7 +331,12 @@ fn kind_of(item: &Item) -> ValueKind {
         Item::Duration(duration) => duration::write(*duration).into(),
         Item::Integer(number) => (*number).into(),
         // No setting is of these kinds.
-        Item::Table(_) | Item::Free(_) | Item::Named(_) => ValueKind::Nil,
+        Item::Table(_)
+        | Item::Free(_)
+        | Item::Named(_)
+        | Item::Integers(_)
+        | Item::Flag(_)
+        | Item::Variables(_) => ValueKind::Nil,
     }
 }
 

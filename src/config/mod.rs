@@ -5,6 +5,7 @@
 //! JSON Schema is made of; `jobs` makes each table a job; `check` looks across files.
 
 mod check;
+mod command;
 mod diagnostic;
 mod diff;
 mod duration;

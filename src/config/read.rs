@@ -1,6 +1,8 @@
 //! From TOML with spans to values, by a table of keys. Everything that is wrong is reported, and
 //! reading goes on with the rest.
 
+mod scalars;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -25,6 +27,9 @@ pub(super) enum Item {
     Texts(Vec<(String, Span)>),
     Duration(Duration),
     Integer(i64),
+    Integers(Vec<i64>),
+    Flag(bool),
+    Variables(BTreeMap<String, String>),
     Table(Table),
     Free(Value),
     Named(BTreeMap<String, (Span, Table)>),
@@ -80,6 +85,25 @@ impl Table {
     /// A number whose range, by its key, has only natural numbers that fit.
     pub(super) fn natural<N: TryFrom<i64>>(&self, key: &str) -> Option<N> {
         N::try_from(self.integer(key)?).ok()
+    }
+
+    pub(super) fn integers(&self, key: &str) -> &[i64] {
+        match self.item(key) {
+            Some(Item::Integers(numbers)) => numbers,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn flag(&self, key: &str) -> bool {
+        matches!(self.item(key), Some(Item::Flag(true)))
+    }
+
+    pub(super) fn variables(&self, key: &str) -> impl Iterator<Item = (&String, &String)> {
+        let variables = match self.item(key) {
+            Some(Item::Variables(variables)) => Some(variables),
+            _ => None,
+        };
+        variables.into_iter().flatten()
     }
 
     pub(super) fn duration(&self, key: &str) -> Option<Duration> {
@@ -189,20 +213,27 @@ impl Reader<'_> {
     ) -> Option<Item> {
         match (&key.kind, value.get_ref()) {
             (
-                Kind::Text | Kind::Template | Kind::Choice(_) | Kind::Duration(_) | Kind::Name,
+                Kind::Text
+                | Kind::Template
+                | Kind::Choice(_)
+                | Kind::Duration(_)
+                | Kind::Name
+                | Kind::TextOrTexts,
                 DeValue::String(text),
             ) => self.text(key, text, &value.span()),
             (Kind::Names, DeValue::String(text)) => {
                 Some(Item::Texts(vec![(text.to_string(), value.span())]))
             }
-            (Kind::Names | Kind::Texts, DeValue::Array(_)) => self.texts(key, value, path),
-            (Kind::Integer(min, max), DeValue::Integer(number)) => {
-                let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
-                match number.filter(|number| (min..=max).contains(&number)) {
-                    Some(number) => Some(Item::Integer(number)),
-                    None => self.refuse(&value.span(), range(path, *min, *max), key),
-                }
+            (Kind::Names | Kind::Texts | Kind::Words | Kind::TextOrTexts, DeValue::Array(_)) => {
+                self.texts(key, value, path)
             }
+            (Kind::Integer(..), DeValue::Integer(_))
+            | (Kind::Integers(..), DeValue::Array(_))
+            | (Kind::Bytes, DeValue::Integer(_) | DeValue::String(_)) => {
+                self.number(key, value, path)
+            }
+            (Kind::Flag, DeValue::Boolean(flag)) => Some(Item::Flag(*flag)),
+            (Kind::Variables, DeValue::Table(table)) => self.variables(table, path),
             (Kind::Table(keys) | Kind::TextOrTable(keys), DeValue::Table(table)) => {
                 Some(Item::Table(self.table(keys, table, path)))
             }
@@ -309,7 +340,7 @@ impl Reader<'_> {
         let mut good = true;
         for element in array {
             let what = if let DeValue::String(text) = element.get_ref() {
-                if !text.is_empty() {
+                if !text.is_empty() || (matches!(key.kind, Kind::Words) && !texts.is_empty()) {
                     texts.push((text.to_string(), element.span()));
                     continue;
                 }
@@ -399,13 +430,6 @@ fn join(path: &str, name: &str) -> String {
     }
 }
 
-fn range(path: &str, min: i64, max: i64) -> String {
-    match (min, max) {
-        (min, i64::MAX) => format!("`{path}` is out of range: it has to be {min} or more"),
-        (min, max) => format!("`{path}` is out of range: it has to be {min} to {max}"),
-    }
-}
-
 /// `a`, `b` and `c`.
 pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
@@ -420,11 +444,15 @@ fn wanted(kind: &Kind) -> String {
     match kind {
         Kind::Text | Kind::Template | Kind::Name => "a text in quotes".to_owned(),
         Kind::Names => "a name in quotes, or a list of such names".to_owned(),
-        Kind::Texts => "a list of texts".to_owned(),
+        Kind::Texts | Kind::Words => "a list of texts".to_owned(),
         Kind::Choice(words) => format!("one of {} in quotes", list(words.iter().copied())),
         Kind::Duration(_) => "a duration in quotes, with its unit".to_owned(),
         Kind::Integer(..) => "a whole number".to_owned(),
-        Kind::Table(_) | Kind::Free | Kind::Named(_) => "a table".to_owned(),
+        Kind::Integers(..) => "a list of whole numbers".to_owned(),
+        Kind::Flag => "`true` or `false`".to_owned(),
+        Kind::Bytes => "a number of bytes, as in 1024 or \"2GiB\"".to_owned(),
+        Kind::TextOrTexts => "a text in quotes, or a list of texts".to_owned(),
+        Kind::Table(_) | Kind::Free | Kind::Named(_) | Kind::Variables => "a table".to_owned(),
         Kind::TextOrTable(_) => "a text in quotes, or a table".to_owned(),
         Kind::Any => "anything".to_owned(),
     }

@@ -7,6 +7,8 @@ use super::names::LONGEST;
 
 /// The form of a duration, as far as a pattern can tell.
 const DURATION: &str = r"^\s*[0-9].*[a-zA-Zµ]\s*$";
+/// The form of a number of bytes with a unit.
+const BYTES: &str = r"^[0-9][0-9_]*\s*(B|[kK]B?|[MGT]B?|[KMGT]iB)?$";
 /// The form of a name.
 const NAME: &str = r"^[\p{L}\p{N}_.-]+$";
 
@@ -75,12 +77,36 @@ fn of(kind: &Kind) -> Value {
         Kind::Texts => {
             json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
         }
+        Kind::Words => json!({
+            "type": "array",
+            "prefixItems": [{ "type": "string", "minLength": 1 }],
+            "items": { "type": "string" },
+            "minItems": 1,
+        }),
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Duration(_) => json!({ "type": "string", "pattern": DURATION }),
         Kind::Integer(min, i64::MAX) => json!({ "type": "integer", "minimum": min }),
         Kind::Integer(min, max) => {
             json!({ "type": "integer", "minimum": min, "maximum": max })
         }
+        Kind::Integers(min, max) => json!({
+            "type": "array",
+            "items": { "type": "integer", "minimum": min, "maximum": max },
+        }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Bytes => json!({ "anyOf": [
+            { "type": "integer", "minimum": 0 },
+            { "type": "string", "pattern": BYTES },
+        ] }),
+        Kind::Variables => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[^=\\u0000]+$" },
+            "additionalProperties": { "type": ["string", "integer", "number", "boolean"] },
+        }),
+        Kind::TextOrTexts => json!({ "anyOf": [
+            { "type": "string", "minLength": 1 },
+            { "type": "array", "items": { "type": "string", "minLength": 1 } },
+        ] }),
         Kind::Table(keys) => table(keys),
         Kind::TextOrTable(keys) => {
             json!({ "anyOf": [{ "type": "string", "minLength": 1 }, table(keys)] })

@@ -4,8 +4,10 @@ use std::io;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
+
+use crate::process::Orphans;
 
 /// What asks for the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,14 @@ pub(super) fn signal_channels() -> (SignalPort, SignalMail) {
 }
 
 impl SignalPort {
+    /// Adopted processes are buried here; whoever has made one hears of its end in another way.
+    fn take(&self, number: i32, orphans: Option<Orphans>) {
+        match orphans {
+            Some(orphans) if number == SIGCHLD => orphans.bury(),
+            Some(_) | None => self.pass(number),
+        }
+    }
+
     /// Passes a signal on; where there is no room, the same is waiting already.
     fn pass(&self, number: i32) {
         let _ = match number {
@@ -79,17 +89,27 @@ pub struct SignalListener {
 }
 
 impl SignalListener {
-    /// Starts to listen. From here on the signals do not end the process by themselves.
+    /// Starts to listen. From here on the signals do not end the process by themselves, and processes whose
+    /// parents have ended become children of this one.
     ///
     /// # Errors
     /// If the handlers cannot be installed or the thread cannot be started.
     pub fn start() -> io::Result<Self> {
         let mut source = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+        // Where the kernel refuses it, what a command leaves behind is the init process's.
+        let orphans = Orphans::adopt().ok();
+        if orphans.is_some() {
+            source.add_signal(SIGCHLD)?;
+        }
         let handle = source.handle();
         let (port, signals) = signal_channels();
         let thread = std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || source.forever().for_each(|number| port.pass(number)))?;
+            .spawn(move || {
+                source
+                    .forever()
+                    .for_each(|number| port.take(number, orphans))
+            })?;
         Ok(Self {
             signals,
             handle,

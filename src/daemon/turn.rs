@@ -393,6 +393,7 @@ impl Turn {
                 attempt,
                 end: End {
                     outcome: Outcome::Failed(failure),
+                    teardown: None,
                     measures: Measures {
                         began: at,
                         ended: at,

@@ -309,6 +309,7 @@ impl Turn<'_> {
         let ended = self.now;
         End {
             outcome,
+            teardown: None,
             measures: Measures {
                 began,
                 ended,
@@ -374,6 +375,9 @@ impl Turn<'_> {
             && run.may_start_again()
         {
             return self.interrupt(attempt, Interruption::Shutdown);
+        }
+        if let (RunState::Running { .. }, Outcome::NoRoom(_)) = (&run.state, &end.outcome) {
+            return self.interrupt(attempt, Interruption::NoRoom);
         }
         let state = final_state(&run.state, &run.job, &end.outcome);
         let ended = Ended::of(id, run, state == FinalState::Succeeded);
@@ -501,12 +505,14 @@ fn final_state(before: &RunState, job: &JobSpec, outcome: &Outcome) -> FinalStat
     match (outcome, asked) {
         // Work that was done is done, also if somebody had meanwhile asked to stop it.
         (Outcome::Succeeded(_), _) => FinalState::Succeeded,
-        (Outcome::Failed(_) | Outcome::Stopped, Some(StopReason::Timeout)) => {
+        (Outcome::Failed(_) | Outcome::Stopped | Outcome::NoRoom(_), Some(StopReason::Timeout)) => {
             FinalState::Failed(timeout)
         }
         (Outcome::Failed(failure), _) => FinalState::Failed(failure.clone()),
-        (Outcome::Stopped, Some(reason)) => FinalState::Cancelled(reason),
+        (Outcome::Stopped | Outcome::NoRoom(_), Some(reason)) => FinalState::Cancelled(reason),
         // A lane stops attempts by itself only when it goes down.
         (Outcome::Stopped, None) => FinalState::Cancelled(StopReason::Shutdown),
+        // One that has not begun while nobody wanted it to stop waits in line again.
+        (Outcome::NoRoom(why), None) => FinalState::Failed(Failure::Error(Arc::clone(why))),
     }
 }

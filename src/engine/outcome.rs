@@ -16,6 +16,9 @@ use super::time::Now;
 pub struct End {
     /// What came of it.
     pub outcome: Outcome,
+    /// Why what is run after the task failed; of a job with a teardown only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teardown: Option<Failure>,
     /// What was measured on the way.
     pub measures: Measures,
 }
@@ -30,6 +33,8 @@ pub enum Outcome {
     Failed(Failure),
     /// It stopped early because it was asked to.
     Stopped,
+    /// It has not begun: the machine had no room for it, for this reason.
+    NoRoom(Arc<str>),
 }
 
 /// Why an attempt, and with it its run, failed.
@@ -111,13 +116,20 @@ pub enum Interruption {
     Crash,
     /// The daemon was shut down in good order.
     Shutdown,
+    /// The machine had no room for its process. It is tried again after [`NO_ROOM_PAUSE`].
+    NoRoom,
 }
+
+/// How long a run waits for which the machine had no room: what was short may be there again by then, and
+/// a machine that is short of something is not asked in vain ten times a second.
+pub const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Crash => "the daemon or the machine went down under it",
             Self::Shutdown => "the daemon was shut down",
+            Self::NoRoom => "the machine had no room for another process",
         })
     }
 }
@@ -155,8 +167,11 @@ pub struct Measures {
     pub began: Now,
     /// When its own code had ended.
     pub ended: Now,
-    /// CPU time of the thread while it ran; known on the cpu lane only.
+    /// CPU time of its processes, and on the cpu lane of its thread.
     pub cpu: Option<Duration>,
+    /// The most memory that one of its processes had at a time, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
     /// How much later than asked for a wait ended; of the tasks that wait for a time only.
     pub late: Option<Duration>,
     /// Notes that were folded into later ones because they came faster than they were taken.

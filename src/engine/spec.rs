@@ -10,6 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::command::{CommandSpec, GRACE, Invocation, Step};
+
 /// A name of a job, pool, limit or handler.
 pub type Name = Arc<str>;
 
@@ -96,6 +98,15 @@ pub struct JobSpec {
     /// The longest that one attempt may take.
     #[serde(default)]
     pub timeout: Option<Duration>,
+    /// How long an attempt has to end after it was asked to.
+    #[serde(default = "grace")]
+    pub grace: Duration,
+    /// A command that is run before the task; where it fails, the task is not begun.
+    #[serde(default)]
+    pub setup: Option<Box<Step>>,
+    /// A command that is run after the task, however that went.
+    #[serde(default)]
+    pub teardown: Option<Box<Step>>,
     /// Jobs whose runs of the same submission have to succeed first; sorted, without doubles.
     #[serde(default)]
     pub after: Vec<Name>,
@@ -111,6 +122,11 @@ pub struct JobSpec {
     /// Texts of its own for the log.
     #[serde(default)]
     pub messages: Messages,
+}
+
+/// What jobs had before they could say it.
+const fn grace() -> Duration {
+    GRACE
 }
 
 /// What becomes of a run when the daemon or the machine goes down under its attempt.
@@ -201,6 +217,9 @@ impl JobSpec {
             priority: Priority::default(),
             delay: Duration::ZERO,
             timeout: None,
+            grace: GRACE,
+            setup: None,
+            teardown: None,
             after: Vec::new(),
             start: Start::default(),
             on_crash: OnCrash::default(),
@@ -251,6 +270,8 @@ pub enum TaskSpec {
         /// What it is given; a run's own arguments take precedence, key by key.
         args: Value,
     },
+    /// A program, or a text for a shell. (Boxed, because it is large beside the others.)
+    Command(Box<CommandSpec>),
     /// Nothing but to wait until somebody completes the run. It counts as carried by the io lane.
     Future {
         /// What is waited for, in words for people.
@@ -261,8 +282,12 @@ pub enum TaskSpec {
 impl TaskSpec {
     /// The key that names this task in a job file.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
+            Self::Command(command) => match command.step.run {
+                Invocation::Exec(_) => "exec",
+                Invocation::Shell(_) => "shell",
+            },
             Self::Sleep { .. } => "sleep",
             Self::Read { .. } => "read",
             Self::Compute { .. } => "compute",
@@ -281,7 +306,7 @@ impl TaskSpec {
     #[must_use]
     pub const fn fits_either_lane(&self) -> bool {
         match self {
-            Self::Sleep { .. } | Self::Read { .. } => true,
+            Self::Sleep { .. } | Self::Read { .. } | Self::Command(_) => true,
             Self::Compute { .. } | Self::Call { .. } | Self::Future { .. } => false,
         }
     }

@@ -7,7 +7,7 @@ use super::Recovery;
 use super::capacity::{Capacities, ClassId};
 use super::fact::{Fact, FinalState, Record, SubmitKey};
 use super::id::RunId;
-use super::outcome::Interruption;
+use super::outcome::{Interruption, NO_ROOM_PAUSE};
 use super::run::{Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Name};
 use super::table::RunTable;
@@ -126,7 +126,9 @@ impl State {
                     let run = self.run_mut(*run);
                     run.crashes = run.crashes.saturating_add(1);
                 }
-                self.wait(*run, None, record.at);
+                let pause = *cause == Interruption::NoRoom;
+                let due = pause.then(|| record.at.mono.plus(NO_ROOM_PAUSE));
+                self.wait(*run, due, record.at);
             }
             Fact::Retried { .. } => self.retry(record),
             Fact::Paused { what } => self.capacities.set_paused(what, true),

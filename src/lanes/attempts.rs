@@ -11,7 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::handlers::Handlers;
+use super::inbox::{Delivered, Refused};
+use super::place::{Outside, World};
 use super::priority::{Policy, Weight};
 use super::{CpuLane, IoLane, LaneError, cores, install_hook, lock};
 use crate::clock::Clock;
@@ -122,6 +126,7 @@ impl AttemptLanes {
         settings: LaneSettings,
         handlers: Arc<Handlers>,
         clock: Clock,
+        outside: Outside,
     ) -> Result<(Self, LaneMail<NoteSource>), LaneError> {
         install_hook();
         let capacity = settings.capacity();
@@ -135,11 +140,11 @@ impl AttemptLanes {
         };
         let cpu = CpuLane::start(settings.cpu_workers, settings.cpu_workers, weight)?;
         let (port, mail) = lane_channel(capacity);
+        let world = World::new(clock, io.timers().clone(), io.handle().clone(), outside);
         let hub = Arc::new(Hub {
-            clock,
+            world: Arc::new(world),
             handlers,
             port,
-            timers: io.timers().clone(),
             live: AtomicUsize::new(0),
             attempts: Mutex::new(BTreeMap::new()),
             none: Condvar::new(),
@@ -184,6 +189,16 @@ impl AttemptLanes {
         let attempt = lock(&self.hub.attempts).get(&attempt).cloned();
         if let Some(attempt) = attempt {
             attempt.cancel();
+        }
+    }
+
+    /// Sends something to an attempt; with `None` that nothing more comes. Never blocks: whether it was
+    /// delivered is answered, once, when that is known, on some thread of the lanes.
+    pub fn send(&self, attempt: AttemptId, value: Option<Value>, answer: Delivered) {
+        let attempt = lock(&self.hub.attempts).get(&attempt).cloned();
+        match attempt {
+            Some(attempt) => attempt.send(value, answer),
+            None => answer(Err(Refused::NotRunning)),
         }
     }
 
@@ -239,10 +254,9 @@ const DROP_LIMIT: Duration = Duration::from_millis(100);
 
 /// What all attempts share.
 struct Hub {
-    clock: Clock,
+    world: Arc<World>,
     handlers: Arc<Handlers>,
     port: LanePort<NoteSource>,
-    timers: super::Timers,
     /// Attempts whose end is not sent, counted down just before it is.
     live: AtomicUsize,
     /// The same attempts by number, taken out just after their end is sent. Bounded by the capacity.

@@ -5,10 +5,14 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use super::cancel::Cancel;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::cancel::{Cancel, Unpark};
+use super::inbox::{Inbox, Sent};
 use super::timer::Timers;
 use crate::clock::kernel_nanos;
 use crate::inbox::Progress;
@@ -84,6 +88,52 @@ impl Context {
         }
     }
 
+    /// Waits for what somebody sends to the run (`twolane send`); `None` says that nothing more comes.
+    /// What is received here is told to the sender as delivered.
+    ///
+    /// # Errors
+    /// [`Stopped`] as soon as the task is to stop; and at once in a program that nobody can send to.
+    pub async fn receive(&self) -> Result<Option<Value>, Stopped> {
+        self.check()?;
+        let Some(inbox) = self.task.inbox() else {
+            return Err(Stopped);
+        };
+        let Some(taken) = inbox.take() else {
+            return Ok(None);
+        };
+        let mut taken = PutBack(inbox, Some(taken));
+        let mut next = pin!(taken.next());
+        let mut cancelled = pin!(self.task.cancel().cancelled());
+        let sent = poll_fn(|context| {
+            if let Poll::Ready(sent) = next.as_mut().poll(context) {
+                return Poll::Ready(Ok(sent));
+            }
+            cancelled.as_mut().poll(context).map(|()| Err(Stopped))
+        })
+        .await?;
+        Ok(sent.and_then(|mut sent| {
+            let value = sent.value.take();
+            sent.answer(Ok(()));
+            value
+        }))
+    }
+
+    /// The same for code on the cpu lane: blocks the thread.
+    ///
+    /// # Errors
+    /// As for [`receive`](Self::receive).
+    pub fn receive_blocking(&self) -> Result<Option<Value>, Stopped> {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut received = pin!(self.receive());
+        loop {
+            let mut context = TaskContext::from_waker(&waker);
+            match received.as_mut().poll(&mut context) {
+                Poll::Ready(received) => return received,
+                Poll::Pending => std::thread::park(),
+            }
+        }
+    }
+
     /// Says how far the task is: `fraction` from 0 to 1 (beyond is cut off, NaN counts as unknown).
     /// Never waits; when told more often than anybody listens, later words take the place of
     /// earlier ones.
@@ -122,8 +172,29 @@ pub(crate) trait Task: Send + Sync {
     fn cancel(&self) -> &Cancel;
     /// The timer of its lanes.
     fn timers(&self) -> &Timers;
+    /// What is sent to it, where anybody can.
+    fn inbox(&self) -> Option<&Inbox> {
+        None
+    }
     /// Takes note of its progress, without waiting.
     fn report(&self, progress: Progress);
+}
+
+/// The receiving end of an inbox, which goes back there when it is not used.
+struct PutBack<'a>(&'a Inbox, Option<mpsc::Receiver<Sent>>);
+
+impl PutBack<'_> {
+    async fn next(&mut self) -> Option<Sent> {
+        self.1.as_mut()?.recv().await
+    }
+}
+
+impl Drop for PutBack<'_> {
+    fn drop(&mut self) {
+        if let Some(receiver) = self.1.take() {
+            self.0.put_back(receiver);
+        }
+    }
 }
 
 /// Whole nanoseconds; five hundred years where it is longer than that.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -34,6 +34,7 @@ const FEED_BATCH: usize = 64;
 pub(crate) struct IoLane {
     /// `None` once it has been shut down.
     runtime: Mutex<Option<Runtime>>,
+    handle: Handle,
     timers: Timers,
     shared: Arc<Shared>,
 }
@@ -60,6 +61,7 @@ impl IoLane {
             .enable_all()
             .build()
             .map_err(|source| LaneError::Runtime { threads, source })?;
+        let handle = runtime.handle().clone();
         let timers = Timers::start(runtime.handle()).map_err(LaneError::Timer)?;
         let shared = Arc::new(Shared {
             queue: Queue::new(queue),
@@ -69,6 +71,7 @@ impl IoLane {
         runtime.spawn(feed(Arc::clone(&shared)));
         Ok(Self {
             runtime: Mutex::new(Some(runtime)),
+            handle,
             timers,
             shared,
         })
@@ -98,6 +101,11 @@ impl IoLane {
     /// The lane's timer.
     pub(crate) fn timers(&self) -> &Timers {
         &self.timers
+    }
+
+    /// The runtime, for what is done on its behalf elsewhere.
+    pub(crate) const fn handle(&self) -> &Handle {
+        &self.handle
     }
 
     /// How many jobs wait.

@@ -23,6 +23,8 @@ pub enum Event {
     Started,
     /// An attempt came further.
     Progress,
+    /// A command wrote a line.
+    Output,
     /// An attempt was asked to stop.
     Stopping,
     /// A run succeeded.
@@ -82,6 +84,7 @@ impl Event {
             Self::Due => "due",
             Self::Started => "started",
             Self::Progress => "progress",
+            Self::Output => "output",
             Self::Stopping => "stopping",
             Self::Finished => "finished",
             Self::Interrupted => "interrupted",
@@ -107,6 +110,7 @@ impl Event {
             | Self::Due => Level::DEBUG,
             Self::Started
             | Self::Progress
+            | Self::Output
             | Self::Stopping
             | Self::Finished
             | Self::Retried

@@ -53,6 +53,10 @@ pub struct Line<'a> {
     pub duration: Option<Duration>,
     /// CPU time of it.
     pub cpu: Option<Duration>,
+    /// The most memory that one of its processes had, in bytes.
+    pub memory: Option<u64>,
+    /// Why what is run after the task failed.
+    pub teardown: Option<String>,
     /// How much later than asked for its wait ended.
     pub late: Option<Duration>,
     /// Notes that were folded into later ones.
@@ -187,6 +191,8 @@ impl<'a> Line<'a> {
             error_kind: None,
             duration: None,
             cpu: None,
+            memory: None,
+            teardown: None,
             late: None,
             coalesced: None,
             result: None,
@@ -224,6 +230,7 @@ impl<'a> Line<'a> {
             began,
             ended,
             cpu,
+            memory,
             late,
             coalesced,
         } = end.measures;
@@ -231,8 +238,10 @@ impl<'a> Line<'a> {
             // Of an attempt that went down with the daemon nothing was measured.
             duration: (began != Now::default()).then(|| ended.mono.since(began.mono)),
             cpu,
+            memory,
             late,
             coalesced: (coalesced > 0).then_some(coalesced),
+            teardown: end.teardown.as_ref().map(ToString::to_string),
             ..self
         };
         match state {
@@ -267,6 +276,7 @@ impl<'a> Line<'a> {
             | Event::Accepted
             | Event::Released
             | Event::Due
+            | Event::Output
             | Event::Stopping
             | Event::Interrupted
             | Event::Retried
@@ -330,7 +340,7 @@ fn push(out: &mut String, value: Option<impl ToString>) {
 fn result_of(outcome: &Outcome) -> Option<&Value> {
     match outcome {
         Outcome::Succeeded(result) => (!result.is_null()).then_some(result),
-        Outcome::Failed(_) | Outcome::Stopped => None,
+        Outcome::Failed(_) | Outcome::Stopped | Outcome::NoRoom(_) => None,
     }
 }
 

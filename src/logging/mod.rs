@@ -11,6 +11,7 @@ mod json;
 mod layer;
 pub mod line;
 mod narrator;
+mod outlet;
 mod queue;
 mod stamp;
 mod text;
@@ -37,6 +38,7 @@ pub use escape::{harmless, harmless_json};
 pub use event::Event;
 pub use filter::{FilterError, FilterErrorKind};
 pub use narrator::{DAEMON_TARGET, Narrator, RUN_TARGET};
+pub use outlet::OutputLines;
 pub use queue::{BYTES_BOUND, LINES_BOUND};
 
 use crate::clock::Clock;

@@ -83,6 +83,8 @@ fn tell(line: &Line<'_>) {
                 error_kind = line.error_kind,
                 duration = line.duration.map(in_seconds),
                 cpu = line.cpu.map(in_seconds),
+                memory = line.memory,
+                teardown = line.teardown.as_deref(),
                 late = line.late.map(in_micros),
                 coalesced = line.coalesced,
                 result = line.result.as_deref(),

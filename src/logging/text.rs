@@ -74,6 +74,9 @@ fn push_run(out: &mut String, event: &str, fields: &Fields) -> &'static [&'stati
     if let Some(run) = fields.number("run") {
         _ = write!(out, "run {run} ");
     }
+    if event == Event::Output.as_str() {
+        return push_output(out, fields);
+    }
     if let Some(job) = fields.text("job") {
         escape::plain(out, job);
         out.push_str(": ");
@@ -89,6 +92,17 @@ fn push_run(out: &mut String, event: &str, fields: &Fields) -> &'static [&'stati
     } else {
         &["event", "run", "job", "percent", "fraction", "state"]
     }
+}
+
+/// What a command wrote: after a bar, and after a mark where those are its errors.
+fn push_output(out: &mut String, fields: &Fields) -> &'static [&'static str] {
+    escape::plain(out, fields.text("job").unwrap_or_default());
+    out.push_str(match fields.text("stream") {
+        Some("err") => "! ",
+        _ => "| ",
+    });
+    escape::plain(out, fields.text("message").unwrap_or_default());
+    &["event", "run", "job", "attempt", "stream", "message"]
 }
 
 /// What happened to the scheduler.

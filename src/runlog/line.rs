@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::time::Wall;
-use crate::inbox::Note;
+use crate::inbox::{Note, OutStream, Output};
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,23 @@ impl RunLine {
             stream: Stream::Progress,
             text: progress.message.clone().unwrap_or_else(|| "".into()),
             fraction: progress.fraction,
+        }
+    }
+
+    /// A line of a command, with or without its end; what is not UTF-8 is replaced.
+    pub(super) fn of_output(output: &Output, line: &[u8], number: u64) -> Self {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        Self {
+            number,
+            at: output.at.wall,
+            attempt: output.attempt.epoch,
+            stream: match output.stream {
+                OutStream::Out => Stream::Out,
+                OutStream::Err => Stream::Err,
+            },
+            text: String::from_utf8_lossy(line).into(),
+            fraction: None,
         }
     }
 

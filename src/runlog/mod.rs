@@ -9,6 +9,8 @@ mod writer;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
@@ -18,11 +20,14 @@ pub use line::{RunLine, Stream};
 pub use read::{ReadError, lines};
 
 use crate::engine::id::RunId;
-use crate::inbox::Note;
+use crate::inbox::{Note, Outlet, Output};
 use writer::Item;
 
 /// Lines that may wait for the disk; beyond that they are dropped, counted and marked.
 pub const WAITING_BOUND: usize = 16_384;
+
+/// Bytes of commands' lines that may wait for the disk; more are dropped in the same way.
+pub const WAITING_BYTES: usize = 16 << 20;
 
 /// How much of one run's log is kept: as much of its beginning as of its end, half of this each.
 pub const KEPT_BYTES: u64 = 1 << 20;
@@ -33,6 +38,8 @@ pub struct RunLogs {
     directory: PathBuf,
     sender: Option<Sender<Item>>,
     changed: watch::Receiver<u64>,
+    /// Bytes of commands' lines that wait for the disk.
+    held: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -52,6 +59,7 @@ impl RunLogs {
             directory,
             sender: Some(sender),
             changed,
+            held: Arc::default(),
             thread: Some(thread),
         })
     }
@@ -62,6 +70,15 @@ impl RunLogs {
         Ear {
             sender: self.sender.clone(),
             missing: BTreeMap::new(),
+        }
+    }
+
+    /// What takes the lines of commands.
+    #[must_use]
+    pub fn outlet(&self) -> LogOutlet {
+        LogOutlet {
+            sender: self.sender.clone(),
+            held: Arc::clone(&self.held),
         }
     }
 
@@ -87,6 +104,45 @@ impl Drop for RunLogs {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Takes the lines of commands and passes them on; waits for nothing.
+#[derive(Clone, Debug)]
+pub struct LogOutlet {
+    sender: Option<Sender<Item>>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Outlet for LogOutlet {
+    fn offer(&self, output: Output) -> Result<(), Box<Output>> {
+        let bytes = output.text.len();
+        let (held, output) = (Held(Arc::clone(&self.held), bytes), Box::new(output));
+        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes > WAITING_BYTES {
+            return Err(output);
+        }
+        let Some(sender) = &self.sender else {
+            return Err(output);
+        };
+        match sender.try_send(Item::Output(output, held)) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => match item {
+                Item::Output(output, _) => Err(output),
+                Item::Note(_) | Item::Missing(..) | Item::Over(_) | Item::Gone(_) | Item::End => {
+                    Ok(())
+                }
+            },
+        }
+    }
+}
+
+/// Bytes that wait, until this is dropped.
+#[derive(Debug)]
+struct Held(Arc<AtomicUsize>, usize);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 

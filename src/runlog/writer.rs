@@ -7,11 +7,12 @@ use std::path::Path;
 use crossbeam_channel::Receiver;
 use tokio::sync::watch;
 
+use super::Held;
 use super::line::{RunLine, Stream};
 use super::segments::{self, Segments};
 use crate::engine::id::RunId;
 use crate::engine::time::Wall;
-use crate::inbox::Note;
+use crate::inbox::{Missing, Note, Output};
 
 /// Files that are open at a time.
 const OPEN_BOUND: usize = 64;
@@ -27,6 +28,8 @@ const GROUP: usize = 1024;
 pub(super) enum Item {
     /// A line.
     Note(Note),
+    /// Lines of a command, with the bytes that they count for.
+    Output(Box<Output>, Held),
     /// So many lines of a run found no room.
     Missing(RunId, u64),
     /// A run is over.
@@ -73,6 +76,10 @@ pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Send
         for item in std::iter::once(first).chain(items.try_iter().take(GROUP)) {
             match item {
                 Item::Note(note) => files.note(&note),
+                Item::Output(output, held) => {
+                    files.output(&output);
+                    drop(held);
+                }
                 Item::Missing(run, count) => files.missing(run, count),
                 Item::Over(run) => files.over(run),
                 Item::Gone(run) => {
@@ -101,20 +108,31 @@ impl Files<'_> {
         RunLine::of(note, open.last).write(&mut open.waiting);
     }
 
-    fn missing(&mut self, run: RunId, count: u64) {
-        let Some(open) = self.file(run) else {
+    fn output(&mut self, output: &Output) {
+        let Some(open) = self.file(output.attempt.run) else {
             return;
         };
-        open.last += count;
-        let line = RunLine {
-            number: open.last,
-            at: open.at,
-            attempt: 0,
-            stream: Stream::Dropped,
-            text: format!("{count} lines dropped: the disk did not keep up").into(),
-            fraction: None,
-        };
-        line.write(&mut open.waiting);
+        open.at = output.at.wall;
+        let Missing { lines, bytes } = output.missing;
+        if !output.missing.is_none() {
+            open.gap(
+                lines,
+                format!("{lines} lines ({bytes} bytes) dropped: more came than is kept"),
+            );
+        }
+        for line in output.text.split_inclusive(|byte| *byte == b'\n') {
+            open.last += 1;
+            RunLine::of_output(output, line, open.last).write(&mut open.waiting);
+        }
+    }
+
+    fn missing(&mut self, run: RunId, count: u64) {
+        if let Some(open) = self.file(run) {
+            open.gap(
+                count,
+                format!("{count} lines dropped: the disk did not keep up"),
+            );
+        }
     }
 
     fn over(&mut self, run: RunId) {
@@ -197,6 +215,21 @@ impl Files<'_> {
 }
 
 impl Open {
+    /// Marks that lines are missing. Their numbers are missing too.
+    fn gap(&mut self, lines: u64, text: String) {
+        // The mark itself has the number of the last of them.
+        self.last += lines.max(1);
+        let line = RunLine {
+            number: self.last,
+            at: self.at,
+            attempt: 0,
+            stream: Stream::Dropped,
+            text: text.into(),
+            fraction: None,
+        };
+        line.write(&mut self.waiting);
+    }
+
     /// Writes what waits. What cannot be written is gone; its numbers are missing in the file.
     fn flush(&mut self) -> io::Result<()> {
         if self.waiting.is_empty() {

@@ -3,6 +3,7 @@
 
 use crate::engine::StateKind;
 use crate::engine::fact::{Fact, FinalState, Record};
+use crate::engine::outcome::Interruption;
 use crate::engine::spec::Name;
 use crate::engine::time::Mono;
 
@@ -74,6 +75,10 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::Resumed { .. } => return None,
         Fact::Accepted { after, .. } if !after.is_empty() => StateKind::Blocked,
         Fact::Accepted { .. } | Fact::Released { .. } => wait(),
+        Fact::Interrupted {
+            cause: Interruption::NoRoom,
+            ..
+        } => StateKind::Scheduled,
         Fact::Due { .. } | Fact::Interrupted { .. } | Fact::Retried { .. } => StateKind::Queued,
         Fact::Started { .. } => StateKind::Running,
         Fact::Stopping { .. } => StateKind::Stopping,

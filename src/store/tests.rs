@@ -69,6 +69,7 @@ fn accepted(run: u64, job: &Arc<JobSpec>, key: Option<&str>) -> Fact {
 fn end() -> End {
     End {
         outcome: Outcome::Succeeded(Arc::new(json!({"n": 1}))),
+        teardown: None,
         measures: Measures::default(),
     }
 }

@@ -151,6 +151,7 @@ fn a_failure_skips_thousands() {
         },
         end: End {
             outcome: outcome("error"),
+            teardown: None,
             measures: Measures::default(),
         },
     };

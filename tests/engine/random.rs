@@ -197,6 +197,7 @@ fn ended(attempt: AttemptId, how: &str) -> Input {
         attempt,
         end: End {
             outcome: outcome(how),
+            teardown: None,
             measures: Measures::default(),
         },
     }

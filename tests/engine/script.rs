@@ -9,6 +9,7 @@ use std::time::Duration;
 use expect_test::Expect;
 use serde_json::Value;
 use twolane::engine::action::Action;
+use twolane::engine::command::GRACE;
 use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
@@ -259,6 +260,7 @@ fn input(text: &str) -> Input {
                 },
                 end: End {
                     outcome,
+                    teardown: None,
                     measures: Measures::default(),
                 },
             }
@@ -419,6 +421,9 @@ fn job(words: &[&str]) -> JobSpec {
             .get("delay")
             .map_or(Duration::ZERO, |text| seconds(text)),
         timeout: keys.get("timeout").map(|text| seconds(text)),
+        grace: GRACE,
+        setup: None,
+        teardown: None,
         after: names("after"),
         on_crash: match keys.get("on_crash") {
             Some(&"fail") => OnCrash::Fail,

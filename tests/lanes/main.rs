@@ -6,6 +6,7 @@
 )]
 
 mod attempts;
+mod commands;
 mod ends;
 mod library;
 mod panics;

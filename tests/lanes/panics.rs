@@ -83,7 +83,10 @@ fn an_attempt_that_panics_fails_and_no_thread_is_lost() {
                     let place = message.strip_prefix(told).unwrap();
                     assert!(place.starts_with(" (tests/lanes/panics.rs:"), "{message}");
                 }
-                other @ (Outcome::Failed(_) | Outcome::Succeeded(_) | Outcome::Stopped) => {
+                other @ (Outcome::Failed(_)
+                | Outcome::Succeeded(_)
+                | Outcome::Stopped
+                | Outcome::NoRoom(_)) => {
                     panic!("{kind}: {other:?}")
                 }
             }

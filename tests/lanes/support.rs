@@ -11,7 +11,7 @@ use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::outcome::{Failure, Outcome};
 use twolane::engine::spec::{JobSpec, Lane, TaskSpec};
 use twolane::inbox::{Ended, LaneMail};
-use twolane::lanes::{AttemptLanes, Handlers, LaneSettings, NoteSource};
+use twolane::lanes::{AttemptLanes, Handlers, LaneSettings, NoteSource, Outside};
 
 /// Far more than anything here takes, so that what never comes shows as a failure and not as a hang.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -37,8 +37,13 @@ impl Bench {
     }
 
     pub(crate) fn with(settings: LaneSettings, handlers: Handlers) -> Self {
+        Self::inside(settings, handlers, Outside::default())
+    }
+
+    pub(crate) fn inside(settings: LaneSettings, handlers: Handlers, outside: Outside) -> Self {
         let clock = Clock::start();
-        let (lanes, mail) = AttemptLanes::start(settings, Arc::new(handlers), clock).unwrap();
+        let (lanes, mail) =
+            AttemptLanes::start(settings, Arc::new(handlers), clock, outside).unwrap();
         Self { lanes, mail, clock }
     }
 
@@ -99,14 +104,19 @@ pub(crate) fn compute(outer: u64, inner: u64, report_every: Option<u64>) -> Task
 pub(crate) fn value(ended: &Ended) -> &Value {
     match &ended.end.outcome {
         Outcome::Succeeded(value) => value,
-        other @ (Outcome::Failed(_) | Outcome::Stopped) => panic!("not a success: {other:?}"),
+        other @ (Outcome::Failed(_) | Outcome::Stopped | Outcome::NoRoom(_)) => {
+            panic!("not a success: {other:?}")
+        }
     }
 }
 
 pub(crate) fn error(ended: &Ended) -> &str {
     match &ended.end.outcome {
         Outcome::Failed(Failure::Error(message)) => message,
-        other @ (Outcome::Failed(_) | Outcome::Succeeded(_) | Outcome::Stopped) => {
+        other @ (Outcome::Failed(_)
+        | Outcome::Succeeded(_)
+        | Outcome::Stopped
+        | Outcome::NoRoom(_)) => {
             panic!("not an error: {other:?}")
         }
     }

@@ -69,6 +69,7 @@ impl Lanes {
             left.push((attempt, matches!(work.outcome, Outcome::Succeeded(_))));
             let end = End {
                 outcome: work.outcome,
+                teardown: None,
                 measures: Measures::default(),
             };
             self.arriving

@@ -15,7 +15,7 @@ use crate::engine::id::{AttemptId, RunId};
 use crate::engine::input::{Submission, SubmitItem};
 use crate::engine::spec::{Definitions, JobSpec, Lane, Name, TaskSpec};
 use crate::inbox::Note;
-use crate::lanes::{Handlers, LaneSettings, Stopped};
+use crate::lanes::{Handlers, LaneSettings, Outside, Stopped};
 
 /// A log that commits nothing by itself.
 struct HeldLog {
@@ -66,7 +66,8 @@ fn rig(patience: Patience) -> Rig {
         cpu_workers: 1,
         ..LaneSettings::default()
     };
-    let lanes = AttemptLanes::start(settings, Arc::new(handlers), clock).expect("lanes start");
+    let lanes = AttemptLanes::start(settings, Arc::new(handlers), clock, Outside::default())
+        .expect("lanes start");
     let (commit, commits) = unbounded();
     let (signal, signals) = signal_channels();
     let seen = Seen::default();

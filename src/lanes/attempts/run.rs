@@ -5,7 +5,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::super::tasks::{Done, TaskError, TaskResult, run_cpu, run_io};
+use serde_json::Value;
+
+use super::super::inbox::{Delivered, Inbox};
+use super::super::place::Place;
+use super::super::tasks::{Came, Done, TaskError, TaskResult, run_cpu, run_io};
 use super::super::{Cancel, CatchPanic, Context, CpuJob, IoJob, Task, Timers, catch, lock};
 use super::Hub;
 use super::notes::{NoteSource, Notes};
@@ -18,7 +22,8 @@ use crate::inbox::{Ended, Note, Progress};
 
 /// An attempt whose end is not reported.
 pub(super) struct Attempt {
-    order: StartOrder,
+    place: Arc<Place>,
+    args: Option<Arc<Value>>,
     cancel: Cancel,
     notes: Mutex<Notes>,
     hub: Arc<Hub>,
@@ -31,7 +36,8 @@ impl Attempt {
     /// dropped, or before.
     pub(super) fn register(hub: &Arc<Hub>, order: StartOrder) -> Ending {
         let attempt = Arc::new_cyclic(|me| Self {
-            order,
+            place: Arc::new(Place::new(&order, &hub.world)),
+            args: order.args,
             cancel: Cancel::default(),
             notes: Mutex::new(Notes::default()),
             hub: Arc::clone(hub),
@@ -47,11 +53,15 @@ impl Attempt {
     }
 
     pub(super) fn id(&self) -> AttemptId {
-        self.order.attempt
+        self.place.attempt
     }
 
     pub(super) fn cancel(&self) {
         self.cancel.cancel();
+    }
+
+    pub(super) fn send(&self, value: Option<Value>, answer: Delivered) {
+        self.place.inbox.send(value, answer);
     }
 
     pub(super) fn take_notes(&self) -> Vec<Note> {
@@ -60,19 +70,23 @@ impl Attempt {
 }
 
 impl Task for Attempt {
+    fn inbox(&self) -> Option<&Inbox> {
+        Some(&self.place.inbox)
+    }
+
     fn cancel(&self) -> &Cancel {
         &self.cancel
     }
 
     fn timers(&self) -> &Timers {
-        &self.hub.timers
+        &self.hub.world.timers
     }
 
     fn report(&self, progress: Progress) {
         let note = Note {
             attempt: self.id(),
-            job: Arc::clone(&self.order.job),
-            at: self.hub.clock.now(),
+            job: Arc::clone(&self.place.job),
+            at: self.hub.world.clock.now(),
             progress,
         };
         let mut notes = lock(&self.notes);
@@ -93,9 +107,8 @@ pub(super) fn io_job(mut ending: Ending) -> IoJob {
         let attempt = Arc::clone(&ending.attempt);
         let result = CatchPanic::new(async move {
             let context = Context::new(Arc::clone(&attempt) as Arc<dyn Task>);
-            let order = &attempt.order;
             let handlers = &attempt.hub.handlers;
-            run_io(context, &order.job.task, order.args.as_deref(), handlers).await
+            run_io(context, attempt.args.as_deref(), handlers, &attempt.place).await
         })
         .await;
         ending.report(result, None);
@@ -112,9 +125,8 @@ pub(super) fn cpu_job(mut ending: Ending) -> CpuJob {
         let attempt = &ending.attempt;
         let result = catch(|| {
             let context = Context::new(Arc::clone(attempt) as Arc<dyn Task>);
-            let order = &attempt.order;
             let handlers = &attempt.hub.handlers;
-            run_cpu(&context, &order.job.task, order.args.as_deref(), handlers)
+            run_cpu(&context, attempt.args.as_deref(), handlers, &attempt.place)
         });
         let used = thread_cpu().saturating_sub(before);
         ending.report(result, Some(used));
@@ -135,31 +147,48 @@ impl Ending {
         if self.attempt.cancel.is_cancelled() {
             return false;
         }
-        self.began = Some(self.attempt.hub.clock.now());
+        self.began = Some(self.attempt.hub.world.clock.now());
         true
     }
 
     /// The attempt's own code has ended.
-    fn report(mut self, result: Result<TaskResult, Arc<str>>, cpu: Option<Duration>) {
+    fn report(mut self, came: Result<Came, Arc<str>>, cpu: Option<Duration>) {
+        let (result, teardown) = match came {
+            Ok(Came { result, teardown }) => (Ok(result), teardown),
+            Err(panic) => (Err(panic), None),
+        };
         let late = match &result {
             Ok(Ok(done)) => done.late,
             Ok(Err(_)) | Err(_) => None,
         };
         let outcome = outcome(result, self.attempt.cancel.is_cancelled());
-        self.send(outcome, cpu, late);
+        self.send(outcome, teardown, cpu, late);
     }
 
-    fn send(&mut self, outcome: Outcome, cpu: Option<Duration>, late: Option<Duration>) {
+    fn send(
+        &mut self,
+        outcome: Outcome,
+        teardown: Option<Failure>,
+        cpu: Option<Duration>,
+        late: Option<Duration>,
+    ) {
         self.reported = true;
+        self.attempt.place.inbox.close();
+        let used = *lock(&self.attempt.place.used);
         let hub = &self.attempt.hub;
-        let ended = hub.clock.now();
+        let ended = hub.world.clock.now();
         let (notes, coalesced) = lock(&self.attempt.notes).close();
         let end = End {
             outcome,
+            teardown,
             measures: Measures {
                 began: self.began.unwrap_or(ended),
                 ended,
-                cpu,
+                cpu: match (cpu, used.cpu) {
+                    (Some(own), Some(of_processes)) => Some(own + of_processes),
+                    (own, of_processes) => own.or(of_processes),
+                },
+                memory: used.memory,
                 late,
                 coalesced,
             },
@@ -194,7 +223,7 @@ impl Drop for Ending {
                 "the lane gave it up before it had ended: the lane is full or shut down",
             )))
         };
-        self.send(outcome, None, None);
+        self.send(outcome, None, None, None);
     }
 }
 
@@ -208,6 +237,8 @@ fn outcome(result: Result<TaskResult, Arc<str>>, stop_asked: bool) -> Outcome {
             "it says that it was asked to stop, but nobody asked it to",
         ))),
         Ok(Err(TaskError::Failed(reason))) => Outcome::Failed(Failure::Error(reason)),
+        Ok(Err(TaskError::Ended(failure))) => Outcome::Failed(failure),
+        Ok(Err(TaskError::NoRoom(reason))) => Outcome::NoRoom(reason),
         Err(panic) => Outcome::Failed(Failure::Panic(panic)),
     }
 }

@@ -1,7 +1,9 @@
 //! The tasks that jobs are made of, one file each, in a form for each lane. Knows the context it is
 //! given and nothing of attempts or runs.
 
+mod around;
 mod call;
+pub(super) mod command;
 mod compute;
 mod read;
 mod sleep;
@@ -13,6 +15,8 @@ use serde_json::Value;
 
 use super::context::{Context, Stopped};
 use super::handlers::Handlers;
+use super::place::Place;
+use crate::engine::outcome::Failure;
 use crate::engine::spec::TaskSpec;
 
 /// What came of a task.
@@ -42,6 +46,12 @@ pub(super) enum TaskError {
     /// It gave up, for this reason.
     #[error("{0}")]
     Failed(Arc<str>),
+    /// Its command ended in a way that is no success.
+    #[error("{0}")]
+    Ended(Failure),
+    /// The machine had no room for it; nothing of it has begun.
+    #[error("{0}")]
+    NoRoom(Arc<str>),
 }
 
 impl From<Stopped> for TaskError {
@@ -61,14 +71,18 @@ fn in_no_lane() -> TaskError {
     TaskError::failed("a future executes in no lane: it waits to be completed")
 }
 
+pub(super) use around::{Came, run_cpu, run_io};
+
 /// Carries out a task on the io lane.
-pub(super) async fn run_io(
+async fn task_io(
     context: Context,
     task: &TaskSpec,
     args: Option<&Value>,
     handlers: &Handlers,
+    place: &Arc<Place>,
 ) -> TaskResult {
     match task {
+        TaskSpec::Command(command) => command::run(&context, place, command, args).await,
         TaskSpec::Sleep { duration } => sleep::run_io(&context, *duration).await,
         TaskSpec::Read { path } => read::run_io(&context, path).await,
         TaskSpec::Compute {
@@ -84,13 +98,18 @@ pub(super) async fn run_io(
 }
 
 /// Carries out a task on the cpu lane.
-pub(super) fn run_cpu(
+fn task_cpu(
     context: &Context,
     task: &TaskSpec,
     args: Option<&Value>,
     handlers: &Handlers,
+    place: &Arc<Place>,
 ) -> TaskResult {
     match task {
+        TaskSpec::Command(command) => {
+            let run = command::run(context, place, command, args);
+            place.world.runtime.block_on(run)
+        }
         TaskSpec::Sleep { duration } => sleep::run_cpu(context, *duration),
         TaskSpec::Read { path } => read::run_cpu(context, path),
         TaskSpec::Compute {

@@ -182,10 +182,15 @@ fn ended(job: &JobSpec, state: FinalState, outcome: Outcome) -> Said {
         began: at(0),
         ended: at(7_010_283),
         cpu: Some(Duration::from_micros(7_000_001)),
+        memory: None,
         late: Some(Duration::from_nanos(312_900)),
         coalesced: 4,
     };
-    let end = End { outcome, measures };
+    let end = End {
+        outcome,
+        teardown: None,
+        measures,
+    };
     fact(Fact::Ended {
         run: RunId(3),
         job: Arc::new(job.clone()),
@@ -212,6 +217,7 @@ fn crashed(job: &JobSpec, epoch: u32) -> Said {
         state: FinalState::Failed(failure.clone()),
         end: End {
             outcome: Outcome::Failed(failure),
+            teardown: None,
             measures: Measures::default(),
         },
     })

@@ -1,0 +1,99 @@
+//! What a command is: what is run, in which surroundings, and what it reads. Plain values.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::Name;
+
+/// A command as the task of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CommandSpec {
+    /// What is run, and where.
+    pub step: Step,
+    /// What it reads.
+    #[serde(default)]
+    pub stdin: Stdin,
+    /// The exit codes that count as success; 0 alone where there are none.
+    #[serde(default)]
+    pub success_exit: Vec<i32>,
+    /// Whether it has a terminal of its own.
+    #[serde(default)]
+    pub pty: bool,
+}
+
+/// Something to run: the task itself, or what is run before or after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What.
+    pub run: Invocation,
+    /// Where, and as whom.
+    pub surroundings: Arc<Surroundings>,
+}
+
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Invocation {
+    /// A program and its arguments, which no shell looks at. `{name}` in an argument is the argument of
+    /// that name of the run. Never empty.
+    Exec(Vec<Arc<str>>),
+    /// A text for `/bin/sh`.
+    Shell(Arc<str>),
+}
+
+/// Where a command runs, and as whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Surroundings {
+    /// Where it begins; an absolute path.
+    pub directory: PathBuf,
+    /// Variables of its environment.
+    pub env: BTreeMap<Name, Arc<str>>,
+    /// A file with more of them, as `NAME=VALUE` a line; `env` goes before.
+    pub env_file: Option<PathBuf>,
+    /// Variables that it gets as the daemon has them.
+    pub pass_env: Vec<Name>,
+    /// Whom it runs as; only a daemon that is root can do that.
+    pub user: Option<Name>,
+    /// The group it runs as; the user's own where only that is named.
+    pub group: Option<Name>,
+    /// Permissions that files which it makes do not get.
+    pub umask: Option<u32>,
+    /// Added to its nice value.
+    pub nice: Option<i32>,
+    /// Bounds that the kernel keeps, by the names of [`RLIMITS`].
+    pub rlimits: BTreeMap<Name, u64>,
+}
+
+/// The bounds that the kernel keeps for a process.
+pub const RLIMITS: [&str; 7] = [
+    "memory",
+    "cpu",
+    "files",
+    "file_size",
+    "processes",
+    "core",
+    "stack",
+];
+
+/// What a command reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stdin {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// This text.
+    Text(Arc<str>),
+    /// This file; an absolute path.
+    File(PathBuf),
+    /// What is sent to it while it runs.
+    Open,
+}
+
+/// How long a command has to end after it was asked to, unless its job says otherwise.
+pub const GRACE: Duration = Duration::from_secs(10);

@@ -1,0 +1,146 @@
+//! What a task can know of the attempt that it is, and what attempts share of the world around them.
+
+use std::io::Error as IoError;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::inbox::{Inbox, Sent};
+use super::{Cancel, Context, Task, Timers, lock};
+use crate::clock::Clock;
+use crate::engine::action::StartOrder;
+use crate::engine::id::AttemptId;
+use crate::engine::spec::JobSpec;
+use crate::inbox::{Nowhere, Outlet, Progress};
+use crate::process::{SHIM, Spawner, Usage};
+
+/// The variable in the environment of commands by which a scheduler's processes are told: its value is
+/// [`Outside::instance`], `-`, and the number of the run.
+pub const MARK: &str = "TWOLANE_KEY";
+
+/// What the lanes are given from outside, for commands.
+#[derive(Clone)]
+pub struct Outside {
+    /// Takes what they write.
+    pub outlet: Arc<dyn Outlet>,
+    /// Tells processes of this scheduler from those of others, also after it was started anew.
+    pub instance: Arc<str>,
+    /// The program that arranges what has to be between the birth of a process and its program.
+    pub helper: PathBuf,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self {
+            outlet: Arc::new(Nowhere),
+            instance: Arc::from(format!("{}", std::process::id())),
+            helper: PathBuf::from(SHIM),
+        }
+    }
+}
+
+/// What all attempts share.
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) timers: Timers,
+    pub(crate) runtime: Handle,
+    pub(crate) outlet: Arc<dyn Outlet>,
+    pub(crate) instance: Arc<str>,
+    pub(crate) helper: PathBuf,
+    /// Made when the first command is run.
+    spawner: Mutex<Option<Arc<Spawner>>>,
+}
+
+impl World {
+    pub(super) fn new(clock: Clock, timers: Timers, runtime: Handle, outside: Outside) -> Self {
+        Self {
+            clock,
+            timers,
+            runtime,
+            outlet: outside.outlet,
+            instance: outside.instance,
+            helper: outside.helper,
+            spawner: Mutex::new(None),
+        }
+    }
+
+    /// The thread that makes processes.
+    pub(crate) fn spawner(&self) -> Result<Arc<Spawner>, IoError> {
+        let mut spawner = lock(&self.spawner);
+        if let Some(spawner) = &*spawner {
+            return Ok(Arc::clone(spawner));
+        }
+        Ok(Arc::clone(spawner.insert(Spawner::start()?)))
+    }
+}
+
+/// One attempt, as its task sees it.
+pub(crate) struct Place {
+    pub(crate) attempt: AttemptId,
+    pub(crate) job: Arc<JobSpec>,
+    pub(crate) world: Arc<World>,
+    /// What its processes have used.
+    pub(crate) used: Mutex<Used>,
+    pub(super) inbox: Inbox,
+}
+
+impl Place {
+    pub(super) fn new(order: &StartOrder, world: &Arc<World>) -> Self {
+        Self {
+            attempt: order.attempt,
+            job: Arc::clone(&order.job),
+            world: Arc::clone(world),
+            used: Mutex::new(Used::default()),
+            inbox: Inbox::of(&order.job.task),
+        }
+    }
+
+    /// What is sent to the attempt; once.
+    pub(crate) fn open_inbox(&self) -> Option<mpsc::Receiver<Sent>> {
+        self.inbox.take()
+    }
+
+    /// A context that nobody asks to stop but whoever has it.
+    pub(crate) fn context_of_its_own(&self) -> Context {
+        Context::new(Arc::new(Lone {
+            cancel: Cancel::default(),
+            timers: self.world.timers.clone(),
+        }))
+    }
+}
+
+/// What the processes of an attempt have used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Used {
+    pub(super) cpu: Option<Duration>,
+    pub(super) memory: Option<u64>,
+}
+
+impl Used {
+    /// One process after another: times add up, memory does not.
+    pub(crate) fn add(&mut self, usage: Usage) {
+        self.cpu = Some(self.cpu.unwrap_or_default() + usage.cpu);
+        self.memory = self.memory.max(usage.memory);
+    }
+}
+
+/// Something that belongs to no attempt which could be asked to stop.
+struct Lone {
+    cancel: Cancel,
+    timers: Timers,
+}
+
+impl Task for Lone {
+    fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    fn report(&self, _: Progress) {}
+}

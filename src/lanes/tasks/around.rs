@@ -1,0 +1,119 @@
+//! A task with what is run before and after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::context::Context;
+use super::super::handlers::Handlers;
+use super::super::place::Place;
+use super::command::{Ran, Run, judge, supervise};
+use super::{TaskError, TaskResult, task_cpu, task_io};
+use crate::engine::command::{Stdin, Step};
+use crate::engine::outcome::Failure;
+
+/// How long a teardown may take: nothing can be asked to stop it.
+const TEARDOWN: Duration = Duration::from_secs(60);
+
+/// What came of a task and of what was run after it.
+pub(in super::super) struct Came {
+    pub(in super::super) result: TaskResult,
+    /// Why what was run after the task failed.
+    pub(in super::super) teardown: Option<Failure>,
+}
+
+/// Carries out a task on the io lane, and what is run around it.
+pub(in super::super) async fn run_io(
+    context: Context,
+    args: Option<&Value>,
+    handlers: &Handlers,
+    place: &Arc<Place>,
+) -> Came {
+    let result = match before(&context, args, place).await {
+        Ok(()) => task_io(context, &place.job.task, args, handlers, place).await,
+        Err(error) => Err(error),
+    };
+    Came {
+        result,
+        teardown: after(args, place).await,
+    }
+}
+
+/// The same on the cpu lane.
+pub(in super::super) fn run_cpu(
+    context: &Context,
+    args: Option<&Value>,
+    handlers: &Handlers,
+    place: &Arc<Place>,
+) -> Came {
+    let runtime = &place.world.runtime;
+    let begun = match place.job.setup {
+        Some(_) => runtime.block_on(before(context, args, place)),
+        None => Ok(()),
+    };
+    let result = begun.and_then(|()| task_cpu(context, &place.job.task, args, handlers, place));
+    let teardown = match place.job.teardown {
+        Some(_) => runtime.block_on(after(args, place)),
+        None => None,
+    };
+    Came { result, teardown }
+}
+
+/// What is run before the task.
+async fn before(
+    context: &Context,
+    args: Option<&Value>,
+    place: &Arc<Place>,
+) -> Result<(), TaskError> {
+    let Some(step) = &place.job.setup else {
+        return Ok(());
+    };
+    let ran = step_of(context, step, args, place).await?;
+    judge(&ran, &[]).map(drop).map_err(|error| match error {
+        TaskError::Stopped | TaskError::NoRoom(_) => error,
+        TaskError::Failed(_) | TaskError::Ended(_) => {
+            TaskError::failed(format!("its setup failed, so it was not begun: {error}"))
+        }
+    })
+}
+
+/// What is run after the task, whatever came of that.
+pub(in super::super) async fn after(args: Option<&Value>, place: &Arc<Place>) -> Option<Failure> {
+    let step = place.job.teardown.as_ref()?;
+    let context = place.context_of_its_own();
+    let ran = step_of(&context, step, args, place);
+    let limit = place.world.timers.sleep(TEARDOWN);
+    let ran = async {
+        let mut ran = std::pin::pin!(ran);
+        tokio::select! {
+            ran = &mut ran => return (ran, false),
+            () = limit => context.cancel(),
+        }
+        (ran.await, true)
+    };
+    match ran.await {
+        (_, true) => Some(Failure::Timeout(TEARDOWN)),
+        (Ok(ran), false) => match judge(&ran, &[]) {
+            Ok(_) => None,
+            Err(TaskError::Ended(failure)) => Some(failure),
+            Err(error) => Some(Failure::Error(error.to_string().into())),
+        },
+        (Err(error), false) => Some(Failure::Error(error.to_string().into())),
+    }
+}
+
+async fn step_of(
+    context: &Context,
+    step: &Step,
+    args: Option<&Value>,
+    place: &Arc<Place>,
+) -> Result<Ran, TaskError> {
+    let what = Run {
+        step,
+        stdin: &Stdin::Nothing,
+        pty: false,
+        args,
+    };
+    supervise(context, place, &what).await
+}

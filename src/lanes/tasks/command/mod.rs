@@ -1,0 +1,282 @@
+//! The tasks `exec` and `shell`, and what is run before and after a task: a child process that is watched
+//! over, so that nothing of it escapes and its end is told as it was.
+
+pub(crate) mod environment;
+mod feed;
+mod order;
+mod output;
+
+use std::io::Error as IoError;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::io::Interest;
+use tokio::select;
+
+use super::super::context::Context;
+use super::super::lock;
+use super::super::place::{MARK, Place};
+use super::{Done, TaskError, TaskResult};
+use crate::engine::command::{CommandSpec, Stdin, Step};
+use crate::engine::outcome::Failure;
+use crate::engine::spec::Lane;
+use crate::inbox::OutStream;
+use crate::process::{Child, Ending, Reader, SHIM_FAILED, SpawnError, Tree, Usage, spawn, watch};
+
+/// How long what a command has left behind gets to end when it is asked to.
+const LEFT_GRACE: Duration = Duration::from_secs(1);
+
+/// Between two looks at what is left. No descriptor tells of processes that are not one's own children.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long the rest of the output is waited for when everything has ended that could write it.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// One thing to run, with what belongs to it.
+pub(super) struct Run<'a> {
+    pub(super) step: &'a Step,
+    pub(super) stdin: &'a Stdin,
+    pub(super) pty: bool,
+    pub(super) args: Option<&'a Value>,
+}
+
+/// How something that was run came to its end.
+pub(super) struct Ran {
+    pub(super) ending: Ending,
+    /// It had been asked to stop before it ended.
+    was_asked: bool,
+    /// The last line of its errors.
+    last_words: String,
+}
+
+/// The task.
+pub(super) async fn run(
+    context: &Context,
+    place: &Arc<Place>,
+    command: &CommandSpec,
+    args: Option<&Value>,
+) -> TaskResult {
+    let what = Run {
+        step: &command.step,
+        stdin: &command.stdin,
+        pty: command.pty,
+        args,
+    };
+    let ran = supervise(context, place, &what).await?;
+    judge(&ran, &command.success_exit)
+}
+
+/// What the end of a command means.
+pub(super) fn judge(ran: &Ran, success: &[i32]) -> TaskResult {
+    if ran.was_asked {
+        return Err(TaskError::Stopped);
+    }
+    match ran.ending {
+        Ending::Exit(code) if success.contains(&code) || (success.is_empty() && code == 0) => {
+            Ok(Done::with(json!({ "exit": code })))
+        }
+        Ending::Exit(code)
+            if code == i32::from(SHIM_FAILED) && ran.last_words.starts_with("twolane: cannot ") =>
+        {
+            Err(TaskError::failed(&ran.last_words["twolane: ".len()..]))
+        }
+        Ending::Exit(code) => Err(TaskError::Ended(Failure::Exit(code))),
+        Ending::Signal(signal) => Err(TaskError::Ended(Failure::Signal(signal))),
+    }
+}
+
+/// Runs something and watches over it until nothing of it is left.
+pub(super) async fn supervise(
+    context: &Context,
+    place: &Arc<Place>,
+    what: &Run<'_>,
+) -> Result<Ran, TaskError> {
+    let mut child = begin(place, what).await?;
+    let mark = format!("{}={}", MARK, environment::key(place));
+    let guard = Guard(Some(Tree::of(child.pid(), mark)));
+    let wired = wire(&mut child, place, what.stdin);
+    let (end, pipes) = wired.map_err(|error| TaskError::NoRoom(error.to_string().into()))?;
+    let mut out = pin!(output::pump(pipes.out, OutStream::Out, place));
+    let mut err = pin!(output::pump(pipes.err, OutStream::Err, place));
+    let mut feed = pin!(pipes.feed);
+    let (mut out_done, mut fed, mut last_words) = (false, false, None);
+    let mut stage = Stage::Runs;
+    let mut timer = pin!(place.world.timers.sleep(Duration::ZERO));
+    loop {
+        select! {
+            biased;
+            _ = end.readable() => break,
+            () = context.cancelled(), if stage == Stage::Runs => {
+                stage = Stage::Asked;
+                guard.tree().signal_group(Signal::TERM);
+                // A process that was halted hears nothing.
+                guard.tree().signal_group(Signal::CONT);
+                timer.set(place.world.timers.sleep(place.job.grace));
+            }
+            () = &mut timer, if stage != Stage::Runs => {
+                stage = Stage::Killed;
+                guard.signal_all(place, Signal::KILL).await;
+                timer.set(place.world.timers.sleep(LEFT_GRACE));
+            }
+            _ = &mut out, if !out_done => out_done = true,
+            words = &mut err, if last_words.is_none() => last_words = Some(words),
+            () = &mut feed, if !fed => fed = true,
+        }
+    }
+    let (ending, usage) = ended(&mut child)?;
+    lock(&place.used).add(usage);
+    end_what_is_left(&guard, place).await;
+    guard.disarm();
+    // Nothing of it is left that could write, so the ends of the pipes have come.
+    timer.set(place.world.timers.sleep(DRAIN));
+    let rest = async {
+        if !out_done {
+            out.await;
+        }
+        match last_words {
+            Some(words) => words,
+            None => err.await,
+        }
+    };
+    let last_words = select! {
+        words = rest => words,
+        () = &mut timer => String::new(),
+    };
+    Ok(Ran {
+        ending,
+        was_asked: stage != Stage::Runs,
+        last_words,
+    })
+}
+
+/// Makes the process.
+async fn begin(place: &Arc<Place>, what: &Run<'_>) -> Result<Child, TaskError> {
+    let no_room = |why: String| TaskError::NoRoom(why.into());
+    let order = order::order(place, what)?;
+    let made = match place.job.lane {
+        Lane::Io => {
+            let spawner = place.world.spawner().map_err(|error| {
+                no_room(format!(
+                    "cannot start the thread that makes processes: {error}"
+                ))
+            })?;
+            spawner.spawn(order).await
+        }
+        // Made on the lane's own thread, a child has its weight.
+        Lane::Cpu => spawn(order),
+    };
+    made.map_err(|error| match error {
+        SpawnError::Scarce(_) => no_room(error.to_string()),
+        SpawnError::Directory { .. } | SpawnError::Program { .. } => {
+            TaskError::failed(error.to_string())
+        }
+    })
+}
+
+/// How far a command is on its way out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Runs,
+    /// It was asked to end.
+    Asked,
+    /// It was not asked any more.
+    Killed,
+}
+
+/// What a child's pipes are wired to.
+struct Pipes<F> {
+    out: Option<Reader>,
+    err: Option<Reader>,
+    feed: F,
+}
+
+type Wired<F> = (tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>, Pipes<F>);
+
+fn wire<'a>(
+    child: &mut Child,
+    place: &'a Arc<Place>,
+    stdin: &'a Stdin,
+) -> Result<Wired<impl Future<Output = ()> + 'a>, IoError> {
+    let pidfd = child
+        .pidfd
+        .take()
+        .ok_or_else(|| IoError::other("no descriptor"))?;
+    let end = watch(pidfd, Interest::READABLE)?;
+    let reader = |end| Option::map(end, Reader::new).transpose();
+    let pipes = Pipes {
+        out: reader(child.stdout.take())?,
+        err: reader(child.stderr.take())?,
+        feed: feed::feed(child.stdin.take(), stdin, place),
+    };
+    Ok((end, pipes))
+}
+
+fn ended(child: &mut Child) -> Result<(Ending, Usage), TaskError> {
+    match child.take_end() {
+        Ok(Some(end)) => Ok(end),
+        Ok(None) => Err(TaskError::failed("its end was told before it had ended")),
+        Err(error) => Err(TaskError::failed(format!(
+            "how it ended was told to somebody else: {error}"
+        ))),
+    }
+}
+
+/// Ends what a command has left behind: first as it is asked to, then by force, until nothing is left.
+async fn end_what_is_left(guard: &Guard, place: &Arc<Place>) {
+    if guard.tree().left() == 0 {
+        return;
+    }
+    let left = guard.signal_all(place, Signal::TERM).await;
+    if left > 0 {
+        tracing::info!(
+            target: "twolane::lanes",
+            run = place.attempt.run.0,
+            job = &*place.job.name,
+            processes = left,
+            "the command has ended and left processes behind: they are ended too"
+        );
+    }
+    let mut waited = Duration::ZERO;
+    while guard.tree().left() > 0 {
+        place.world.timers.sleep(LOOK_AGAIN).await;
+        waited += LOOK_AGAIN;
+        if waited >= LEFT_GRACE {
+            guard.signal_all(place, Signal::KILL).await;
+        }
+    }
+}
+
+/// Ends a command whose task is dropped.
+struct Guard(Option<Tree>);
+
+impl Guard {
+    fn tree(&self) -> &Tree {
+        // There is one until the guard itself is gone.
+        self.0.as_ref().expect("a guard has its tree")
+    }
+
+    /// Signals all of it, on a thread that may wait for the file system.
+    async fn signal_all(&self, place: &Arc<Place>, signal: Signal) -> usize {
+        let tree = self.tree().clone();
+        let counted = place
+            .world
+            .runtime
+            .spawn_blocking(move || tree.signal_all(signal));
+        counted.await.unwrap_or(0)
+    }
+
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(tree) = &self.0 {
+            tree.signal_all(Signal::KILL);
+        }
+    }
+}

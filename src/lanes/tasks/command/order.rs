@@ -1,0 +1,116 @@
+//! A step of a job, with the arguments of a run, as an order for a child process.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::super::super::place::Place;
+use super::super::TaskError;
+use super::Run;
+use super::environment::{environment, identity, text};
+use crate::engine::command::{Invocation, Stdin, Surroundings};
+use crate::engine::fill::fill;
+use crate::process::{Bounds, Manners, Order, StdinFrom};
+
+/// The shell of `shell`.
+const SHELL: &str = "/bin/sh";
+
+pub(super) fn order(place: &Place, what: &Run<'_>) -> Result<Order, TaskError> {
+    let around = &what.step.surroundings;
+    let user = identity(around)?;
+    let environment = environment(place, around, user.as_ref(), what.args)?;
+    let words = words(&what.step.run, what.args)?;
+    let program = program(&words[0], &environment, &around.directory)?;
+    Ok(Order {
+        program,
+        words,
+        environment: environment.into_iter().collect(),
+        directory: around.directory.clone(),
+        stdin: stdin(what.stdin)?,
+        helper: place.world.helper.clone(),
+        manners: Manners {
+            identity: user.map(|user| user.identity),
+            umask: around.umask,
+            nice: around.nice,
+            bounds: bounds(around),
+            terminal: what.pty,
+        },
+    })
+}
+
+/// The words of the command line, with arguments in their places.
+fn words(run: &Invocation, args: Option<&Value>) -> Result<Vec<OsString>, TaskError> {
+    match run {
+        Invocation::Shell(script) => Ok([SHELL, "-c", script].map(OsString::from).to_vec()),
+        Invocation::Exec(words) => words
+            .iter()
+            .map(|word| {
+                fill(word, |name| args?.get(name).map(text))
+                    .map(OsString::from)
+                    .map_err(|name| {
+                        TaskError::failed(format!(
+                            "`{{{name}}}` stands for an argument that is not given"
+                        ))
+                    })
+            })
+            .collect(),
+    }
+}
+
+/// The file of a program, found as a shell finds it.
+fn program(
+    word: &OsStr,
+    environment: &BTreeMap<OsString, OsString>,
+    directory: &Path,
+) -> Result<PathBuf, TaskError> {
+    if word.as_encoded_bytes().contains(&b'/') {
+        return Ok(directory.join(word));
+    }
+    let path = environment
+        .get(OsStr::new("PATH"))
+        .cloned()
+        .unwrap_or_default();
+    let runs = |file: &PathBuf| {
+        std::fs::metadata(file)
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let all = std::env::split_paths(&path);
+    all.map(|entry| directory.join(entry).join(word))
+        .find(runs)
+        .ok_or_else(|| {
+            let (word, path) = (word.to_string_lossy(), path.to_string_lossy());
+            TaskError::failed(format!(
+                "cannot run `{word}`: there is no such program in PATH ({path})"
+            ))
+        })
+}
+
+fn stdin(said: &Stdin) -> Result<StdinFrom, TaskError> {
+    Ok(match said {
+        Stdin::Nothing => StdinFrom::Nothing,
+        Stdin::Text(_) | Stdin::Open => StdinFrom::Pipe,
+        Stdin::File(path) => {
+            let opened = OpenOptions::new()
+                .read(true)
+                // A pipe would have us wait for its writer.
+                .custom_flags(libc::O_NONBLOCK)
+                .open(path);
+            let file = opened.map_err(|error| {
+                TaskError::failed(format!("cannot read {} for stdin: {error}", path.display()))
+            })?;
+            // The program expects reads that wait.
+            rustix::io::ioctl_fionbio(&file, false)
+                .map_err(|error| TaskError::failed(format!("cannot prepare stdin: {error}")))?;
+            StdinFrom::File(file)
+        }
+    })
+}
+
+fn bounds(around: &Surroundings) -> Vec<(Bounds, u64)> {
+    let bound = |kind: Bounds| Some((kind, *around.rlimits.get(kind.as_str())?));
+    Bounds::ALL.into_iter().filter_map(bound).collect()
+}

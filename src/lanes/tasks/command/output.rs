@@ -1,0 +1,220 @@
+//! What a command writes, cut into lines, within bounds: the beginning whole, then as much as comes
+//! slowly enough, and always the end; what is missing is counted. Reads on whatever comes, so that a
+//! command is never held up by what it says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::super::place::Place;
+use crate::engine::time::Mono;
+use crate::inbox::{Missing, OutStream, Output};
+use crate::process::Reader;
+
+/// What is taken at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// The longest line that is kept whole. More than people read, less than a dump that has no line ends.
+const LINE_BYTES: usize = 16 << 10;
+
+/// What may come at any speed: as much as a run's log keeps.
+const BEGINNING_BYTES: f64 = (1 << 20) as f64;
+
+/// What may come each second after that.
+const BYTES_A_SECOND: f64 = (256 << 10) as f64;
+
+/// The end that is held while more comes than may.
+const END_BYTES: usize = 64 << 10;
+
+/// The most of a last line that is given back.
+const WORDS_BYTES: usize = 1024;
+
+/// Reads one way of a command's output to its end; its last line.
+pub(super) async fn pump(reader: Option<Reader>, stream: OutStream, place: &Arc<Place>) -> String {
+    let Some(reader) = reader else {
+        return String::new();
+    };
+    let mut lines = Lines::new(stream, Arc::clone(place));
+    let mut chunk = vec![0; CHUNK_BYTES];
+    // A pipe that cannot be read has no more to give than one that has ended.
+    while let Ok(n @ 1..) = reader.read(&mut chunk).await {
+        lines.add(&chunk[..n]);
+    }
+    // What is left is passed on when this is dropped, which is also how it goes when nobody waits for it.
+    lines.last_words()
+}
+
+/// One way of a command's output.
+struct Lines {
+    place: Arc<Place>,
+    stream: OutStream,
+    /// Lines to be passed on.
+    whole: Vec<u8>,
+    /// A line whose end has not come.
+    open: Vec<u8>,
+    /// Bytes of that line that were not kept.
+    cut: u64,
+    /// Bytes that may be passed on.
+    allowed: f64,
+    since: Mono,
+    /// What came while nothing was allowed: its end.
+    held: Vec<u8>,
+    missing: Missing,
+    /// The beginning of the last line that ended.
+    last: Vec<u8>,
+}
+
+impl Lines {
+    fn new(stream: OutStream, place: Arc<Place>) -> Self {
+        Self {
+            since: place.world.clock.mono(),
+            place,
+            stream,
+            whole: Vec::new(),
+            open: Vec::new(),
+            cut: 0,
+            allowed: BEGINNING_BYTES,
+            held: Vec::new(),
+            missing: Missing::default(),
+            last: Vec::new(),
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let line = if self.open.is_empty() {
+            &self.last
+        } else {
+            &self.open
+        };
+        let kept = &line[..line.len().min(WORDS_BYTES)];
+        String::from_utf8_lossy(kept).trim().to_owned()
+    }
+
+    fn add(&mut self, chunk: &[u8]) {
+        self.refill();
+        #[expect(clippy::cast_precision_loss, reason = "a chunk is small")]
+        let size = chunk.len() as f64;
+        if self.allowed < size {
+            self.hold(chunk);
+            return;
+        }
+        self.allowed -= size;
+        self.release();
+        self.split(chunk);
+        self.pass_on();
+    }
+
+    /// As time goes by more is allowed.
+    fn refill(&mut self) {
+        let now = self.place.world.clock.mono();
+        let passed: Duration = now.since(self.since);
+        self.since = now;
+        self.allowed = (self.allowed + passed.as_secs_f64() * BYTES_A_SECOND).min(BEGINNING_BYTES);
+    }
+
+    /// Keeps the end of what may not be passed on.
+    fn hold(&mut self, chunk: &[u8]) {
+        self.held.extend_from_slice(chunk);
+        if self.held.len() > END_BYTES {
+            let over = self.held.len() - END_BYTES;
+            self.drop_held(over);
+        }
+    }
+
+    fn drop_held(&mut self, bytes: usize) {
+        self.missing.lines += count(&self.held[..bytes]);
+        self.missing.bytes += bytes as u64;
+        self.held.drain(..bytes);
+    }
+
+    /// Passes on what is held, from the first whole line on if something before it is missing.
+    fn release(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        if !self.missing.is_none() {
+            // The line that was open when the gap began ends somewhere in it.
+            if !self.open.is_empty() {
+                self.close_line();
+                self.pass_on_before_gap();
+            }
+            let rest = self.held.iter().position(|byte| *byte == b'\n');
+            let rest = rest.map_or(self.held.len(), |at| at + 1);
+            self.drop_held(rest);
+        }
+        let held = std::mem::take(&mut self.held);
+        self.split(&held);
+        self.pass_on();
+    }
+
+    /// Sorts bytes into whole lines and one that is open.
+    fn split(&mut self, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let (line, ends) = match part.split_last() {
+                Some((b'\n', line)) => (line, true),
+                _ => (part, false),
+            };
+            let room = LINE_BYTES - self.open.len();
+            let kept = &line[..line.len().min(room)];
+            self.open.extend_from_slice(kept);
+            self.cut += (line.len() - kept.len()) as u64;
+            if ends {
+                self.close_line();
+            }
+        }
+    }
+
+    /// Makes the open line a whole one.
+    fn close_line(&mut self) {
+        self.last.clear();
+        let words = self.open.len().min(WORDS_BYTES);
+        self.last.extend_from_slice(&self.open[..words]);
+        self.whole.append(&mut self.open);
+        if self.cut > 0 {
+            let mark = format!(" [{} bytes of this line dropped]", self.cut);
+            self.whole.extend_from_slice(mark.as_bytes());
+            self.cut = 0;
+        }
+        self.whole.push(b'\n');
+    }
+
+    /// Passes on the lines that came before a gap.
+    fn pass_on_before_gap(&mut self) {
+        let gap = std::mem::take(&mut self.missing);
+        self.pass_on();
+        self.missing = self.missing.with(gap);
+    }
+
+    fn pass_on(&mut self) {
+        if self.whole.is_empty() && self.missing.is_none() {
+            return;
+        }
+        let output = Output {
+            attempt: self.place.attempt,
+            job: Arc::clone(&self.place.job),
+            at: self.place.world.clock.now(),
+            stream: self.stream,
+            missing: std::mem::take(&mut self.missing),
+            text: std::mem::take(&mut self.whole),
+        };
+        if let Err(back) = self.place.world.outlet.offer(output) {
+            self.missing = back.missing.with(Missing {
+                lines: count(&back.text),
+                bytes: back.text.len() as u64,
+            });
+        }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.release();
+        if !self.open.is_empty() || self.cut > 0 {
+            self.close_line();
+        }
+        self.pass_on();
+    }
+}
+
+fn count(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}

@@ -1,0 +1,21 @@
+//! Child processes: made without forking the daemon, told apart by a mark in their environment, ended
+//! with everything they have started. Knows nothing of jobs, runs or lanes.
+
+mod instance;
+mod order;
+mod orphans;
+mod pipe;
+mod proc;
+mod shim;
+mod spawn;
+mod sweep;
+mod wait;
+
+pub use instance::{fresh_instance, instance_in};
+pub use order::{Bounds, Identity, Manners, Order, StdinFrom};
+pub use orphans::Orphans;
+pub use pipe::{Reader, Writer, watch};
+pub use shim::{SHIM, SHIM_FAILED, SHIM_WORD, carry_out};
+pub use spawn::{Child, SpawnError, Spawner, spawn};
+pub use sweep::{Left, Tree, end_marked};
+pub use wait::{Ending, Usage};

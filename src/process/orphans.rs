@@ -1,0 +1,66 @@
+//! Processes whose parents have ended come to this one: takes note of their ends, so that no number
+//! stays taken by the dead. Touches no process that somebody in this program has made.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::num::NonZeroI32;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::process::{Pid, WaitOptions, getpid, set_child_subreaper};
+
+use super::proc;
+
+/// Children that this module's spawner has made and that are waited for elsewhere.
+static OWN: Mutex<BTreeSet<NonZeroI32>> = Mutex::new(BTreeSet::new());
+
+pub(super) fn register(pid: Pid) {
+    own(|own| own.insert(pid.as_raw_nonzero()));
+}
+
+pub(super) fn forget(pid: Pid) {
+    own(|own| own.remove(&pid.as_raw_nonzero()));
+}
+
+fn own<T>(with: impl FnOnce(&mut BTreeSet<NonZeroI32>) -> T) -> T {
+    with(&mut OWN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The adopted processes of this one.
+#[derive(Clone, Copy, Debug)]
+pub struct Orphans(());
+
+impl Orphans {
+    /// Adopts from here on what children of this process leave behind.
+    ///
+    /// # Errors
+    /// If the kernel refuses it.
+    pub fn adopt() -> io::Result<Self> {
+        set_child_subreaper(Some(getpid()))?;
+        Ok(Self(()))
+    }
+
+    /// Takes note of those that have ended. Cheap where there are none.
+    pub fn bury(self) {
+        for pid in others() {
+            bury(pid);
+        }
+    }
+}
+
+/// Adopted processes, dead or alive.
+pub(super) fn others() -> Vec<Pid> {
+    let mut adopted = proc::adopted();
+    if !adopted.is_empty() {
+        own(|own| adopted.retain(|pid| !own.contains(&pid.as_raw_nonzero())));
+        // A child that was made in the usual way by code of this program shares its group.
+        let mine = rustix::process::getpgrp();
+        adopted.retain(|pid| proc::look(*pid).is_some_and(|seen| seen.group != Some(mine)));
+    }
+    adopted
+}
+
+/// Takes note of the end of one process that was adopted, if it has ended.
+pub(super) fn bury(pid: Pid) {
+    // It may be gone already, or live on; either is fine.
+    let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+}

@@ -1,0 +1,84 @@
+//! What `/proc` says of processes. Any of them may be gone by the time that somebody looks.
+
+use std::fs;
+use std::num::NonZeroI32;
+
+use rustix::process::Pid;
+
+/// A process as it stood when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) pid: Pid,
+    pub(super) parent: Option<Pid>,
+    pub(super) group: Option<Pid>,
+    pub(super) session: Option<Pid>,
+    /// It has ended, and somebody has to take note of that.
+    pub(super) is_dead: bool,
+    /// When it began, in ticks since the machine started: with its number this is one process for ever.
+    pub(super) began: u64,
+}
+
+impl Seen {
+    pub(super) const fn number(&self) -> NonZeroI32 {
+        self.pid.as_raw_nonzero()
+    }
+
+    pub(super) fn parent_number(&self) -> Option<NonZeroI32> {
+        self.parent.map(Pid::as_raw_nonzero)
+    }
+}
+
+/// A process, if there is one of this number.
+pub(super) fn look(pid: Pid) -> Option<Seen> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    // The name stands in parentheses and may hold anything, also parentheses.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse().ok().and_then(Pid::from_raw);
+    Some(Seen {
+        pid,
+        parent: number(1),
+        group: number(2),
+        session: number(3),
+        is_dead: matches!(fields.first(), Some(&("Z" | "X"))),
+        began: fields.get(19)?.parse().ok()?,
+    })
+}
+
+/// All processes.
+pub(super) fn all() -> Vec<Seen> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(Pid::from_raw)
+        .filter_map(look)
+        .collect()
+}
+
+/// Whether the environment that a process began with has this entry. `false` too of one that may not be
+/// looked into, or is dead.
+pub(super) fn has_in_environment(pid: Pid, entry: impl Fn(&[u8]) -> bool) -> bool {
+    let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero()));
+    environment.is_ok_and(|all| all.split(|byte| *byte == 0).any(entry))
+}
+
+/// The processes that this one has adopted: those whose parents have ended, while it is their subreaper.
+/// The kernel gives them to the main thread.
+pub(super) fn adopted() -> Vec<Pid> {
+    let own = rustix::process::getpid().as_raw_nonzero();
+    match fs::read_to_string(format!("/proc/{own}/task/{own}/children")) {
+        Ok(list) => list
+            .split_ascii_whitespace()
+            .filter_map(|word| Pid::from_raw(word.parse().ok()?))
+            .collect(),
+        // A kernel that was built without that list.
+        Err(_) => {
+            let me = rustix::process::getpid();
+            let mine = |seen: &Seen| seen.parent == Some(me);
+            let all = all().into_iter();
+            all.filter(mine).map(|seen| seen.pid).collect()
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The helper between the birth of a process and its program: this very program, started once more,
+//! which arranges what is wanted and then becomes the program. So the daemon never forks itself, which
+//! is dear when it is large.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::process::{Gid, Resource, Rlimit, Uid};
+use rustix::pty::OpenptFlags;
+
+use super::order::{Bounds, Identity, Manners, Order};
+
+/// The program that is started: this one, provided that it calls [`carry_out`] first of all.
+pub const SHIM: &str = "/proc/self/exe";
+
+/// Its first argument; what follows is what to arrange as JSON, the program's file, and its words.
+pub const SHIM_WORD: &str = "__process";
+
+/// The exit code that says that something could not be arranged; why is the last line of its errors.
+pub const SHIM_FAILED: u8 = 125;
+
+/// The helper, as it is to be started.
+pub(super) fn command(order: &Order) -> Command {
+    let mut command = Command::new(&order.helper);
+    let manners = serde_json::to_string(&order.manners).unwrap_or_default();
+    command
+        .arg(SHIM_WORD)
+        .arg(manners)
+        .arg(&order.program)
+        .args(&order.words);
+    command
+}
+
+/// Both ends of a new terminal, ours first.
+pub(super) fn terminal() -> io::Result<(File, File)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let ours = rustix::pty::openpt(flags)?;
+    rustix::pty::grantpt(&ours)?;
+    rustix::pty::unlockpt(&ours)?;
+    let theirs = rustix::pty::ioctl_tiocgptpeer(&ours, flags)?;
+    Ok((ours.into(), theirs.into()))
+}
+
+/// Does the helper's work if that is what these arguments of the program ask for, and becomes the program
+/// that they name. Gives back an exit code if that cannot be.
+pub fn carry_out(mut words: impl Iterator<Item = OsString>) -> Option<u8> {
+    if words.nth(1)? != SHIM_WORD {
+        return None;
+    }
+    let arranged = words
+        .next()
+        .and_then(|manners| serde_json::from_slice::<Manners>(&manners.into_vec()).ok())
+        .ok_or_else(|| "understand what to arrange for a process".to_owned())
+        .and_then(|manners| arrange(&manners));
+    let why = match (arranged, words.next()) {
+        (Err(why), _) => why,
+        (Ok(()), None) => "run nothing".to_owned(),
+        (Ok(()), Some(program)) => {
+            let mut command = Command::new(&program);
+            if let Some(name) = words.next() {
+                command.arg0(name);
+            }
+            let error = command.args(words).exec();
+            format!("run {}: {error}", program.to_string_lossy())
+        }
+    };
+    // Where nobody takes it, the exit code still says that something was wrong.
+    let _ = writeln!(io::stderr(), "twolane: cannot {why}");
+    Some(SHIM_FAILED)
+}
+
+/// Arranges everything; or what could not be, and why.
+fn arrange(manners: &Manners) -> Result<(), String> {
+    let named = |what: &str| {
+        let what = what.to_owned();
+        move |error: Errno| format!("{what}: {error}")
+    };
+    if manners.terminal {
+        rustix::process::setsid().map_err(named("begin a session"))?;
+        rustix::process::ioctl_tiocsctty(io::stdin()).map_err(named("take the terminal"))?;
+    }
+    if let Some(umask) = manners.umask {
+        rustix::process::umask(Mode::from_raw_mode(umask));
+    }
+    for (bound, value) in &manners.bounds {
+        limit(*bound, *value).map_err(named(&format!("set rlimits.{}", bound.as_str())))?;
+    }
+    if let Some(nice) = manners.nice {
+        rustix::process::nice(nice).map_err(named("set nice"))?;
+    }
+    if let Some(identity) = &manners.identity {
+        become_user(identity)?;
+    }
+    Ok(())
+}
+
+/// Sets the soft and the hard bound.
+fn limit(bound: Bounds, value: u64) -> Result<(), Errno> {
+    let resource = match bound {
+        Bounds::Memory => Resource::As,
+        Bounds::Cpu => Resource::Cpu,
+        Bounds::Files => Resource::Nofile,
+        Bounds::FileSize => Resource::Fsize,
+        Bounds::Processes => Resource::Nproc,
+        Bounds::Core => Resource::Core,
+        Bounds::Stack => Resource::Stack,
+    };
+    let both = Rlimit {
+        current: Some(value),
+        maximum: Some(value),
+    };
+    rustix::process::setrlimit(resource, both)
+}
+
+/// Groups first, since a user without rights may not change them; and last, nothing that is run later may
+/// give rights back.
+fn become_user(identity: &Identity) -> Result<(), String> {
+    let Identity {
+        user,
+        group,
+        groups,
+    } = identity;
+    let named = |error: Errno| format!("become user {user}, group {group}: {error}");
+    let all: Vec<Gid> = groups.iter().map(|group| Gid::from_raw(*group)).collect();
+    let (user, group) = (Uid::from_raw(*user), Gid::from_raw(*group));
+    // This process has one thread, so what is set of a thread is set of it.
+    rustix::thread::set_thread_groups(&all).map_err(named)?;
+    rustix::thread::set_thread_res_gid(group, group, group).map_err(named)?;
+    rustix::thread::set_thread_res_uid(user, user, user).map_err(named)?;
+    rustix::thread::set_no_new_privs(true).map_err(named)
+}

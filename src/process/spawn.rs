@@ -1,0 +1,227 @@
+//! Makes child processes. A thread of its own does it for those who must not wait, because whoever makes
+//! a process stands still until its program has been loaded.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, bounded};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::sync::oneshot;
+
+use super::order::{Order, StdinFrom};
+use super::{orphans, shim, wait};
+
+/// A child that has begun. It leads a process group of its own.
+#[derive(Debug)]
+pub struct Child {
+    pid: Pid,
+    /// Becomes readable when it has ended.
+    pub pidfd: Option<OwnedFd>,
+    /// The writing end of what it reads, with [`StdinFrom::Pipe`].
+    pub stdin: Option<OwnedFd>,
+    /// The reading end of what it writes.
+    pub stdout: Option<OwnedFd>,
+    /// The reading end of its errors; none of a child with a terminal.
+    pub stderr: Option<OwnedFd>,
+    is_waited: bool,
+}
+
+/// Why there is no child.
+#[derive(Debug, thiserror::Error)]
+pub enum SpawnError {
+    /// The machine has no room for it now: processes, memory or descriptors are short.
+    #[error("there is no room for another process now: {0}")]
+    Scarce(#[source] io::Error),
+    /// This directory cannot be entered.
+    #[error("cannot begin in {directory}: {source}")]
+    Directory {
+        /// The directory.
+        directory: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// This program cannot be run.
+    #[error("cannot run {program}: {source}")]
+    Program {
+        /// As it was asked for.
+        program: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Child {
+    /// Its number, which is also that of its group.
+    #[must_use]
+    pub const fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// How it has ended; `None` if it has not.
+    ///
+    /// # Errors
+    /// If somebody else has taken note of its end.
+    pub fn take_end(&mut self) -> io::Result<Option<(wait::Ending, wait::Usage)>> {
+        let end = wait::take(self.pid);
+        if !matches!(end, Ok(None)) {
+            self.is_waited = true;
+            orphans::forget(self.pid);
+        }
+        end
+    }
+}
+
+impl Drop for Child {
+    /// A child that nobody waits for is one of those that are buried when they have ended.
+    fn drop(&mut self) {
+        if !self.is_waited {
+            orphans::forget(self.pid);
+        }
+    }
+}
+
+/// Makes a child on the calling thread, which stands still until the program is loaded, and whose nice
+/// value and scheduling policy it inherits.
+///
+/// # Errors
+/// [`SpawnError`], and then there is no child.
+pub fn spawn(order: Order) -> Result<Child, SpawnError> {
+    let program = order.program.display().to_string();
+    let directory = order.directory.clone();
+    let failed = |error: io::Error| explain(error, &directory, &program);
+    let terminal = order.manners.terminal;
+    let mut command = if order.manners.is_plain() {
+        let mut command = Command::new(&order.program);
+        command.arg0(&order.words[0]).args(&order.words[1..]);
+        command
+    } else {
+        shim::command(&order)
+    };
+    command
+        .env_clear()
+        .envs(order.environment)
+        .current_dir(&order.directory);
+    let mut stdin = None;
+    let mut stdout = None;
+    if terminal {
+        let (ours, theirs) = shim::terminal().map_err(failed)?;
+        let again = |end: &File| end.try_clone().map_err(failed);
+        command
+            .stdin(again(&theirs)?)
+            .stdout(again(&theirs)?)
+            .stderr(theirs);
+        stdin = Some(again(&ours)?.into());
+        stdout = Some(ours.into());
+    } else {
+        // The helper makes a session, and with that a group, of its own where there is a terminal.
+        command.process_group(0);
+        command.stdin(match order.stdin {
+            StdinFrom::Nothing => Stdio::null(),
+            StdinFrom::File(file) => file.into(),
+            StdinFrom::Pipe => Stdio::piped(),
+        });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let mut child = command.spawn().map_err(failed)?;
+    let pid = Pid::from_child(&child);
+    orphans::register(pid);
+    match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+        Ok(pidfd) => Ok(Child {
+            pid,
+            pidfd: Some(pidfd),
+            stdin: stdin.or_else(|| child.stdin.take().map(OwnedFd::from)),
+            stdout: stdout.or_else(|| child.stdout.take().map(OwnedFd::from)),
+            stderr: child.stderr.take().map(OwnedFd::from),
+            is_waited: false,
+        }),
+        Err(error) => {
+            // Nobody could wait for it. It has hardly begun.
+            orphans::forget(pid);
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(SpawnError::Scarce(error.into()))
+        }
+    }
+}
+
+/// What an error of making a process means.
+fn explain(error: io::Error, directory: &std::path::Path, program: &str) -> SpawnError {
+    let scarce = [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    let errno = Errno::from_io_error(&error);
+    if errno.is_some_and(|errno| scarce.contains(&errno)) {
+        return SpawnError::Scarce(error);
+    }
+    match std::fs::metadata(directory) {
+        Ok(found) if !found.is_dir() => SpawnError::Directory {
+            directory: directory.display().to_string(),
+            source: Errno::NOTDIR.into(),
+        },
+        Err(source) => SpawnError::Directory {
+            directory: directory.display().to_string(),
+            source,
+        },
+        Ok(_) => SpawnError::Program {
+            program: program.to_owned(),
+            source: error,
+        },
+    }
+}
+
+/// A thread that makes children for those who must not wait for it.
+#[derive(Clone, Debug)]
+pub struct Spawner {
+    orders: Sender<Wanted>,
+}
+
+type Wanted = (Order, oneshot::Sender<Result<Child, SpawnError>>);
+
+/// Orders that wait for the thread; who finds no room waits in line with the lane's other jobs.
+const WAITING: usize = 1024;
+
+impl Spawner {
+    /// Starts the thread, which ends with the last copy of this.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn start() -> io::Result<Arc<Self>> {
+        let (orders, wanted) = bounded::<Wanted>(WAITING);
+        std::thread::Builder::new()
+            .name("twolane-spawn".to_owned())
+            .spawn(move || {
+                for (order, answer) in wanted {
+                    if answer.is_closed() {
+                        continue;
+                    }
+                    if let Err(Ok(unwanted)) = answer.send(spawn(order)) {
+                        discard(&unwanted);
+                    }
+                }
+            })?;
+        Ok(Arc::new(Self { orders }))
+    }
+
+    /// Has a child made.
+    ///
+    /// # Errors
+    /// As for [`spawn`]; [`SpawnError::Scarce`] too where very many wait for this.
+    pub async fn spawn(&self, order: Order) -> Result<Child, SpawnError> {
+        let (answer, child) = oneshot::channel();
+        if self.orders.try_send((order, answer)).is_err() {
+            let why = format!("{WAITING} wait to be started");
+            return Err(SpawnError::Scarce(io::Error::other(why)));
+        }
+        child
+            .await
+            .unwrap_or_else(|_| Err(SpawnError::Scarce(io::Error::other("the daemon leaves"))))
+    }
+}
+
+/// Ends a child that whoever ordered it does not wait for any more.
+fn discard(child: &Child) {
+    let _ = rustix::process::kill_process_group(child.pid, rustix::process::Signal::KILL);
+}

@@ -1,0 +1,179 @@
+//! Finds what a command has left behind or brought forth, wherever that went: by its group and session,
+//! by its parents, and by the mark in its environment.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroI32;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, kill_process_group, pidfd_open, pidfd_send_signal,
+};
+
+use super::orphans;
+use super::proc::{self, Seen};
+
+/// A command with all that came of it.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    root: Pid,
+    /// `NAME=VALUE` as it stands in the environment of all of them, unless one has cleaned that.
+    mark: Vec<u8>,
+}
+
+impl Tree {
+    /// The tree of a child that leads a group of its own and bears this mark.
+    #[must_use]
+    pub fn of(root: Pid, mark: impl Into<Vec<u8>>) -> Self {
+        Self {
+            root,
+            mark: mark.into(),
+        }
+    }
+
+    /// Sends a signal to the group of the command, which reaches all that did not leave it.
+    pub fn signal_group(&self, signal: Signal) {
+        let _ = kill_process_group(self.root, signal);
+    }
+
+    /// Sends a signal to every living process of the tree; how many there were.
+    pub fn signal_all(&self, signal: Signal) -> usize {
+        self.signal_group(signal);
+        let members = self.members(&proc::all());
+        for member in &members {
+            self.send(member, signal);
+        }
+        members.len()
+    }
+
+    /// What is left of the tree after the command itself has ended; takes note of the ends of those
+    /// that died. Cheap where nothing is left.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        let orphans = orphans::others();
+        if orphans.is_empty() {
+            return 0;
+        }
+        for pid in orphans {
+            orphans::bury(pid);
+        }
+        self.members(&proc::all()).len()
+    }
+
+    fn send(&self, member: &Seen, signal: Signal) {
+        // The descriptor stays with the process that was found; another one of its number is left alone.
+        if let Ok(pidfd) = pidfd_open(member.pid, PidfdFlags::empty())
+            && proc::look(member.pid).is_some_and(|seen| seen.began == member.began)
+        {
+            let _ = pidfd_send_signal(pidfd, signal);
+        }
+    }
+
+    fn members(&self, all: &[Seen]) -> Vec<Seen> {
+        let belongs = |seen: &Seen| {
+            seen.pid == self.root
+                || seen.group == Some(self.root)
+                || seen.session == Some(self.root)
+                || proc::has_in_environment(seen.pid, |entry| entry == self.mark)
+        };
+        with_descendants(all, belongs)
+    }
+}
+
+/// Those that `belongs` is true of, and all that came of them; living ones, and never this process.
+fn with_descendants(all: &[Seen], belongs: impl Fn(&Seen) -> bool) -> Vec<Seen> {
+    let me = getpid();
+    let above = ancestors(all, me);
+    let mut found: BTreeSet<NonZeroI32> = all
+        .iter()
+        .filter(|seen| !seen.is_dead && !above.contains(&seen.number()) && belongs(seen))
+        .map(Seen::number)
+        .collect();
+    loop {
+        let before = found.len();
+        for seen in all {
+            if seen
+                .parent_number()
+                .is_some_and(|parent| found.contains(&parent))
+                && !seen.is_dead
+            {
+                found.insert(seen.number());
+            }
+        }
+        if found.len() == before {
+            break;
+        }
+    }
+    all.iter()
+        .filter(|seen| found.contains(&seen.number()))
+        .copied()
+        .collect()
+}
+
+/// This process and all above it: one may have been started by a job.
+fn ancestors(all: &[Seen], me: Pid) -> BTreeSet<NonZeroI32> {
+    let mut at = Some(me.as_raw_nonzero());
+    let mut above: BTreeSet<NonZeroI32> = at.into_iter().collect();
+    while let Some(pid) = at {
+        at = all
+            .iter()
+            .find(|seen| seen.number() == pid)
+            .and_then(Seen::parent_number);
+        if at.is_some_and(|parent| !above.insert(parent)) {
+            break;
+        }
+    }
+    above
+}
+
+/// What came of ending what was left of an earlier life.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Processes that were ended.
+    pub ended: usize,
+    /// The numbers of those that would not end.
+    pub stubborn: Vec<i32>,
+}
+
+/// How long a round waits for what it has ended.
+const ROUND: Duration = Duration::from_millis(200);
+
+/// Kills every process with an entry in its environment that begins with `mark`, and all that came of it;
+/// in up to `rounds` rounds, since something may start more while it is looked for.
+#[must_use]
+pub fn end_marked(mark: &str, rounds: usize) -> Left {
+    let marked = |seen: &Seen| {
+        proc::has_in_environment(seen.pid, |entry| entry.starts_with(mark.as_bytes()))
+    };
+    let mut ended = BTreeSet::new();
+    let mut left = Vec::new();
+    for _ in 0..rounds {
+        left = with_descendants(&proc::all(), marked);
+        if left.is_empty() {
+            break;
+        }
+        let pidfds: Vec<_> = left
+            .iter()
+            .filter_map(|seen| {
+                let pidfd = pidfd_open(seen.pid, PidfdFlags::empty()).ok()?;
+                let same = proc::look(seen.pid).is_some_and(|again| again.began == seen.began);
+                (same && pidfd_send_signal(&pidfd, Signal::KILL).is_ok()).then_some(pidfd)
+            })
+            .collect();
+        ended.extend(left.iter().map(|seen| (seen.number(), seen.began)));
+        for pidfd in &pidfds {
+            let mut ear = [PollFd::new(pidfd, PollFlags::IN)];
+            let limit = Timespec::try_from(ROUND).ok();
+            // Whether it ended in time is looked at in the next round.
+            let _ = poll(&mut ear, limit.as_ref());
+        }
+        for pid in orphans::others() {
+            orphans::bury(pid);
+        }
+        left = with_descendants(&proc::all(), marked);
+    }
+    Left {
+        ended: ended.len() - left.len().min(ended.len()),
+        stubborn: left.iter().map(|seen| seen.number().get()).collect(),
+    }
+}

@@ -1,0 +1,69 @@
+//! The end of a child: waited for without a thread, with what it has used.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use rustix::process::Pid;
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// With this code.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// What a child has used, with those of its children that it has waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time, its own and the kernel's on its behalf.
+    pub cpu: Duration,
+    /// The most memory that it had at a time, in bytes; `None` where that was less than this process has
+    /// had, since what is made in the fast way counts that as its own.
+    pub memory: Option<u64>,
+}
+
+/// Takes note of the end of a child of this process; `None` if it has not ended. To be called until it
+/// has said so once, and never again: the number may be another's then.
+#[expect(unsafe_code, reason = "no crate has a safe call for wait4")]
+pub(super) fn take(pid: Pid) -> io::Result<Option<(Ending, Usage)>> {
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: both places are valid for writes, and `rusage` is plain numbers, for which zeroes will do.
+    let (got, usage) = unsafe {
+        let raw = pid.as_raw_nonzero().get();
+        let got = libc::wait4(raw, &raw mut status, libc::WNOHANG, usage.as_mut_ptr());
+        (got, usage.assume_init())
+    };
+    match got {
+        0 => Ok(None),
+        n if n < 0 => Err(io::Error::last_os_error()),
+        _ => {
+            let ending = if libc::WIFSIGNALED(status) {
+                Ending::Signal(libc::WTERMSIG(status))
+            } else {
+                Ending::Exit(libc::WEXITSTATUS(status))
+            };
+            let usage = Usage {
+                cpu: duration(usage.ru_utime) + duration(usage.ru_stime),
+                memory: memory(usage.ru_maxrss),
+            };
+            Ok(Some((ending, usage)))
+        }
+    }
+}
+
+/// Kibibytes that are a child's own, as bytes.
+fn memory(most: libc::c_long) -> Option<u64> {
+    let ours = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
+    (most > ours).then(|| u64::try_from(most).unwrap_or(0) * 1024)
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(time.tv_usec).unwrap_or(0);
+    Duration::from_secs(seconds) + Duration::from_micros(micros)
+}

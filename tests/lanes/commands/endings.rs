@@ -1,0 +1,140 @@
+//! How commands end, by themselves and otherwise, and that nothing is left of them.
+
+use super::*;
+
+#[test]
+fn the_end_of_a_command_is_told_as_it_was() {
+    let shop = Shop::open();
+    let check = |job: JobSpec, expected: &Outcome| {
+        for lane in Lane::ALL {
+            let job = JobSpec {
+                lane,
+                ..job.clone()
+            };
+            assert_eq!(&shop.run(job.clone()).end.outcome, expected, "{job:?}");
+        }
+    };
+    let failed = Outcome::Failed;
+    check(shell("exit 0"), &done(0));
+    check(shell("exit 7"), &failed(Failure::Exit(7)));
+    check(
+        but(shell("exit 7"), |c| c.success_exit = vec![0, 7]),
+        &done(7),
+    );
+    check(
+        but(shell("exit 0"), |c| c.success_exit = vec![7]),
+        &failed(Failure::Exit(0)),
+    );
+    check(shell("kill -SEGV $$"), &failed(Failure::Signal(11)));
+    check(exec(&["true"]), &done(0));
+    // It ends when its process does, whoever holds the pipes open.
+    check(shell("sleep 1000 & exit 4"), &failed(Failure::Exit(4)));
+    check(shell("exec >&- 2>&-; exit 5"), &failed(Failure::Exit(5)));
+    assert_eq!(shop.processes(), 0);
+}
+
+#[test]
+fn what_cannot_be_run_is_told_with_its_cause() {
+    let shop = Shop::open();
+    let check = |job: JobSpec, expected: &[&str]| {
+        let ended = shop.run(job);
+        let error = error(&ended);
+        assert!(expected.iter().all(|part| error.contains(part)), "{error}");
+    };
+    check(
+        exec(&["no-such-program"]),
+        &["cannot run `no-such-program`", "in PATH ("],
+    );
+    check(
+        exec(&["/no/such"]),
+        &["cannot run /no/such", "No such file"],
+    );
+    check(
+        exec(&["/etc/passwd"]),
+        &["cannot run /etc/passwd", "Permission denied"],
+    );
+    check(
+        around(exec(&["true"]), |a| a.directory = "/no/such".into()),
+        &["cannot begin in /no/such", "No such file"],
+    );
+    check(
+        around(exec(&["true"]), |a| a.env_file = Some("/no/such".into())),
+        &["cannot take variables from /no/such", "No such file"],
+    );
+    check(
+        around(exec(&["true"]), |a| a.user = Some("nobody-knows".into())),
+        &["no user `nobody-knows`"],
+    );
+    check(
+        but(exec(&["true"]), |c| {
+            c.stdin = Stdin::File("/no/such".into())
+        }),
+        &["cannot read /no/such for stdin"],
+    );
+    check(exec(&["echo", "{gone}"]), &["`{gone}`", "not given"]);
+}
+
+#[test]
+fn promise_5_a_cancelled_command_is_gone_with_all_it_started() {
+    let shop = Shop::open();
+    let scripts = [
+        "echo up; sleep 1000",
+        "trap '' TERM; echo up; while :; do sleep 1000; done",
+        "setsid sh -c 'trap \"\" TERM; echo up; sleep 1000 & sleep 1000; sleep 1000' & wait",
+        "(setsid sh -c '(sleep 1000 &) ; echo up; sleep 1000' &) ; sleep 1000",
+        "echo up; kill -STOP $$",
+        "f() { f | f & wait; }; echo up; sleep 1000 | sleep 1000 | sleep 1000",
+    ];
+    for script in scripts {
+        for lane in Lane::ALL {
+            shop.heard.0.lock().unwrap().clear();
+            let job = JobSpec {
+                lane,
+                grace: Duration::from_millis(50),
+                ..shell(script)
+            };
+            let attempt = shop.begin(job, None);
+            shop.wait_for("up");
+            shop.bench.lanes.stop(attempt);
+            assert_eq!(shop.bench.end().end.outcome, Outcome::Stopped, "{script}");
+            assert_eq!(shop.processes(), 0, "{script}");
+        }
+    }
+}
+
+#[test]
+fn what_a_command_leaves_behind_is_ended_with_it() {
+    let shop = Shop::open();
+    for script in [
+        "sleep 1000 & (setsid sleep 1000 &); exit 0",
+        "setsid sh -c 'trap \"\" TERM; sleep 1000 & wait; sleep 1000' & exit 0",
+        // Without the mark it is known by its parents.
+        "setsid env -i sleep 1000 & setsid env -i sh -c 'sleep 1000 & sleep 1000' & sleep 0.1; exit 0",
+    ] {
+        assert_eq!(shop.run(shell(script)).end.outcome, done(0), "{script}");
+        assert_eq!(shop.processes(), 0, "{script}");
+    }
+}
+
+#[test]
+fn lanes_that_go_down_take_their_commands_along() {
+    let shop = Shop::open();
+    for _ in 0..3 {
+        shop.begin(
+            shell("trap '' TERM; (setsid sleep 1000 &); echo up; sleep 1000"),
+            None,
+        );
+    }
+    shop.wait_for("up\nup\nup\n");
+    shop.bench
+        .lanes
+        .shutdown(Duration::from_millis(50))
+        .unwrap();
+    for _ in 0..LIMIT.as_millis() {
+        if shop.processes() == 0 {
+            return;
+        }
+        wait_a_moment();
+    }
+    panic!("{} processes are left", shop.processes());
+}
