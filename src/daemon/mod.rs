@@ -6,6 +6,7 @@ mod callers;
 mod outbox;
 mod reload;
 mod report;
+mod retaining;
 mod shutdown;
 mod signals;
 mod turn;

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, never, select};
 use super::callers::Callers;
 use super::outbox::{Batch, Outbox};
 use super::reload::{Rejected, Reloader, Reread};
+use super::retaining::Retaining;
 use super::shutdown::{Shutdown, Step};
 use super::{
     EndSignal, Farewell, LAST_MOMENT, Observer, Parts, Patience, STARTER, SignalMail, late, report,
@@ -19,7 +20,7 @@ use crate::engine::fact::Record;
 use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
 use crate::engine::spec::Definitions;
-use crate::engine::time::Now;
+use crate::engine::time::{Now, Wall};
 use crate::engine::{Engine, Outputs};
 use crate::inbox::{Ended, LaneMail, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
@@ -28,9 +29,6 @@ use crate::store::{FactLog, Trouble};
 /// Ends that one turn takes in at most: enough that a commit is shared by many, and few enough that
 /// signals and deadlines are looked at soon.
 const TURN_BOUND: usize = 256;
-
-/// Runs that end between two looks at what the store is to let go of.
-const RETAIN_EVERY: u64 = 1_000;
 
 /// How long, at the very end, the log is waited for: for a disk that is slow, and not for one that
 /// has died.
@@ -52,8 +50,8 @@ pub(super) struct Turn {
     requests: Receiver<Request>,
     callers: Callers,
     started: Now,
-    /// Runs that have ended since the store was last asked to let go of old ones.
-    ended: u64,
+    outdated: Receiver<Wall>,
+    retaining: Retaining,
     /// The number of the last batch that is committed.
     committed: u64,
     clock: Clock,
@@ -79,6 +77,8 @@ enum Wake {
     Reread(Result<Reread, Rejected>),
     Request(Box<Request>),
     Trouble(Trouble),
+    /// The time at which something in the store becomes too old.
+    Outdated(Wall),
     Deadline,
     /// A channel was closed from the other side.
     Closed(Channel),
@@ -96,6 +96,7 @@ enum Channel {
     Rereads,
     Requests,
     Troubles,
+    Outdated,
 }
 
 impl Turn {
@@ -115,7 +116,8 @@ impl Turn {
             requests: parts.requests,
             callers: Callers::default(),
             started: parts.clock.now(),
-            ended: 0,
+            outdated: parts.log.outdated(),
+            retaining: Retaining::default(),
             committed: 0,
             log: parts.log,
             clock: parts.clock,
@@ -174,6 +176,10 @@ impl Turn {
     pub(super) fn wait(&mut self) {
         let wake = self.next_wake();
         self.take(wake);
+        let now = self.clock.now();
+        if self.retaining.take(now.mono) {
+            self.log.retain(now.wall);
+        }
         if self.outbox.is_full() {
             return;
         }
@@ -185,10 +191,6 @@ impl Turn {
             && let Ok(request) = self.requests.try_recv()
         {
             inputs += self.request(request);
-        }
-        if self.ended >= RETAIN_EVERY {
-            self.ended = 0;
-            self.log.retain(self.clock.now().wall);
         }
     }
 
@@ -254,10 +256,8 @@ impl Turn {
             .next_deadline()
             .filter(|_| !full)
             .map(|(at, _)| at);
-        let deadline = [engine, self.shutdown.deadline()]
-            .into_iter()
-            .flatten()
-            .min();
+        let others = [self.shutdown.deadline(), self.retaining.deadline()];
+        let deadline = others.into_iter().chain([engine]).flatten().min();
         let timer = deadline
             .and_then(|at| self.clock.instant(at))
             .map_or_else(never, crossbeam_channel::at);
@@ -275,6 +275,7 @@ impl Turn {
             recv(rereads) -> reread => reread.map_or(Wake::Closed(Channel::Rereads), Wake::Reread),
             recv(requests) -> request => request.map_or(Wake::Closed(Channel::Requests), |request| Wake::Request(Box::new(request))),
             recv(self.troubles) -> trouble => trouble.map_or(Wake::Closed(Channel::Troubles), Wake::Trouble),
+            recv(self.outdated) -> at => at.map_or(Wake::Closed(Channel::Outdated), Wake::Outdated),
             recv(timer) -> _ => Wake::Deadline,
         }
     }
@@ -305,6 +306,7 @@ impl Turn {
             Wake::Reread(result) => self.reread(result),
             Wake::Request(request) => _ = self.request(*request),
             Wake::Trouble(trouble) => self.troubled(trouble),
+            Wake::Outdated(at) => self.retaining.outdated(self.clock.now(), at),
             Wake::Deadline => self.deadline(),
             Wake::Closed(channel) => self.closed(channel),
         }
@@ -321,6 +323,7 @@ impl Turn {
             Channel::Rereads => self.rereads = never(),
             Channel::Requests => self.requests = never(),
             Channel::Troubles => self.troubles = never(),
+            Channel::Outdated => self.outdated = never(),
             Channel::Ends | Channel::Commits => {
                 tracing::error!(
                     target: "twolane::daemon",
@@ -340,7 +343,7 @@ impl Turn {
                 observer.note(note);
             }
         }
-        self.ended += 1;
+        self.retaining.ended();
         self.apply(Input::Ended {
             attempt: ended.attempt,
             end: ended.end,

@@ -58,6 +58,12 @@ pub trait FactLog: Send {
     /// Asks it to let go of what is older or more than it is set to keep, in its own time.
     fn retain(&mut self, _now: Wall) {}
 
+    /// Tells, after it has let go of what it was asked to, when the oldest of what is left becomes too
+    /// old. A newer one stands for an older one.
+    fn outdated(&self) -> Receiver<Wall> {
+        never()
+    }
+
     /// Whether what is committed outlives the process.
     fn is_durable(&self) -> bool;
 }

@@ -60,6 +60,20 @@ impl Sweep {
         Ok((runs.collect(), any || dropped))
     }
 
+    /// When the run that ended first becomes too old; `None` where none is over, or age does not matter.
+    pub(super) fn outdated(&self, writer: &Writer) -> Result<Option<Wall>, Failed> {
+        let Some(age) = self.limits.max_age else {
+            return Ok(None);
+        };
+        let first: Option<i64> = writer
+            .conn
+            .prepare_cached("SELECT MIN(ended) FROM runs WHERE ended IS NOT NULL")?
+            .query_row([], |row| row.get(0))?;
+        // At its full age it is still kept, as `candidates` has it.
+        let after = micros(age).saturating_add(1);
+        Ok(first.map(|ended| Wall(ended.saturating_add(after))))
+    }
+
     fn candidates(&self, writer: &Writer) -> Result<Vec<i64>, Failed> {
         let conn = &writer.conn;
         let mut excess = 0_i64;
@@ -76,10 +90,10 @@ impl Sweep {
                 excess = excess.max(RUNS_STEP);
             }
         }
-        let oldest = self.limits.max_age.map_or(i64::MIN, |age| {
-            let age = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
-            self.now.0.saturating_sub(age)
-        });
+        let oldest = self
+            .limits
+            .max_age
+            .map_or(i64::MIN, |age| self.now.0.saturating_sub(micros(age)));
         let mut statement = conn.prepare_cached(
             "SELECT run, ended FROM runs WHERE ended IS NOT NULL ORDER BY ended LIMIT ?1",
         )?;
@@ -94,6 +108,10 @@ impl Sweep {
         }
         Ok(runs)
     }
+}
+
+fn micros(age: Duration) -> i64 {
+    i64::try_from(age.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn fault(fault: Fault) -> Failed {

@@ -33,6 +33,7 @@ pub struct SqliteLog {
     orders: Option<Sender<Order>>,
     commits: Newest<u64>,
     troubles: Newest<Trouble>,
+    outdated: Newest<Wall>,
     removed: Receiver<Vec<RunId>>,
     retention: Retention,
     thread: Option<JoinHandle<()>>,
@@ -89,6 +90,7 @@ impl SqliteLog {
         let (orders, taken) = unbounded();
         let (sender, removed) = bounded(REMOVED_BOUND);
         let (commits, troubles) = (Newest::new(), Newest::new());
+        let outdated = Newest::new();
         let thread = Thread {
             writer: Writer::new(conn, epoch, tail),
             db: db.clone(),
@@ -99,6 +101,8 @@ impl SqliteLog {
             wal,
             waiting: VecDeque::new(),
             sweep: None,
+            swept: None,
+            outdated: outdated.clone(),
             is_full: false,
             brought: 0,
         };
@@ -118,6 +122,7 @@ impl SqliteLog {
             orders: Some(orders),
             commits,
             troubles,
+            outdated,
             removed,
             retention,
             thread: Some(thread),
@@ -175,6 +180,10 @@ impl FactLog for SqliteLog {
         if let Some(sweep) = Sweep::new(self.retention, now) {
             self.order(Order::Sweep(sweep));
         }
+    }
+
+    fn outdated(&self) -> Receiver<Wall> {
+        self.outdated.1.clone()
     }
 
     fn troubles(&self) -> Receiver<Trouble> {

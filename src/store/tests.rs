@@ -20,6 +20,8 @@ use crate::engine::spec::{Definitions, JobSpec, Lane, LimitSpec, PoolSpec, Prior
 use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{CapacityName, StateKind};
 
+mod retention;
+
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn job(name: &str) -> Arc<JobSpec> {
@@ -478,58 +480,6 @@ fn stories_are_found_by_what_is_asked() {
             .unwrap()
             .contains(&(StateKind::Succeeded, 10))
     );
-}
-
-#[test]
-fn retention_keeps_the_chain_and_what_is_in_force() {
-    let fixture = Fixture::new();
-    let a = job("a");
-    let paused = Fact::Paused {
-        what: CapacityName::Job("a".into()),
-    };
-    let mut definitions = Definitions::empty(1);
-    definitions.jobs = BTreeMap::from([("a".into(), Arc::clone(&a))]);
-    let configured = Fact::Configured {
-        definitions: Arc::new(definitions),
-    };
-    let mut facts = vec![Fact::Opened, configured.clone(), paused.clone()];
-    for run in 1..=1_000 {
-        facts.extend(whole(run, &a));
-    }
-    let last = facts.len() as u64;
-    let retention = Retention {
-        max_runs: Some(10),
-        ..Retention::default()
-    };
-    let opened = SqliteLog::open(&fixture.place, retention).unwrap();
-    let mut log = opened.log;
-    append(&mut log, 1, &[records(1, facts)]);
-    log.retain(at(last).wall);
-    let mut removed = Vec::new();
-    while removed.len() < 990 {
-        removed.extend(log.removed().recv_timeout(LIMIT).unwrap());
-    }
-    assert_eq!(removed.len(), 990);
-    assert_eq!(removed.last(), Some(&RunId(990)));
-    drop(log);
-    let found = verify(&fixture.place.db()).unwrap();
-    assert!(found.is_sound(), "{found:?}");
-    assert_eq!(found.runs, 10);
-    let opened = fixture.open();
-    let again: Vec<_> = opened
-        .recovered
-        .records
-        .iter()
-        .map(|record| &record.fact)
-        .collect();
-    assert_eq!(again, [&configured, &paused]);
-    assert_eq!(opened.recovered.next_record, last + 1);
-    assert_eq!(opened.recovered.next_run, 1_001);
-    assert_eq!(opened.recovered.last, at(last));
-    let reader = opened.log.reader();
-    assert!(reader.run(RunId(990)).unwrap().is_none());
-    assert!(reader.key("key-990").unwrap().is_none());
-    assert!(reader.run(RunId(991)).unwrap().is_some());
 }
 
 #[test]

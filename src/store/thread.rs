@@ -14,6 +14,7 @@ use super::retention::Sweep;
 use super::write::{Failed, Writer};
 use crate::engine::fact::Record;
 use crate::engine::id::RunId;
+use crate::engine::time::Wall;
 
 /// How long after a full disk the next try comes.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -67,6 +68,9 @@ pub(super) struct Thread {
     pub(super) wal: Arc<AtomicU64>,
     pub(super) waiting: VecDeque<(u64, Arc<[Record]>)>,
     pub(super) sweep: Option<Sweep>,
+    /// The last sweep, until it is known when something becomes too old after it.
+    pub(super) swept: Option<Sweep>,
+    pub(super) outdated: Newest<Wall>,
     pub(super) is_full: bool,
     /// Pages in the log when it was last brought over.
     pub(super) brought: u64,
@@ -108,6 +112,7 @@ impl Thread {
                 Next::Go => {}
             }
             self.sweep()?;
+            self.look_ahead()?;
         }
     }
 
@@ -252,7 +257,7 @@ impl Thread {
         match sweep.step(&mut self.writer) {
             Ok((runs, more)) => {
                 if !more {
-                    self.sweep = None;
+                    self.swept = self.sweep.take();
                 }
                 if !runs.is_empty() {
                     let _taken = self.removed.try_send(runs);
@@ -261,10 +266,27 @@ impl Thread {
             }
             // To remove something takes space too. The next sweep tries again.
             Err(Failed::Full(_)) => {
-                self.sweep = None;
+                self.swept = self.sweep.take();
                 Ok(())
             }
             Err(failed @ Failed::Broken(_)) => self.fail(failed),
+        }
+    }
+
+    /// Tells when the next sweep has something to remove because of its age: after each sweep once, as
+    /// soon as any run is over.
+    fn look_ahead(&mut self) -> Result<(), Broken> {
+        let Some(swept) = self.swept else {
+            return Ok(());
+        };
+        match swept.outdated(&self.writer) {
+            Ok(Some(at)) => {
+                self.swept = None;
+                self.outdated.put(at);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(failed) => self.fail(failed),
         }
     }
 }
