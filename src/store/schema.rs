@@ -180,6 +180,10 @@ pub(super) fn open_to_write(db: &Path) -> Result<Connection, StoreError> {
              PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; PRAGMA cache_size = -65536;
              PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = 0;",
         )?;
+        #[cfg(feature = "bugs")]
+        if std::env::var_os("TWOLANE_BUG").is_some_and(|bug| bug == "not-synchronous") {
+            conn.execute_batch("PRAGMA synchronous = NORMAL")?;
+        }
         conn.set_prepared_statement_cache_capacity(64);
         Ok(conn)
     };
