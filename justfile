@@ -68,6 +68,10 @@ bench-isolation:
 bench-handoff:
     cargo bench --locked --bench handoff
 
+# What a queue of a million runs costs: memory, commands, a restart, the rate of starts.
+bench-depth:
+    cargo bench --locked --bench depth
+
 # What logging costs the thread that logs.
 bench-logging:
     cargo bench --locked --bench logging

@@ -16,19 +16,22 @@
     reason = "a program that measures time and prints a table, and has nobody to tell when its machine fails it"
 )]
 
-use std::io::{BufRead, BufReader, Cursor, Read, Write};
+#[path = "../daemon/mod.rs"]
+mod daemon;
+
+use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use daemon::{Daemon, below, median};
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use twolane::api::client::Client;
-use twolane::api::wire::{Event, Status};
+use twolane::api::wire::Event;
 use twolane::{App, Handlers};
 
 /// Clients of single requests, and the requests of all of them together.
@@ -54,11 +57,11 @@ fn main() -> ExitCode {
         .nth(1)
         .and_then(|number| number.parse().ok())
         .unwrap_or(100_000);
-    let place = tempfile::tempdir_in(std::env::current_dir().unwrap().join("target")).unwrap();
+    let place = daemon::place();
     let rows = 3 * runs;
     let bare = bare_groups(&place.path().join("bare.db"), rows);
     let commit = bare_commit(&place.path().join("one.db"));
-    let daemon = Daemon::start(place.path());
+    let daemon = Daemon::start(place.path(), "");
     println!("each run durable when it is accepted and when it ends\n");
     println!(
         "bare SQLite, {rows} rows in groups of {GROUP}: {:>10.0} rows/s, which is {:.0} runs/s",
@@ -95,11 +98,6 @@ fn main() -> ExitCode {
 fn goal(what: &str, value: f64, goal: f64) {
     let word = if value >= goal { "met" } else { "MISSED" };
     println!("{what}: {value:.0}, goal {goal}: {word}");
-}
-
-fn below(what: &str, value: f64, goal: f64) {
-    let word = if value <= goal { "met" } else { "MISSED" };
-    println!("{what}: {value:.2}, goal {goal}: {word}");
 }
 
 fn bare(path: &Path) -> Connection {
@@ -151,72 +149,12 @@ fn bare_commit(path: &Path) -> f64 {
     median(&mut times)
 }
 
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-struct Daemon {
-    child: Child,
-    socket: PathBuf,
-}
-
-impl Daemon {
-    fn start(place: &Path) -> Self {
-        let settings = "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n\
-                        [log]\nlevel = \"warn\"\n";
-        std::fs::write(place.join("twolane.toml"), settings).unwrap();
-        std::fs::write(place.join("jobs.toml"), "[jobs.noop]\ncall = \"noop\"\n").unwrap();
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", "--config"])
-            .arg(place.join("twolane.toml"))
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let socket = place.join("run/twolane.sock");
-        let daemon = Self { child, socket };
-        while daemon.client().get::<Status>("/status").is_err() {
-            std::thread::yield_now();
-        }
-        daemon
-    }
-
-    fn client(&self) -> Client {
-        Client::new(&self.socket)
-    }
-
-    /// Waits until nothing is left to do.
-    fn finish(&self) {
-        let client = self.client();
-        while client.get::<Status>("/status").unwrap().unfinished > 0 {
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
 /// Runs a second, accepted and finished.
 fn batch(daemon: &Daemon, runs: usize) -> (f64, f64) {
-    let lines = "{\"job\":\"noop\"}\n".repeat(runs);
     let begun = Instant::now();
-    let mut answers = 0;
-    let told = daemon
-        .client()
-        .post_lines("/runs", Box::new(Cursor::new(lines)), |line| {
-            assert!(line.starts_with("{\"run\":"), "{line}");
-            answers += 1;
-            ControlFlow::Continue(())
-        });
-    told.unwrap();
+    daemon.submit(runs);
     let accepted = begun.elapsed().as_secs_f64();
-    assert_eq!(answers, runs);
-    daemon.finish();
+    daemon.finish(0);
     let finished = begun.elapsed().as_secs_f64();
     (runs as f64 / accepted, runs as f64 / finished)
 }
@@ -244,7 +182,7 @@ fn single_requests(daemon: &Daemon) -> f64 {
         client.join().unwrap();
     }
     let accepted = begun.elapsed().as_secs_f64();
-    daemon.finish();
+    daemon.finish(0);
     REQUESTS as f64 / accepted
 }
 
@@ -273,7 +211,7 @@ fn post(stream: &mut UnixStream, answers: &mut BufReader<UnixStream>) -> u64 {
 
 /// The median time from asking for a run to hearing that it is over, in seconds.
 fn latency(daemon: &Daemon) -> f64 {
-    let after = daemon.client().get::<Status>("/status").unwrap().records;
+    let after = daemon.status().records;
     let (told, hear) = std::sync::mpsc::channel();
     let client = daemon.client();
     std::thread::spawn(move || {
