@@ -9,10 +9,10 @@ use super::names::nearest;
 use super::read::{Item, Span, Table, list};
 use crate::engine::command::{CommandSpec, Invocation, RLIMITS, Stdin, Step, Surroundings};
 use crate::engine::fill::places;
-use crate::engine::spec::Name;
+use crate::engine::spec::{Name, TaskSpec};
 
 /// Keys that say something of commands; of no use where a job has none.
-const OF_COMMANDS: [&str; 8] = [
+pub(super) const OF_COMMANDS: [&str; 9] = [
     "directory",
     "env",
     "env_file",
@@ -21,10 +21,11 @@ const OF_COMMANDS: [&str; 8] = [
     "group",
     "umask",
     "nice",
+    "rlimits",
 ];
 
 /// Keys that say something of the command that is the task.
-const OF_THE_TASK: [&str; 3] = ["stdin", "success_exit", "pty"];
+pub(super) const OF_THE_TASK: [&str; 3] = ["stdin", "success_exit", "pty"];
 
 /// One job's table on its way to its commands.
 pub(super) struct Commands<'a> {
@@ -65,13 +66,13 @@ impl Commands<'_> {
     }
 
     /// What is run before and after the task; and whether keys stand there that mean nothing.
-    pub(super) fn around(&mut self, is_command: bool) -> Option<Around> {
+    pub(super) fn around(&mut self, task: &TaskSpec) -> Option<Around> {
+        let is_command = matches!(task, TaskSpec::Command(_));
+        let is_future = task.is_future();
         let has = |key: &&str| self.table.get(key).is_some();
         let around = ["setup", "teardown"].iter().any(has);
-        let rlimits = self.table.get("rlimits").is_some();
         let idle: Vec<&str> = OF_COMMANDS
             .into_iter()
-            .chain(rlimits.then_some("rlimits"))
             .filter(|key| !is_command && !around && has(key))
             .chain(
                 OF_THE_TASK
@@ -86,6 +87,14 @@ impl Commands<'_> {
             self.error(&span.unwrap_or_default(), message, hint);
         }
         if !idle.is_empty() {
+            return None;
+        }
+        if is_future && around {
+            let field = self.table.get("setup").or(self.table.get("teardown"));
+            let span = field.map(|field| field.key.clone()).unwrap_or_default();
+            let message =
+                "nothing of a `future` executes, so there is nothing to be before or after";
+            self.error(&span, message, "make it a job of its own, with `after`");
             return None;
         }
         let mut step = |key: &'static str| match self.table.get(key) {
@@ -221,8 +230,9 @@ impl Commands<'_> {
         let Some(text) = self.table.text("umask") else {
             return Some(None);
         };
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         match u32::from_str_radix(text, 8) {
-            Ok(bits) if bits <= 0o777 => Some(Some(bits)),
+            Ok(bits) if digits && bits <= 0o777 => Some(Some(bits)),
             _ => {
                 let span = self.table.get("umask").map(|field| field.value.clone());
                 let message =

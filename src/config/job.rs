@@ -70,7 +70,7 @@ fn spec(
     };
     // Where it is not known what the task is, nobody can say which keys go with it.
     let around = match &task {
-        Some(task) => commands.around(matches!(task, TaskSpec::Command(_))),
+        Some(task) => commands.around(task),
         None => None,
     };
     let messages = table.table("messages");
@@ -263,17 +263,6 @@ fn compute(report: &mut Report, source: usize, table: &Table, field: &Field) -> 
         return None;
     }
     let (outer, inner): (u64, u64) = (table.natural("outer")?, table.natural("inner")?);
-    if outer.checked_mul(inner).is_none() {
-        report.push(
-            Diagnostic::at(
-                source,
-                field.value.clone(),
-                "`compute` has more steps than can be counted: `outer` times `inner` is over 2^64",
-            )
-            .hint("even 2^64 steps would take centuries"),
-        );
-        return None;
-    }
     let report_every = match table.get("report_every") {
         Some(_) => Some(table.natural("report_every")?),
         None => None,

@@ -17,6 +17,8 @@ pub(super) struct Key {
     pub(super) kind: Kind,
     /// A value, as it is written in a file: for messages, and for settings the default.
     pub(super) example: &'static str,
+    /// Whether its table has to have it.
+    pub(super) needed: bool,
 }
 
 /// What a value has to be.
@@ -48,8 +50,16 @@ pub(super) enum Kind {
     Variables,
     /// The words of a command line in a list; all but the first may be empty.
     Words,
+    /// A text for a shell.
+    Script,
+    /// Such a text, or the words of a command line.
+    ScriptOrWords,
     /// A text, or texts in a list.
     TextOrTexts,
+    /// Permissions as an octal number in a text.
+    Octal,
+    /// A table with one of these keys, or just the text of the first of them.
+    TextOrOne(&'static [Key]),
     /// A table of these keys.
     Table(&'static [Key]),
     /// A table of these keys, or just the text of the first of them.
@@ -68,9 +78,20 @@ const fn key(name: &'static str, kind: Kind, example: &'static str, doc: &'stati
         doc,
         kind,
         example,
+        needed: false,
     }
 }
 
+impl Key {
+    /// The same key, which its table has to have.
+    const fn needed(mut self) -> Self {
+        self.needed = true;
+        self
+    }
+}
+
+/// Rounds of one loop: with two such numbers the steps can be counted in 64 bits.
+const ROUNDS: Kind = Kind::Integer(1, 0xFFFF_FFFF);
 const LANE: Kind = Kind::Choice(&["io", "cpu"]);
 const POSITIVE: Kind = Kind::Integer(1, i64::MAX);
 /// As many as there can be threads or descriptors on any machine of today.
@@ -136,7 +157,7 @@ impl TaskKind {
     }
 }
 
-const JOB: &[Key] = &[
+pub(super) const JOB: &[Key] = &[
     key(
         "exec",
         Kind::Words,
@@ -146,7 +167,7 @@ const JOB: &[Key] = &[
     ),
     key(
         "shell",
-        Kind::Text,
+        Kind::Script,
         "\"sort < in.txt | uniq -c > out.txt\"",
         "Task: have /bin/sh carry this out. Arguments of the run are in variables such as \
          TWOLANE_ARG_FILE.",
@@ -251,7 +272,7 @@ const JOB: &[Key] = &[
     ),
     key(
         "stdin",
-        Kind::TextOrTable(STDIN),
+        Kind::TextOrOne(STDIN),
         "{ file = \"in.txt\" }",
         "What the command reads: a text, a file, or what is sent to it by `twolane send`.",
     ),
@@ -282,7 +303,7 @@ const JOB: &[Key] = &[
     ),
     key(
         "umask",
-        Kind::Text,
+        Kind::Octal,
         "\"022\"",
         "Permissions that files which the commands make do not get, in octal.",
     ),
@@ -300,14 +321,14 @@ const JOB: &[Key] = &[
     ),
     key(
         "setup",
-        Kind::TextOrTexts,
+        Kind::ScriptOrWords,
         "\"mkdir -p work\"",
         "A command before the task: a text for /bin/sh, or a program and its arguments. Where it fails, \
          the task is not begun.",
     ),
     key(
         "teardown",
-        Kind::TextOrTexts,
+        Kind::ScriptOrWords,
         "\"rm -rf work\"",
         "A command after the task, whether that succeeded, failed or was cancelled, and also after the \
          daemon went down under it.",
@@ -393,7 +414,8 @@ const PARAM: &[Key] = &[
         Kind::Choice(&["text", "integer", "number", "boolean", "any"]),
         "\"integer\"",
         "What the argument has to be.",
-    ),
+    )
+    .needed(),
     key(
         "default",
         Kind::Any,
@@ -403,13 +425,14 @@ const PARAM: &[Key] = &[
 ];
 
 const COMPUTE: &[Key] = &[
-    key("outer", POSITIVE, "1_000_000", "Rounds of the outer loop."),
+    key("outer", ROUNDS, "1_000_000", "Rounds of the outer loop.").needed(),
     key(
         "inner",
-        POSITIVE,
+        ROUNDS,
         "500",
         "Rounds of the inner loop in each of the outer one.",
-    ),
+    )
+    .needed(),
     key(
         "report_every",
         POSITIVE,
@@ -424,7 +447,8 @@ const CALL: &[Key] = &[
         Kind::Text,
         "\"resize\"",
         "The name the function was registered under.",
-    ),
+    )
+    .needed(),
     key(
         "args",
         Kind::Free,
@@ -472,13 +496,9 @@ const POOL: &[Key] = &[
         LANE,
         "\"cpu\"",
         "The lane whose capacity it is a part of.",
-    ),
-    key("size", PLACES, "3", "How many runs at once."),
+    )
+    .needed(),
+    key("size", PLACES, "3", "How many runs at once.").needed(),
 ];
 
-const LIMIT: &[Key] = &[key(
-    "size",
-    PLACES,
-    "1",
-    "How many runs may hold it at once.",
-)];
+const LIMIT: &[Key] = &[key("size", PLACES, "1", "How many runs may hold it at once.").needed()];

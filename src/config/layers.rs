@@ -258,6 +258,10 @@ fn all_keys() -> Vec<(String, &'static Key)> {
                 | Kind::Bytes
                 | Kind::Variables
                 | Kind::Words
+                | Kind::Script
+                | Kind::ScriptOrWords
+                | Kind::Octal
+                | Kind::TextOrOne(_)
                 | Kind::TextOrTexts
                 | Kind::TextOrTable(_)
                 | Kind::Free

@@ -218,15 +218,19 @@ impl Reader<'_> {
                 | Kind::Choice(_)
                 | Kind::Duration(_)
                 | Kind::Name
+                | Kind::Script
+                | Kind::ScriptOrWords
+                | Kind::Octal
                 | Kind::TextOrTexts,
                 DeValue::String(text),
             ) => self.text(key, text, &value.span()),
             (Kind::Names, DeValue::String(text)) => {
                 Some(Item::Texts(vec![(text.to_string(), value.span())]))
             }
-            (Kind::Names | Kind::Texts | Kind::Words | Kind::TextOrTexts, DeValue::Array(_)) => {
-                self.texts(key, value, path)
-            }
+            (
+                Kind::Names | Kind::Texts | Kind::Words | Kind::ScriptOrWords | Kind::TextOrTexts,
+                DeValue::Array(_),
+            ) => self.texts(key, value, path),
             (Kind::Integer(..), DeValue::Integer(_))
             | (Kind::Integers(..), DeValue::Array(_))
             | (Kind::Bytes, DeValue::Integer(_) | DeValue::String(_)) => {
@@ -234,10 +238,11 @@ impl Reader<'_> {
             }
             (Kind::Flag, DeValue::Boolean(flag)) => Some(Item::Flag(*flag)),
             (Kind::Variables, DeValue::Table(table)) => self.variables(table, path),
-            (Kind::Table(keys) | Kind::TextOrTable(keys), DeValue::Table(table)) => {
-                Some(Item::Table(self.table(keys, table, path)))
-            }
-            (Kind::TextOrTable(keys), DeValue::String(text)) => {
+            (
+                Kind::Table(keys) | Kind::TextOrTable(keys) | Kind::TextOrOne(keys),
+                DeValue::Table(table),
+            ) => Some(Item::Table(self.table(keys, table, path))),
+            (Kind::TextOrTable(keys) | Kind::TextOrOne(keys), DeValue::String(text)) => {
                 let first = keys.first()?;
                 let item = self.text(first, text, &value.span());
                 let (key, value) = (value.span(), value.span());
@@ -340,7 +345,9 @@ impl Reader<'_> {
         let mut good = true;
         for element in array {
             let what = if let DeValue::String(text) = element.get_ref() {
-                if !text.is_empty() || (matches!(key.kind, Kind::Words) && !texts.is_empty()) {
+                if !text.is_empty()
+                    || (matches!(key.kind, Kind::Words | Kind::ScriptOrWords) && !texts.is_empty())
+                {
                     texts.push((text.to_string(), element.span()));
                     continue;
                 }
@@ -442,7 +449,7 @@ pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 
 fn wanted(kind: &Kind) -> String {
     match kind {
-        Kind::Text | Kind::Template | Kind::Name => "a text in quotes".to_owned(),
+        Kind::Text | Kind::Template | Kind::Name | Kind::Script => "a text in quotes".to_owned(),
         Kind::Names => "a name in quotes, or a list of such names".to_owned(),
         Kind::Texts | Kind::Words => "a list of texts".to_owned(),
         Kind::Choice(words) => format!("one of {} in quotes", list(words.iter().copied())),
@@ -451,9 +458,12 @@ fn wanted(kind: &Kind) -> String {
         Kind::Integers(..) => "a list of whole numbers".to_owned(),
         Kind::Flag => "`true` or `false`".to_owned(),
         Kind::Bytes => "a number of bytes, as in 1024 or \"2GiB\"".to_owned(),
-        Kind::TextOrTexts => "a text in quotes, or a list of texts".to_owned(),
+        Kind::TextOrTexts | Kind::ScriptOrWords => {
+            "a text in quotes, or a list of texts".to_owned()
+        }
+        Kind::Octal => "an octal number in quotes".to_owned(),
         Kind::Table(_) | Kind::Free | Kind::Named(_) | Kind::Variables => "a table".to_owned(),
-        Kind::TextOrTable(_) => "a text in quotes, or a table".to_owned(),
+        Kind::TextOrTable(_) | Kind::TextOrOne(_) => "a text in quotes, or a table".to_owned(),
         Kind::Any => "anything".to_owned(),
     }
 }

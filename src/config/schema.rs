@@ -1,16 +1,17 @@
-//! JSON Schemas (draft 2020-12) of the files, made from the tables of keys, for editors.
+//! JSON Schemas (draft 2020-12), made from the tables of keys: of the files, for editors, and of a job that
+//! comes along with a request, for the API's document.
+
+mod submitted;
+mod texts;
 
 use serde_json::{Map, Value, json};
 
 use super::keys::{JOB_FILE, Key, Kind, SETTINGS, TaskKind};
-use super::names::LONGEST;
+pub use submitted::submitted;
+pub use texts::name;
 
-/// The form of a duration, as far as a pattern can tell.
-const DURATION: &str = r"^\s*[0-9].*[a-zA-Zµ]\s*$";
-/// The form of a number of bytes with a unit.
-const BYTES: &str = r"^[0-9][0-9_]*\s*(B|[kK]B?|[MGT]B?|[KMGT]iB)?$";
-/// The form of a name.
-const NAME: &str = r"^[\p{L}\p{N}_.-]+$";
+/// Where the schema of any value of TOML is, from the root of a schema.
+const ANY: &str = "$defs/any";
 
 /// The schema of job files.
 #[must_use]
@@ -25,22 +26,61 @@ pub fn settings() -> Value {
 }
 
 fn document(title: &str, keys: &[Key]) -> Value {
+    let shape = Shape { root: "#" };
     let mut schema = Map::new();
     schema.insert(
         "$schema".to_owned(),
         json!("https://json-schema.org/draft/2020-12/schema"),
     );
     schema.insert("title".to_owned(), json!(title));
-    if let Value::Object(rest) = table(keys) {
+    schema.insert("$defs".to_owned(), shape.definitions());
+    if let Value::Object(rest) = shape.table(keys) {
         schema.extend(rest);
     }
     Value::Object(schema)
 }
 
-/// A table of keys: nothing else may stand in it.
-fn table(keys: &[Key]) -> Value {
-    let property = |key: &Key| {
-        let mut schema = of(&key.kind);
+/// Makes schemas that stand in a document under `root`, a JSON pointer in the form of a reference.
+#[derive(Clone, Copy)]
+struct Shape<'a> {
+    root: &'a str,
+}
+
+impl Shape<'_> {
+    /// What schemas refer to.
+    fn definitions(self) -> Value {
+        let any = self.any();
+        json!({ "any": { "anyOf": [
+            { "type": ["string", "number", "boolean"] },
+            { "type": "array", "items": any },
+            { "type": "object", "additionalProperties": any },
+        ] } })
+    }
+
+    /// Any value that TOML has; it has no null.
+    fn any(self) -> Value {
+        json!({ "$ref": format!("{}/{ANY}", self.root) })
+    }
+
+    /// A table of keys: nothing else may stand in it.
+    fn table(self, keys: &[Key]) -> Value {
+        let properties = keys.iter().map(|key| self.property(key)).collect();
+        let mut schema = closed(properties, needed(keys));
+        let tasks = TaskKind::ALL.map(TaskKind::key);
+        let has = |name: &&str| keys.iter().any(|key| key.name == *name);
+        if tasks.iter().all(has) {
+            // Exactly one of the tasks.
+            let one: Vec<Value> = tasks
+                .iter()
+                .map(|task| json!({ "required": [task] }))
+                .collect();
+            schema["oneOf"] = json!(one);
+        }
+        schema
+    }
+
+    fn property(self, key: &Key) -> (String, Value) {
+        let mut schema = self.of(&key.kind);
         schema["description"] = json!(key.doc);
         if !key.example.is_empty()
             && let Ok(example) = format!("example = {}", key.example).parse::<toml::Table>()
@@ -49,78 +89,112 @@ fn table(keys: &[Key]) -> Value {
             schema["examples"] = json!([example]);
         }
         (key.name.to_owned(), schema)
-    };
-    let properties: Map<String, Value> = keys.iter().map(property).collect();
+    }
+
+    fn of(self, kind: &Kind) -> Value {
+        match kind {
+            Kind::Text => json!({ "type": "string", "minLength": 1 }),
+            Kind::Template => texts::template(),
+            Kind::Name => name(),
+            Kind::Names => {
+                let name = name();
+                json!({ "anyOf": [name, { "type": "array", "items": name }] })
+            }
+            Kind::Texts => {
+                json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
+            }
+            Kind::Words => json!({
+                "type": "array",
+                "prefixItems": [texts::program(1)],
+                "items": texts::program(0),
+                "minItems": 1,
+            }),
+            Kind::Script => texts::program(1),
+            Kind::ScriptOrWords => {
+                json!({ "anyOf": [texts::program(1), self.of(&Kind::Words)] })
+            }
+            Kind::TextOrTexts => {
+                let text = json!({ "type": "string", "minLength": 1 });
+                json!({ "anyOf": [text, { "type": "array", "items": text }] })
+            }
+            Kind::Choice(words) => json!({ "enum": words }),
+            Kind::Octal => json!({ "type": "string", "pattern": "^0?[0-7]{1,3}$" }),
+            Kind::Integers(min, max) => json!({
+                "type": "array",
+                "items": { "type": "integer", "minimum": min, "maximum": max },
+                "minItems": 1,
+            }),
+            Kind::Flag => json!({ "type": "boolean" }),
+            Kind::Bytes => json!({ "anyOf": [
+                { "type": "integer", "minimum": 0, "maximum": i64::MAX },
+                texts::bytes(),
+            ] }),
+            Kind::Variables => texts::variables(),
+            Kind::Duration(min) => texts::duration(*min),
+            Kind::Integer(min, i64::MAX) => json!({ "type": "integer", "minimum": min }),
+            Kind::Integer(min, max) => {
+                json!({ "type": "integer", "minimum": min, "maximum": max })
+            }
+            Kind::Table(keys) => self.table(keys),
+            Kind::TextOrTable(keys) => {
+                json!({ "anyOf": [{ "type": "string", "minLength": 1 }, self.table(keys)] })
+            }
+            Kind::TextOrOne(keys) => {
+                let mut one = self.table(keys);
+                one["minProperties"] = json!(1);
+                one["maxProperties"] = json!(1);
+                json!({ "anyOf": [{ "type": "string", "minLength": 1 }, one] })
+            }
+            Kind::Free => json!({ "type": "object", "additionalProperties": self.any() }),
+            Kind::Any => self.any(),
+            Kind::Named(keys) => json!({
+                "type": "object",
+                "propertyNames": name(),
+                "additionalProperties": self.each(keys),
+            }),
+        }
+    }
+
+    /// One of the tables under names; the default of a parameter is of the parameter's type.
+    fn each(self, keys: &[Key]) -> Value {
+        let table = self.table(keys);
+        let Some(words) = table["properties"]["type"]["enum"].as_array() else {
+            return table;
+        };
+        let of_type = |word: &Value| {
+            let mut table = table.clone();
+            let properties = &mut table["properties"];
+            properties["type"]["enum"] = json!([word]);
+            let default = match word.as_str() {
+                Some("text") => json!({ "type": "string" }),
+                Some("integer") => {
+                    json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX })
+                }
+                Some(word @ ("number" | "boolean")) => json!({ "type": word }),
+                _ => self.any(),
+            };
+            properties["default"] = default;
+            table
+        };
+        let types: Vec<Value> = words.iter().map(of_type).collect();
+        json!({ "anyOf": types })
+    }
+}
+
+fn needed(keys: &[Key]) -> Vec<&'static str> {
+    let needed = keys.iter().filter(|key| key.needed);
+    needed.map(|key| key.name).collect()
+}
+
+/// A table of these keys and no others.
+fn closed(properties: Map<String, Value>, required: Vec<&str>) -> Value {
     let mut schema = json!({
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
     });
-    let tasks = TaskKind::ALL.map(TaskKind::key);
-    let has = |name: &&str| keys.iter().any(|key| key.name == *name);
-    if tasks.iter().all(has) {
-        // Exactly one of the tasks.
-        let one: Vec<Value> = tasks
-            .iter()
-            .map(|task| json!({ "required": [task] }))
-            .collect();
-        schema["oneOf"] = json!(one);
+    if !required.is_empty() {
+        schema["required"] = json!(required);
     }
     schema
-}
-
-fn of(kind: &Kind) -> Value {
-    match kind {
-        Kind::Text | Kind::Template => json!({ "type": "string", "minLength": 1 }),
-        Kind::Name => name(),
-        Kind::Names => json!({ "anyOf": [name(), { "type": "array", "items": name() }] }),
-        Kind::Texts => {
-            json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
-        }
-        Kind::Words => json!({
-            "type": "array",
-            "prefixItems": [{ "type": "string", "minLength": 1 }],
-            "items": { "type": "string" },
-            "minItems": 1,
-        }),
-        Kind::Choice(words) => json!({ "enum": words }),
-        Kind::Duration(_) => json!({ "type": "string", "pattern": DURATION }),
-        Kind::Integer(min, i64::MAX) => json!({ "type": "integer", "minimum": min }),
-        Kind::Integer(min, max) => {
-            json!({ "type": "integer", "minimum": min, "maximum": max })
-        }
-        Kind::Integers(min, max) => json!({
-            "type": "array",
-            "items": { "type": "integer", "minimum": min, "maximum": max },
-        }),
-        Kind::Flag => json!({ "type": "boolean" }),
-        Kind::Bytes => json!({ "anyOf": [
-            { "type": "integer", "minimum": 0 },
-            { "type": "string", "pattern": BYTES },
-        ] }),
-        Kind::Variables => json!({
-            "type": "object",
-            "propertyNames": { "pattern": "^[^=\\u0000]+$" },
-            "additionalProperties": { "type": ["string", "integer", "number", "boolean"] },
-        }),
-        Kind::TextOrTexts => json!({ "anyOf": [
-            { "type": "string", "minLength": 1 },
-            { "type": "array", "items": { "type": "string", "minLength": 1 } },
-        ] }),
-        Kind::Table(keys) => table(keys),
-        Kind::TextOrTable(keys) => {
-            json!({ "anyOf": [{ "type": "string", "minLength": 1 }, table(keys)] })
-        }
-        Kind::Free => json!({ "type": "object" }),
-        Kind::Any => json!({}),
-        Kind::Named(keys) => json!({
-            "type": "object",
-            "propertyNames": name(),
-            "additionalProperties": table(keys),
-        }),
-    }
-}
-
-fn name() -> Value {
-    json!({ "type": "string", "pattern": NAME, "maxLength": LONGEST })
 }

@@ -114,7 +114,7 @@ fn schemas_refuse_what_the_reader_refuses() {
             "name-",
             "lacks",
         ];
-        let beyond_it = ["range-product.toml", "range-huge.toml"].contains(&name.as_str());
+        let beyond_it = name == "range-huge.toml";
         if !beyond_it && about_form.iter().any(|word| name.contains(word)) {
             assert!(!schema.is_valid(&json(&text)), "{name}");
             refused += 1;

@@ -1,0 +1,167 @@
+//! The schema of a job that comes along with a request: a table of a job file, with the names that are in
+//! force and no others. What it takes, the reader takes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Shape, closed};
+use crate::config::command::{OF_COMMANDS, OF_THE_TASK};
+use crate::config::keys::{JOB, TaskKind};
+use crate::engine::spec::{Definitions, Lane};
+
+/// The schema of what stands in `[jobs.NAME]`, for a document in which it stands at `root` (as in
+/// `#/components/schemas/Task`); with the functions that are registered and the pools and limits of
+/// `definitions`.
+#[must_use]
+pub fn submitted(
+    root: &str,
+    handlers: &BTreeMap<String, Lane>,
+    definitions: &Definitions,
+) -> Value {
+    let shape = Shape { root };
+    let mut forms = Vec::new();
+    for form in all(handlers) {
+        let pools: Vec<&str> = definitions
+            .pools
+            .iter()
+            .filter(|(_, pool)| pool.lane == form.lane)
+            .map(|(name, _)| &**name)
+            .collect();
+        if form.said == Said::Pool && pools.is_empty() {
+            continue;
+        }
+        forms.push(of(shape, &form, &pools, definitions));
+    }
+    json!({
+        "description": "What would stand in the table of a job file",
+        "anyOf": forms,
+        "$defs": shape.definitions(),
+    })
+}
+
+/// How a job says which lane is its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// It may leave it out.
+    Task,
+    /// It has to.
+    Key,
+    /// By its pool alone.
+    Pool,
+}
+
+/// A task on a lane.
+struct Form<'a> {
+    task: TaskKind,
+    lane: Lane,
+    said: Said,
+    handler: Option<&'a str>,
+    /// Whether something is run before or after it, where it is no command itself.
+    around: bool,
+}
+
+impl Form<'_> {
+    fn is_command(&self) -> bool {
+        matches!(self.task, TaskKind::Exec | TaskKind::Shell)
+    }
+
+    /// Whether a key of the job has no meaning here.
+    fn lacks(&self, key: &str) -> bool {
+        let around = ["setup", "teardown"].contains(&key) || OF_COMMANDS.contains(&key);
+        !self.is_command() && (OF_THE_TASK.contains(&key) || (around && !self.around))
+    }
+}
+
+fn all(handlers: &BTreeMap<String, Lane>) -> Vec<Form<'_>> {
+    let mut forms = Vec::new();
+    let mut push = |task, lane, said, handler| {
+        let is_command = matches!(task, TaskKind::Exec | TaskKind::Shell);
+        // Of a future nothing executes, so there is nothing to be before or after.
+        let once = is_command || task == TaskKind::Future;
+        for around in if once { &[false][..] } else { &[false, true] } {
+            forms.push(Form {
+                task,
+                lane,
+                said,
+                handler,
+                around: *around,
+            });
+        }
+    };
+    for task in TaskKind::ALL {
+        match task {
+            TaskKind::Sleep | TaskKind::Read | TaskKind::Exec | TaskKind::Shell => {
+                push(task, Lane::Io, Said::Task, None);
+                push(task, Lane::Cpu, Said::Key, None);
+                push(task, Lane::Cpu, Said::Pool, None);
+            }
+            TaskKind::Compute => push(task, Lane::Cpu, Said::Task, None),
+            TaskKind::Future => push(task, Lane::Io, Said::Task, None),
+            TaskKind::Call => {
+                for (name, lane) in handlers {
+                    push(task, *lane, Said::Task, Some(name.as_str()));
+                }
+            }
+        }
+    }
+    forms
+}
+
+fn of(shape: Shape<'_>, form: &Form<'_>, pools: &[&str], definitions: &Definitions) -> Value {
+    let mut required = vec![form.task.key()];
+    let mut properties = serde_json::Map::new();
+    let others = TaskKind::ALL.map(TaskKind::key);
+    for key in JOB {
+        if form.lacks(key.name) || (key.name != form.task.key() && others.contains(&key.name)) {
+            continue;
+        }
+        let (name, mut schema) = shape.property(key);
+        match key.name {
+            "lane" if form.said == Said::Pool => continue,
+            "lane" => schema["enum"] = json!([form.lane.as_str()]),
+            "pool" if pools.is_empty() => continue,
+            "pool" => schema = json!({ "enum": pools }),
+            "limits" => {
+                let known: Vec<&str> = definitions.limits.keys().map(|name| &**name).collect();
+                schema = names(&known);
+            }
+            // It comes alone, so there is none.
+            "after" => schema = names(&[]),
+            "call" => schema = call(shape, form.handler.unwrap_or_default()),
+            _ => {}
+        }
+        properties.insert(name, schema);
+    }
+    match form.said {
+        Said::Task => {}
+        Said::Key => required.push("lane"),
+        Said::Pool => required.push("pool"),
+    }
+    let mut schema = closed(properties, required);
+    if form.around {
+        schema["anyOf"] = json!([{ "required": ["setup"] }, { "required": ["teardown"] }]);
+    }
+    schema
+}
+
+/// One of these names, or a list of them.
+fn names(known: &[&str]) -> Value {
+    if known.is_empty() {
+        return json!({ "type": "array", "maxItems": 0 });
+    }
+    json!({ "anyOf": [{ "enum": known }, { "type": "array", "items": { "enum": known } }] })
+}
+
+fn call(shape: Shape<'_>, handler: &str) -> Value {
+    let args = json!({ "type": "object", "additionalProperties": shape.any() });
+    json!({ "anyOf": [
+        { "const": handler },
+        {
+            "type": "object",
+            "properties": { "handler": { "const": handler }, "args": args },
+            "required": ["handler"],
+            "additionalProperties": false,
+        },
+    ] })
+}
