@@ -11,6 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::object::Object;
 use super::problem::Problem;
 use super::shared::{Shared, strange};
 use super::{metrics, view, wire};
@@ -79,7 +80,7 @@ pub(super) async fn jobs(State(shared): State<Arc<Shared>>) -> Result<Json<wire:
     }
 }
 
-type What = Result<Json<wire::What>, JsonRejection>;
+type What = Result<Json<Object<wire::What>>, JsonRejection>;
 
 /// `POST /pause`.
 pub(super) async fn pause(
@@ -98,7 +99,12 @@ pub(super) async fn resume(
 }
 
 fn named(what: What) -> Result<CapacityName, Problem> {
-    let Json(what) = what.map_err(|why| super::rejected(&why))?;
+    let Json(Object(what)) = what.map_err(|why| super::rejected(&why))?;
+    if what.paused.is_some() {
+        return Err(Problem::unprocessable(
+            "`paused` stands in answers: POST /pause and POST /resume say themselves what they do",
+        ));
+    }
     match (what.lane, what.pool, what.limit, what.job) {
         (Some(lane), None, None, None) => {
             let known = Lane::ALL.into_iter().find(|known| known.as_str() == lane);

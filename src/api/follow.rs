@@ -55,6 +55,12 @@ pub(super) async fn events(
     asked: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(asked) = asked.map_err(|why| Problem::bad(why.body_text()))?;
+    if asked
+        .after
+        .is_some_and(|after| i64::try_from(after).is_err())
+    {
+        return Err(Problem::bad("`after` is the number of an event"));
+    }
     let resumed = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());

@@ -9,6 +9,7 @@ pub mod client;
 mod daemon;
 mod follow;
 mod metrics;
+mod object;
 mod openapi;
 mod problem;
 mod routes;
@@ -25,7 +26,7 @@ use axum::extract::rejection::JsonRejection;
 
 use problem::Problem;
 pub use server::Server;
-pub use shared::{AdHoc, Parts};
+pub use shared::{AdHoc, AdHocSchema, Parts};
 pub use socket::{Socket, SocketError};
 pub use tcp::Tcp;
 

@@ -2,11 +2,16 @@
 
 use serde_json::Value;
 
-/// The document.
-pub(super) fn document() -> Value {
+use super::shared::AdHocSchema;
+
+/// The document; what a job is that comes along is said by the configuration in force.
+pub(super) fn document(ad_hoc: AdHocSchema) -> Value {
     let text = include_str!("openapi.json");
     let mut document: Value = serde_json::from_str(text).unwrap_or_default();
     document["info"]["version"] = Value::from(env!("CARGO_PKG_VERSION"));
+    let schemas = &mut document["components"]["schemas"];
+    schemas["Name"] = ad_hoc.name;
+    schemas["Task"] = ad_hoc.task;
     document
 }
 
@@ -19,7 +24,10 @@ mod tests {
 
     #[test]
     fn each_route_is_described_and_there_is_no_other() {
-        let document = document();
+        let document = document(AdHocSchema {
+            name: Value::Null,
+            task: Value::Null,
+        });
         let paths = document["paths"].as_object().expect("paths");
         let described: BTreeSet<(String, String)> = paths
             .iter()

@@ -99,10 +99,13 @@ impl From<Refusal> for Problem {
             | Refusal::MissingDependency { .. }
             | Refusal::AmbiguousDependency(_)
             | Refusal::Circle(_)
-            | Refusal::ArgumentsNoObject(_)
-            | Refusal::UnknownArgument { .. }
+            | Refusal::ArgumentsNoObject(_) => Self::unprocessable(detail),
+            Refusal::UnknownArgument { .. }
             | Refusal::MissingArgument { .. }
-            | Refusal::WrongArgument { .. } => Self::unprocessable(detail),
+            | Refusal::WrongArgument { .. } => {
+                // A kind of its own: what a job takes, no schema of the API can say.
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "arguments", detail)
+            }
         }
     }
 }

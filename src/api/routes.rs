@@ -88,6 +88,6 @@ async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     response
 }
 
-async fn document() -> Json<Value> {
-    Json(openapi::document())
+async fn document(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(openapi::document((shared.parts.ad_hoc_schema)()))
 }

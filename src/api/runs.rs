@@ -11,6 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::object::Object;
 use super::problem::Problem;
 use super::shared::{Shared, strange};
 use super::{follow, view, wire};
@@ -94,7 +95,9 @@ pub(super) async fn list(
 
 /// The states that a list names, with commas in between.
 fn states(text: Option<&str>) -> Result<Vec<StateKind>, Problem> {
-    let words = text.unwrap_or_default().split(',');
+    let Some(text) = text else {
+        return Ok(Vec::new());
+    };
     let known = |word: &str| {
         let mut all = StateKind::ALL.into_iter();
         all.find(|kind| kind.as_str() == word)
@@ -105,7 +108,7 @@ fn states(text: Option<&str>) -> Result<Vec<StateKind>, Problem> {
             Problem::bad(format!("there is no state {word:?}: it is one of {all}"))
         })
     };
-    words.filter(|word| !word.is_empty()).map(state).collect()
+    text.split(',').map(state).collect()
 }
 
 /// The newest runs in any of these states; in any at all, if there are none.
@@ -186,6 +189,9 @@ pub(super) async fn log(
     let run = RunId(number(path)?);
     let asked = query(asked)?;
     let after = asked.after.unwrap_or(0);
+    if i64::try_from(after).is_err() {
+        return Err(Problem::bad("`after` is the number of a line"));
+    }
     if shared.read(move |reader| reader.run(run)).await?.is_none() {
         return Err(Problem::no_run(run.0));
     }
@@ -230,10 +236,10 @@ pub(super) async fn retry(
 pub(super) async fn complete(
     State(shared): State<Arc<Shared>>,
     path: Result<Path<u64>, PathRejection>,
-    body: Result<Json<wire::Complete>, JsonRejection>,
+    body: Result<Json<Object<wire::Complete>>, JsonRejection>,
 ) -> Result<Json<wire::Changed>, Problem> {
     let run = number(path)?;
-    let Json(body) = body.map_err(|why| super::rejected(&why))?;
+    let Json(Object(body)) = body.map_err(|why| super::rejected(&why))?;
     let with = match (body.result, body.error) {
         (Some(_), Some(_)) => {
             return Err(Problem::unprocessable(

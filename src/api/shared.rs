@@ -18,6 +18,20 @@ use crate::store::{Reader, StoreError};
 /// file; or says what is wrong with it, a line each.
 pub type AdHoc = Arc<dyn Fn(&str, &Value) -> Result<JobSpec, Vec<String>> + Send + Sync>;
 
+/// JSON Schemas of what a caller may bring along.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdHocSchema {
+    /// Of the job's name.
+    pub name: Value,
+    /// Of its table. It stands at [`AdHocSchema::ROOT`] of the document.
+    pub task: Value,
+}
+
+impl AdHocSchema {
+    /// Where the schema of the table stands, for what it refers to in itself.
+    pub const ROOT: &str = "#/components/schemas/Task";
+}
+
 /// Streams (events, logs that are followed) that are open at a time.
 const STREAMS_BOUND: usize = 64;
 
@@ -35,6 +49,8 @@ pub struct Parts {
     pub logged: watch::Receiver<u64>,
     /// Makes jobs of what callers bring along.
     pub ad_hoc: AdHoc,
+    /// Says what such a job looks like.
+    pub ad_hoc_schema: Arc<dyn Fn() -> AdHocSchema + Send + Sync>,
 }
 
 pub(super) struct Shared {

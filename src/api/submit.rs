@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, RequestExt};
 
+use super::object::Object;
 use super::problem::Problem;
 use super::shared::{Shared, strange};
 use super::{view, wire};
@@ -78,6 +79,10 @@ fn bad_key() -> Problem {
 async fn one(shared: &Shared, key: Option<String>, body: &[u8]) -> Result<Response, Problem> {
     let mut submit = parse(body)?;
     if key.is_some() {
+        if let Some(other) = &submit.key {
+            // Also one that the header's goes before has to be valid.
+            submit_key(&submit, other)?;
+        }
         submit.key = key;
     }
     let prepared = prepare(shared, &submit)?;
@@ -101,7 +106,8 @@ async fn one(shared: &Shared, key: Option<String>, body: &[u8]) -> Result<Respon
 
 /// Reads what is asked for.
 fn parse(body: &[u8]) -> Result<wire::Submit, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
+    let read = serde_json::from_slice(body).map(|Object(submit)| submit);
+    read.map_err(|error| {
         let text = format!("this is no request for a run: {error}");
         match error.classify() {
             serde_json::error::Category::Data => Problem::unprocessable(text),

@@ -1,8 +1,9 @@
 //! What goes over the API, as JSON: the same types on the side that answers and on the side that asks.
 //! Plain data; knows neither HTTP nor how anything is decided.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
 
 /// A moment, in RFC 3339 with microseconds in UTC: `2026-11-21T09:12:00.123456Z`.
 pub type Moment = String;
@@ -17,7 +18,11 @@ pub struct Submit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub args: Option<Value>,
     /// How urgent, -10 to 10, instead of the job's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub priority: Option<i64>,
     /// When it may start at the earliest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,6 +34,19 @@ pub struct Submit {
     /// A job of its own: what would stand in `[jobs.NAME]` of a job file, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Value>,
+}
+
+/// A whole number as JSON has it: `3.0` is one.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(from)? else {
+        return Ok(None);
+    };
+    // A float says nothing of the type that it is written without: `{:.0}` of a whole one is its digits.
+    let digits = |number: f64| format!("{number:.0}").parse().ok();
+    let whole = number.as_f64().filter(|number| number.fract() == 0.0);
+    let whole = number.as_i64().or_else(|| whole.and_then(digits));
+    let wrong = || D::Error::custom(format!("{number} is no whole number of 64 bits"));
+    whole.map(Some).ok_or_else(wrong)
 }
 
 /// The answer to a submission that was accepted.

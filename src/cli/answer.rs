@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::durable::Durable;
 use super::out::complain;
 use super::{Exit, place};
-use crate::api::{AdHoc, Parts, Server, Socket, Tcp};
-use crate::config::{self, JobContext, Loaded, Source};
+use crate::api::{AdHoc, AdHocSchema, Parts, Server, Socket, Tcp};
+use crate::config::{self, JobContext, Loaded, Source, schema};
 use crate::daemon::Observer;
 use crate::engine::fact::Record;
 use crate::engine::spec::{Definitions, JobSpec, Name};
@@ -69,6 +69,7 @@ pub(super) fn start(
         logs: durable.run_logs.directory().clone(),
         logged: durable.run_logs.changed(),
         ad_hoc: ad_hoc(loaded, handlers, in_force),
+        ad_hoc_schema: ad_hoc_schema(handlers, in_force),
     };
     tracing::info!(
         target: "twolane::daemon",
@@ -126,6 +127,45 @@ fn ad_hoc(loaded: &Loaded, handlers: &Arc<Handlers>, in_force: &InForce) -> AdHo
     })
 }
 
+/// Says what a job that comes along looks like, with the names in force.
+fn ad_hoc_schema(
+    handlers: &Arc<Handlers>,
+    in_force: &InForce,
+) -> Arc<dyn Fn() -> AdHocSchema + Send + Sync> {
+    let handlers = handlers.lanes();
+    let in_force = Arc::clone(in_force);
+    Arc::new(move || {
+        let definitions = in_force
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        AdHocSchema {
+            name: schema::name(),
+            task: schema::submitted(AdHocSchema::ROOT, &handlers, &definitions),
+        }
+    })
+}
+
+/// The same value with its numbers as TOML tells them apart. To JSON `3.0` is a whole number, too, and one
+/// that is too large for 64 bits with a sign is still a number.
+fn numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => {
+            let digits = |number: f64| format!("{number:.0}").parse::<i64>().ok();
+            let float = number.as_f64().unwrap_or_default();
+            let whole = (float.fract() == 0.0).then(|| digits(float)).flatten();
+            let number = number.as_i64().or(whole).map(Value::from);
+            number.unwrap_or_else(|| Value::from(float))
+        }
+        Value::Array(values) => values.into_iter().map(numbers).collect(),
+        Value::Object(map) => {
+            let pairs = map.into_iter();
+            pairs.map(|(name, value)| (name, numbers(value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => value,
+    }
+}
+
 /// A job file with this job, and the pools and limits that it may name.
 fn as_file(name: &str, task: &Value, definitions: &Definitions) -> Result<String, Vec<String>> {
     let named = |name: &Name, table: Value| (name.to_string(), table);
@@ -142,6 +182,7 @@ fn as_file(name: &str, task: &Value, definitions: &Definitions) -> Result<String
         .iter()
         .map(|(name, limit)| named(name, serde_json::json!({ "size": limit.size })))
         .collect();
+    let task = numbers(task.clone());
     let file = serde_json::json!({ "pools": pools, "limits": limits, "jobs": { name: task } });
     toml::to_string(&file).map_err(|error| vec![format!("this cannot be a job: {error}")])
 }

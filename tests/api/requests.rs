@@ -31,6 +31,8 @@ const MISTAKES: &[Case] = &[
     ),
     ("GET", "/runs/18446744073709551615", "", "", 404, "no run"),
     ("GET", "/runs?state=fast", "", "", 400, "succeeded"),
+    ("GET", "/runs?state=", "", "", 400, "succeeded"),
+    ("GET", "/runs?state=failed,", "", "", 400, "succeeded"),
     ("GET", "/runs?limit=0", "", "", 400, "1 to 1000"),
     ("GET", "/runs?color=red", "", "", 400, "color"),
     ("POST", "/runs", "", "{}", 415, "application/json"),
@@ -107,6 +109,40 @@ const MISTAKES: &[Case] = &[
         "{\"job\":\"a\",\"task\":{\"slep\":\"1s\"}}",
         422,
         "sleep",
+    ),
+    (
+        "POST",
+        "/runs",
+        "content-type: application/json\r\nidempotency-key: good\r\n",
+        "{\"job\":\"nap\",\"key\":\"\"}",
+        400,
+        "visible ASCII",
+    ),
+    (
+        "POST",
+        "/pause",
+        JSON,
+        "{\"job\":\"nap\",\"paused\":true}",
+        422,
+        "stands in answers",
+    ),
+    (
+        "GET",
+        "/events?after=9223372036854775808",
+        "",
+        "",
+        400,
+        "event",
+    ),
+    ("POST", "/runs", JSON, "[\"nap\"]", 422, "object"),
+    ("POST", "/pause", JSON, "[\"cpu\"]", 422, "object"),
+    (
+        "POST",
+        "/runs/7/complete",
+        JSON,
+        "[null, null]",
+        422,
+        "object",
     ),
     ("POST", "/runs/7/cancel", JSON, "", 404, "no run 7"),
     ("POST", "/pause", JSON, "{\"pool\":\"q\"}", 404, "pool `q`"),
@@ -344,4 +380,168 @@ fn what_is_served_is_as_it_is_described() {
         "{metrics}"
     );
     assert_eq!(daemon.get("/healthz").json(), json!({ "ok": true }));
+}
+
+/// A body, its schema, and whether it is one: what the document takes is accepted, what it does not is not.
+const BODIES: &[(&str, &str, &str, bool)] = &[
+    ("/runs", "Submit", r#"{"job":"nap"}"#, true),
+    ("/runs", "Submit", r#"{"job":"nap","priority":3.0}"#, true),
+    ("/runs", "Submit", r#"{"job":"nap","priority":3.5}"#, false),
+    ("/runs", "Submit", r#"{"job":"","task":{}}"#, false),
+    ("/runs", "Submit", r#"{"job":"a","task":{}}"#, false),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a b","task":{"sleep":"1s"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1 s"}}"#,
+        true,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","timeout":"0s"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","read":"x"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","pool":"p","lane":"io"}}"#,
+        true,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","pool":"p","lane":"cpu"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","pool":"q"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","after":"nap"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"future":"x","lane":"cpu"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"call":"x"}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"compute":{"outer":1}}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"compute":{"outer":2.0,"inner":1}}}"#,
+        true,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"compute":{"outer":4294967296,"inner":1}}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","messages":{"started":"{x}"}}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","params":{"n":{}}}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","params":{"n":{"type":"integer","default":"1"}}}}"#,
+        false,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","params":{"n":{"type":"any","default":[18446744073709551615]}}}}"#,
+        true,
+    ),
+    (
+        "/runs",
+        "Submit",
+        r#"{"job":"a","task":{"sleep":"1s","params":{"n":{"type":"any","default":[null]}}}}"#,
+        false,
+    ),
+    (
+        "/runs/1/complete",
+        "Complete",
+        r#"{"result":1,"error":"x"}"#,
+        false,
+    ),
+    (
+        "/runs/1/complete",
+        "Complete",
+        r#"{"result":null,"error":"x"}"#,
+        true,
+    ),
+    (
+        "/runs/1/complete",
+        "Complete",
+        r#"{"result":1,"error":null}"#,
+        true,
+    ),
+    ("/pause", "What", r#"{"lane":"cpu","job":null}"#, true),
+    ("/pause", "What", r#"{"lane":"gpu"}"#, false),
+    ("/pause", "What", "{}", false),
+    ("/pause", "What", r#"{"lane":"cpu","job":"nap"}"#, false),
+];
+
+#[test]
+fn what_is_accepted_is_as_it_is_described() {
+    let daemon = Daemon::start("");
+    let document = daemon.get("/openapi.json").json();
+    for (path, schema, body, good) in BODIES {
+        let mut whole = document.clone();
+        whole["$ref"] = json!(format!("#/components/schemas/{schema}"));
+        let validator = jsonschema::validator_for(&whole).unwrap();
+        let value: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(validator.is_valid(&value), *good, "{body}");
+        let answer = daemon.post(path, body);
+        assert_eq!(
+            !matches!(answer.status, 400 | 422),
+            *good,
+            "{body}: {answer:?}"
+        );
+    }
 }
