@@ -159,8 +159,8 @@ pub fn lane_channel<N>(capacity: usize) -> (LanePort<N>, LaneMail<N>) {
 pub struct Request {
     /// What is asked for.
     pub ask: Ask,
-    /// Takes the answer to whoever waits for it. Called once, on the loop's own thread, so it must not
-    /// wait for anything; and only when what the answer rests on is committed.
+    /// Takes the answer to whoever waits for it. Called once, on the loop's own thread or one of the
+    /// lanes', so it must not wait for anything; and only when what the answer rests on is committed.
     pub reply: Reply,
 }
 
@@ -182,6 +182,8 @@ pub enum Ask {
     Pause(CapacityName),
     /// That what needs this starts again.
     Resume(CapacityName),
+    /// That something is sent to a running attempt; with `None`, that nothing more comes.
+    Send(RunId, Option<Value>),
     /// Why a run stands where it stands.
     Explain(RunId),
     /// The whole, in numbers.
@@ -194,6 +196,35 @@ pub enum Ask {
     Drain,
     /// That the daemon leaves as on SIGTERM.
     Stop,
+}
+
+/// What may wait in one inbox.
+pub const INBOX_BOUND: usize = 64;
+
+/// Why something that was sent did not reach its attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is no such run.
+    #[error("there is no such run")]
+    Unknown,
+    /// No attempt of the run is in its lane.
+    #[error("the run is {0}, and takes something only while it is running")]
+    NotRunning(&'static str),
+    /// It ended before it took this.
+    #[error("the run ended before it took this")]
+    Ended,
+    /// Its task takes nothing.
+    #[error(
+        "the task takes no input: a command does with `stdin = {{ open = true }}`, and a handler that \
+         receives"
+    )]
+    TakesNothing,
+    /// It has closed its input, or was told that nothing more comes.
+    #[error("the run reads no more")]
+    ReadsNoMore,
+    /// Too much waits already.
+    #[error("{INBOX_BOUND} inputs wait for the run, which is the bound")]
+    Full,
 }
 
 /// What somebody outside is told.
@@ -209,6 +240,8 @@ pub enum Told {
     Jobs(Vec<JobView>),
     /// The configuration was read again: what has changed, a line each; or what is wrong with it.
     Reloaded(Result<Vec<String>, Vec<String>>),
+    /// What was sent was delivered, or why not.
+    Sent(Result<(), Refused>),
     /// It is done.
     Done,
     /// It cannot be done now, for this reason.

@@ -37,6 +37,7 @@ fn table() -> Vec<Route> {
         ("/runs/{run}/cancel", &["post"], post(runs::cancel)),
         ("/runs/{run}/retry", &["post"], post(runs::retry)),
         ("/runs/{run}/complete", &["post"], post(runs::complete)),
+        ("/runs/{run}/send", &["post"], post(runs::send)),
         ("/events", &["get"], get(follow::events)),
         ("/pause", &["post"], post(daemon::pause)),
         ("/resume", &["post"], post(daemon::resume)),

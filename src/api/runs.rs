@@ -2,23 +2,26 @@
 //! and what somebody wants of one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::object::Object;
 use super::problem::Problem;
-use super::shared::{Shared, strange};
+use super::shared::{Shared, heard, strange};
 use super::{follow, view, wire};
 use crate::engine::StateKind;
 use crate::engine::action::Answer;
 use crate::engine::id::RunId;
-use crate::inbox::{Ask, Told};
+use crate::inbox::{Ask, Refused, Told};
 use crate::store::{Reader, RunFilter, StoreError, Story};
 
 /// Runs on a page where nobody says how many, and the most.
@@ -250,6 +253,64 @@ pub(super) async fn complete(
         (result, None) => Ok(Arc::new(result.unwrap_or_default())),
     };
     changed(shared.decide(Ask::Complete(RunId(run), with)).await?)
+}
+
+/// How long somebody waits to hear that what was sent was taken. After that it still waits there.
+const TAKEN: Duration = Duration::from_secs(10);
+
+/// `POST /runs/N/send`.
+pub(super) async fn send(
+    State(shared): State<Arc<Shared>>,
+    path: Result<Path<u64>, PathRejection>,
+    body: Result<Json<wire::Send>, JsonRejection>,
+) -> Result<(StatusCode, Json<wire::Sent>), Problem> {
+    let run = number(path)?;
+    let Json(body) = body.map_err(|why| super::rejected(&why))?;
+    let value = match body {
+        wire::Send {
+            value: Some(value),
+            end: false,
+        } => Some(value),
+        wire::Send {
+            value: None,
+            end: true,
+        } => None,
+        wire::Send { .. } => {
+            return Err(Problem::unprocessable(
+                "what is sent is a `value`, or `\"end\": true` where nothing more comes",
+            ));
+        }
+    };
+    let mut told = shared.post(Ask::Send(RunId(run), value))?;
+    let (status, delivered) = match timeout(TAKEN, heard(&mut told)).await {
+        Err(_) => (StatusCode::ACCEPTED, false),
+        Ok(told) => match told? {
+            Told::Sent(Ok(())) => (StatusCode::OK, true),
+            Told::Sent(Err(refused)) => return Err(not_sent(&shared, run, refused).await),
+            told => return Err(strange(&told)),
+        },
+    };
+    Ok((status, Json(wire::Sent { run, delivered })))
+}
+
+async fn not_sent(shared: &Shared, run: u64, refused: Refused) -> Problem {
+    let text = format!("nothing can be sent to run {run}: {refused}");
+    match refused {
+        // The loop forgets what has long been over.
+        Refused::Unknown => match shared.read(move |reader| reader.run(RunId(run))).await {
+            Ok(Some(story)) => {
+                let why = Refused::NotRunning(story.state.as_str());
+                let text = format!("nothing can be sent to run {run}: {why}");
+                Problem::conflict("not-running", text)
+            }
+            Ok(None) => Problem::no_run(run),
+            Err(problem) => problem,
+        },
+        Refused::NotRunning(_) | Refused::Ended => Problem::conflict("not-running", text),
+        Refused::TakesNothing => Problem::conflict("takes-nothing", text),
+        Refused::ReadsNoMore => Problem::conflict("reads-no-more", text),
+        Refused::Full => Problem::new(StatusCode::TOO_MANY_REQUESTS, "full", text),
+    }
 }
 
 fn not_ended(run: RunId) -> Problem {

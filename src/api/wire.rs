@@ -176,6 +176,36 @@ pub struct Complete {
     pub error: Option<String>,
 }
 
+/// `POST /runs/N/send`: exactly one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// What is sent; any JSON, also `null`.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub value: Option<Value>,
+    /// `true`: nothing more comes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end: bool,
+}
+
+/// A value that is given, be it `null`.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The run.
+    pub run: u64,
+    /// Whether it has taken it; else it waits there.
+    pub delivered: bool,
+}
+
 /// `POST /pause` and `POST /resume`, and their answers: exactly one of lane, pool, limit and job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -26,6 +26,7 @@ mod resume;
 mod retry;
 mod run;
 mod schema;
+mod send;
 mod serve;
 mod show;
 mod socket;
@@ -182,6 +183,8 @@ enum Asking {
     Resume(pause::Pause),
     /// Say how a run of the task `future` ends
     Complete(complete::Complete),
+    /// Send something to a running command or handler
+    Send(send::Send),
     /// Tell why a run stands where it stands
     Explain(explain::Explain),
     /// Print what was decided
@@ -211,6 +214,7 @@ impl Asking {
             Self::Pause(args) => pause::run(args, client, out),
             Self::Resume(args) => resume::run(args, client, out),
             Self::Complete(args) => complete::run(args, client, out),
+            Self::Send(args) => send::run(args, client, out),
             Self::Explain(args) => explain::run(args, client, out),
             Self::Events(args) => events::run(args, client, out),
             Self::Status(args) => status::run(args, client, out),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::handlers::Handlers;
-use super::inbox::{Delivered, Refused};
+use super::inbox::Delivered;
 use super::place::{Outside, World};
 use super::priority::{Policy, Weight};
 use super::{CpuLane, IoLane, LaneError, cores, install_hook, lock};
@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
 use crate::engine::spec::Lane;
-use crate::inbox::{LaneMail, LanePort, lane_channel};
+use crate::inbox::{LaneMail, LanePort, Refused, lane_channel};
 
 pub use notes::NoteSource;
 use run::Attempt;
@@ -198,7 +198,7 @@ impl AttemptLanes {
         let attempt = lock(&self.hub.attempts).get(&attempt).cloned();
         match attempt {
             Some(attempt) => attempt.send(value, answer),
-            None => answer(Err(Refused::NotRunning)),
+            None => answer(Err(Refused::Ended)),
         }
     }
 

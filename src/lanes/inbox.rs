@@ -9,32 +9,7 @@ use tokio::sync::mpsc;
 use super::lock;
 use crate::engine::command::Stdin;
 use crate::engine::spec::TaskSpec;
-
-/// What may wait in one inbox.
-pub const INBOX_BOUND: usize = 64;
-
-/// Why something that was sent did not reach its attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// No attempt of the run is in its lane.
-    #[error("the run does not run")]
-    NotRunning,
-    /// It ended before it took this.
-    #[error("the run ended before it took this")]
-    Ended,
-    /// Its task takes nothing.
-    #[error(
-        "the task takes no input: a command does with `stdin = {{ open = true }}`, and a handler that \
-         receives"
-    )]
-    TakesNothing,
-    /// It has closed its input, or was told that nothing more comes.
-    #[error("the run reads no more")]
-    ReadsNoMore,
-    /// Too much waits already.
-    #[error("{INBOX_BOUND} inputs wait for the run, which is the bound")]
-    Full,
-}
+use crate::inbox::{INBOX_BOUND, Refused};
 
 /// Takes the answer to whoever sent something: delivered, or why not.
 pub type Delivered = Box<dyn FnOnce(Result<(), Refused>) + Send>;
@@ -105,7 +80,7 @@ impl Inbox {
             return sent.answer(Err(Refused::TakesNothing));
         };
         let Some(sender) = lock(&ends.sender).clone() else {
-            return sent.answer(Err(Refused::NotRunning));
+            return sent.answer(Err(Refused::Ended));
         };
         match sender.try_send(sent) {
             Ok(()) => {}

@@ -23,7 +23,7 @@ use std::thread::available_parallelism;
 pub use attempts::{AttemptLanes, LaneSettings, Late, NoteSource, OverCapacity};
 pub use context::{Context, Stopped};
 pub use handlers::{HandlerError, Handlers};
-pub use inbox::{Delivered, INBOX_BOUND, Refused};
+pub use inbox::Delivered;
 pub use place::{MARK, Outside};
 pub use priority::{Policy, UnknownPolicy};
 

@@ -29,6 +29,9 @@ future = "somebody says so"
 [jobs.then]
 sleep = "1ms"
 after = "nap"
+[jobs.echo]
+shell = "while read -r line; do echo \"<$line>\"; done"
+stdin = { open = true }
 "#;
 
 pub(crate) struct Daemon {

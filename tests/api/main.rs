@@ -5,4 +5,5 @@
 mod daemon;
 mod guard;
 mod requests;
+mod send;
 mod streams;

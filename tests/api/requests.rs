@@ -145,6 +145,23 @@ const MISTAKES: &[Case] = &[
         "object",
     ),
     ("POST", "/runs/7/cancel", JSON, "", 404, "no run 7"),
+    (
+        "POST",
+        "/runs/7/send",
+        JSON,
+        "{\"value\":1}",
+        404,
+        "no run 7",
+    ),
+    ("POST", "/runs/7/send", JSON, "{}", 422, "`value`"),
+    (
+        "POST",
+        "/runs/7/send",
+        JSON,
+        "{\"value\":1,\"end\":true}",
+        422,
+        "`value`",
+    ),
     ("POST", "/pause", JSON, "{\"pool\":\"q\"}", 404, "pool `q`"),
     (
         "POST",

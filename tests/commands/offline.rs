@@ -4,7 +4,7 @@ use crate::cardboard::{Answer, alone, twolane};
 
 #[test]
 fn without_a_daemon_each_command_says_how_to_start_one() {
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 18] = [
         &["submit", "nightly"],
         &["submit", "--batch", "-"],
         &["list"],
@@ -16,6 +16,7 @@ fn without_a_daemon_each_command_says_how_to_start_one() {
         &["pause", "lane", "cpu"],
         &["resume", "lane", "cpu"],
         &["complete", "1", "--error", "no"],
+        &["send", "1", "x"],
         &["explain", "1"],
         &["events"],
         &["status"],
@@ -74,7 +75,7 @@ fn an_answer_that_breaks_off_is_told() {
 
 #[test]
 fn command_lines_that_make_no_sense_ask_nobody() {
-    let cases: [&[&str]; 12] = [
+    let cases: [&[&str]; 13] = [
         &["submit"],
         &["submit", "--name", "x"],
         &["submit", "--task", "{}"],
@@ -84,6 +85,7 @@ fn command_lines_that_make_no_sense_ask_nobody() {
         &["submit", "j", "--batch", "-"],
         &["submit", "--timeout", "5", "--", "true"],
         &["list", "--state", "asleep"],
+        &["send", "1"],
         &["complete", "1"],
         &["complete", "1", "--error", "a", "--result", "1"],
         &["wait", "1", "--timeout", "5"],

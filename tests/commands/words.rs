@@ -198,6 +198,33 @@ fn runs_are_changed_by_their_number() {
 }
 
 #[test]
+fn values_are_sent_to_a_run() {
+    check(&[
+        case(
+            &["send", "42", "{\"n\":1}"],
+            Answer::Json(200, r#"{"run":42,"delivered":true}"#.to_owned()),
+            r#"POST /runs/42/send {"value":{"n":1}}"#,
+            "",
+            0,
+        ),
+        case(
+            &["send", "42", "--end", "--json"],
+            Answer::Json(202, r#"{"run":42,"delivered":false}"#.to_owned()),
+            r#"POST /runs/42/send {"end":true}"#,
+            "{\"run\":42,\"delivered\":false}\n",
+            0,
+        ),
+        case(
+            &["send", "42", "yes"],
+            Answer::Json(202, r#"{"run":42,"delivered":false}"#.to_owned()),
+            r#"POST /runs/42/send {"value":"yes"}"#,
+            "",
+            9,
+        ),
+    ]);
+}
+
+#[test]
 fn the_daemon_itself_is_told_what_to_do() {
     let paused = |paused: bool| json(&value!({"lane": "cpu", "paused": paused}));
     let reloaded = r#"{"reloaded":true,"lines":["`a` is added","`b` is gone"]}"#;

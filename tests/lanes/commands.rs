@@ -17,8 +17,8 @@ use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step, Surrounding
 use twolane::engine::id::AttemptId;
 use twolane::engine::outcome::{Failure, Outcome};
 use twolane::engine::spec::{JobSpec, Lane, TaskSpec};
-use twolane::inbox::{Ended, Missing, OutStream, Outlet, Output};
-use twolane::lanes::{HandlerError, Handlers, LaneSettings, Outside, Refused, Stopped};
+use twolane::inbox::{Ended, Missing, OutStream, Outlet, Output, Refused};
+use twolane::lanes::{HandlerError, Handlers, LaneSettings, Outside, Stopped};
 use twolane::process::Orphans;
 
 use crate::support::{Bench, FOR_EVER, LIMIT, error, id};

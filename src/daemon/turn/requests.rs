@@ -3,9 +3,12 @@
 use crate::daemon::outbox::UNCOMMITTED_BOUND;
 use crate::daemon::report;
 use crate::daemon::{EndSignal, Turn};
-use crate::engine::id::CallerId;
+use serde_json::Value;
+
+use crate::engine::StateKind;
+use crate::engine::id::{AttemptId, CallerId, RunId};
 use crate::engine::input::{Input, Submission};
-use crate::inbox::{Ask, DaemonStatus, Reply, Request, Told, Unable};
+use crate::inbox::{Ask, DaemonStatus, Refused, Reply, Request, Told, Unable};
 
 impl Turn {
     /// Takes a request in; how many inputs of the engine it made.
@@ -24,6 +27,7 @@ impl Turn {
             }
             Ask::Pause(what) => self.decide(reply, |caller| Input::Pause { what, caller }),
             Ask::Resume(what) => self.decide(reply, |caller| Input::Resume { what, caller }),
+            Ask::Send(run, value) => self.send(run, value, reply),
             Ask::Explain(run) => {
                 let explanation = self.engine.explain(run, self.clock.mono());
                 self.tell_committed(reply, Told::Explained(explanation));
@@ -69,6 +73,25 @@ impl Turn {
             }));
         }
         inputs
+    }
+
+    /// Sends something to the attempt that is in its lane. It is no part of the state, so nothing is
+    /// recorded.
+    fn send(&self, run: RunId, value: Option<Value>, reply: Reply) {
+        let refused = match self.engine.run(run) {
+            None => Refused::Unknown,
+            Some(view) if view.job.task.is_future() => Refused::TakesNothing,
+            Some(view) if view.state.kind() == StateKind::Running => {
+                let attempt = AttemptId {
+                    run,
+                    epoch: view.attempts,
+                };
+                let answer = Box::new(move |told| reply(Told::Sent(told)));
+                return self.lanes.send(attempt, value, answer);
+            }
+            Some(view) => Refused::NotRunning(view.state.kind().as_str()),
+        };
+        reply(Told::Sent(Err(refused)));
     }
 
     /// Lets the engine decide, if anything can be decided now; it answers.

@@ -2,9 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
-use super::super::super::inbox::Refused;
 use super::super::super::place::Place;
 use crate::engine::command::Stdin;
+use crate::inbox::Refused;
 use crate::process::Writer;
 
 /// Writes what there is to read into the pipe, and closes it when there is no more.
