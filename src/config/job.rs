@@ -12,6 +12,7 @@ use super::diagnostic::{Diagnostic, Report};
 use super::keys::TaskKind;
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
+use super::tasks;
 use crate::engine::command::GRACE;
 use crate::engine::spec::{
     JobSpec, Lane, Messages, Name, OnCrash, ParamKind, ParamSpec, Priority, Start, TaskSpec,
@@ -234,6 +235,7 @@ fn task(
         TaskKind::Future => Some(TaskSpec::Future {
             what: table.text(key)?.into(),
         }),
+        TaskKind::Http => tasks::http::http(report, source, table, field, surroundings.directory),
         TaskKind::Call => call(
             report,
             source,
@@ -343,6 +345,11 @@ fn lane(
         TaskSpec::Future { .. } => (
             Lane::Io,
             "`future` waits, and would keep a core from the cpu lane's other jobs".to_owned(),
+            "leave `lane` out, or write `lane = \"io\"`",
+        ),
+        TaskSpec::Http(_) => (
+            Lane::Io,
+            "`http` waits, and would keep a core from the cpu lane's other jobs".to_owned(),
             "leave `lane` out, or write `lane = \"io\"`",
         ),
         TaskSpec::Compute { .. } => (

@@ -6,6 +6,7 @@ mod settings;
 
 use std::time::Duration;
 
+use super::tasks::http;
 pub(super) use settings::SETTINGS;
 
 /// A key and what it may be set to.
@@ -72,7 +73,12 @@ pub(super) enum Kind {
     Named(&'static [Key]),
 }
 
-const fn key(name: &'static str, kind: Kind, example: &'static str, doc: &'static str) -> Key {
+pub(super) const fn key(
+    name: &'static str,
+    kind: Kind,
+    example: &'static str,
+    doc: &'static str,
+) -> Key {
     Key {
         name,
         doc,
@@ -130,10 +136,11 @@ pub(super) enum TaskKind {
     Future,
     Exec,
     Shell,
+    Http,
 }
 
 impl TaskKind {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Exec,
         Self::Shell,
         Self::Sleep,
@@ -141,6 +148,7 @@ impl TaskKind {
         Self::Compute,
         Self::Call,
         Self::Future,
+        Self::Http,
     ];
 
     /// The key of a job that says it; a job has exactly one of them.
@@ -153,6 +161,7 @@ impl TaskKind {
             Self::Future => "future",
             Self::Exec => "exec",
             Self::Shell => "shell",
+            Self::Http => "http",
         }
     }
 }
@@ -202,6 +211,13 @@ pub(super) const JOB: &[Key] = &[
         Kind::Text,
         "\"the boss agrees\"",
         "Task: wait for this until somebody says `twolane complete RUN`.",
+    ),
+    key(
+        "http",
+        Kind::TextOrTable(http::KEYS),
+        "\"https://example.org/in.png\"",
+        "Task: an HTTP request. The result has the status, some headers, and the body's beginning or \
+         the file that it is saved to.",
     ),
     key(
         "lane",

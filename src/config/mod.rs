@@ -18,6 +18,7 @@ mod names;
 mod read;
 pub mod schema;
 mod settings;
+mod tasks;
 
 pub use diagnostic::{Diagnostic, Place, Report, Severity, Source};
 pub use diff::{Diff, diff};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 pub mod action;
 mod arguments;
+pub mod braces;
 mod capacity;
 mod check;
 pub mod command;
@@ -12,6 +13,7 @@ mod decide;
 mod explain;
 pub mod fact;
 pub mod fill;
+pub mod http;
 pub mod id;
 pub mod input;
 mod line;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::command::{CommandSpec, GRACE, Invocation, Step};
+use super::http::HttpSpec;
 
 /// A name of a job, pool, limit or handler.
 pub type Name = Arc<str>;
@@ -277,6 +278,8 @@ pub enum TaskSpec {
         /// What is waited for, in words for people.
         what: Arc<str>,
     },
+    /// An HTTP request. (Boxed, because it is large beside the others.)
+    Http(Box<HttpSpec>),
 }
 
 impl TaskSpec {
@@ -293,6 +296,7 @@ impl TaskSpec {
             Self::Compute { .. } => "compute",
             Self::Call { .. } => "call",
             Self::Future { .. } => "future",
+            Self::Http(_) => "http",
         }
     }
 
@@ -307,7 +311,7 @@ impl TaskSpec {
     pub const fn fits_either_lane(&self) -> bool {
         match self {
             Self::Sleep { .. } | Self::Read { .. } | Self::Command(_) => true,
-            Self::Compute { .. } | Self::Call { .. } | Self::Future { .. } => false,
+            Self::Compute { .. } | Self::Call { .. } | Self::Future { .. } | Self::Http(_) => false,
         }
     }
 }

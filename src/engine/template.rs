@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::braces::{Piece, pieces};
+
 /// Something that a text may name in braces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Placeholder {
@@ -79,10 +81,17 @@ impl<'t> Template<'t> {
             let kind = TemplateErrorKind::Empty;
             return Err(TemplateError { offset: 0, kind });
         }
-        for piece in Pieces::of(text) {
-            if let Piece::Mistake { error, .. } = piece {
-                return Err(error);
-            }
+        for piece in pieces(text) {
+            let (offset, kind) = match piece {
+                Piece::Text(_) => continue,
+                Piece::Name { name, .. } if Placeholder::named(name).is_some() => continue,
+                Piece::Name { name, offset, .. } => {
+                    (offset, TemplateErrorKind::Unknown(name.to_owned()))
+                }
+                Piece::Stray { text: "{", offset } => (offset, TemplateErrorKind::Unclosed),
+                Piece::Stray { offset, .. } => (offset, TemplateErrorKind::Stray),
+            };
+            return Err(TemplateError { offset, kind });
         }
         Ok(Self { text })
     }
@@ -97,10 +106,13 @@ impl<'t> Template<'t> {
     #[must_use]
     pub fn render(&self, mut value: impl FnMut(Placeholder, &mut String)) -> String {
         let mut line = String::with_capacity(self.text.len());
-        for piece in Pieces::of(self.text) {
+        for piece in pieces(self.text) {
             match piece {
-                Piece::Text(text) | Piece::Mistake { text, .. } => line.push_str(text),
-                Piece::Value(placeholder) => value(placeholder, &mut line),
+                Piece::Text(text) | Piece::Stray { text, .. } => line.push_str(text),
+                Piece::Name { name, text, .. } => match Placeholder::named(name) {
+                    Some(placeholder) => value(placeholder, &mut line),
+                    None => line.push_str(text),
+                },
             }
         }
         line
@@ -138,84 +150,6 @@ impl fmt::Display for TemplateErrorKind {
             Self::Unclosed => f.write_str("a `{` has no `}`"),
             Self::Stray => f.write_str("a `}` has no `{`"),
         }
-    }
-}
-
-/// A text cut where something other than plain text begins or ends.
-enum Piece<'t> {
-    Text(&'t str),
-    Value(Placeholder),
-    Mistake {
-        /// What stands there.
-        text: &'t str,
-        error: TemplateError,
-    },
-}
-
-struct Pieces<'t> {
-    text: &'t str,
-    at: usize,
-}
-
-impl<'t> Pieces<'t> {
-    const fn of(text: &'t str) -> Self {
-        Self { text, at: 0 }
-    }
-
-    /// The next `length` bytes as a mistake.
-    fn mistake(&mut self, length: usize, kind: TemplateErrorKind) -> Piece<'t> {
-        let offset = self.at;
-        self.at += length;
-        Piece::Mistake {
-            text: &self.text[offset..self.at],
-            error: TemplateError { offset, kind },
-        }
-    }
-
-    /// What begins with the `{` at the start of `rest`.
-    fn opened(&mut self, rest: &'t str) -> Piece<'t> {
-        let name = &rest[1..];
-        // A name ends at its `}`; another `{` before that means that this one was never closed.
-        let end = name.find(['{', '}']);
-        match end.filter(|&end| name.as_bytes()[end] == b'}') {
-            None => self.mistake(1, TemplateErrorKind::Unclosed),
-            Some(end) => match Placeholder::named(&name[..end]) {
-                Some(placeholder) => {
-                    self.at += end + 2;
-                    Piece::Value(placeholder)
-                }
-                None => {
-                    let name = name[..end].to_owned();
-                    self.mistake(end + 2, TemplateErrorKind::Unknown(name))
-                }
-            },
-        }
-    }
-}
-
-impl<'t> Iterator for Pieces<'t> {
-    type Item = Piece<'t>;
-
-    fn next(&mut self) -> Option<Piece<'t>> {
-        let rest = &self.text[self.at..];
-        let piece = match rest.find(['{', '}']) {
-            None if rest.is_empty() => return None,
-            None => {
-                self.at = self.text.len();
-                Piece::Text(rest)
-            }
-            Some(0) if rest.starts_with("{{") || rest.starts_with("}}") => {
-                self.at += 2;
-                Piece::Text(&rest[..1])
-            }
-            Some(0) if rest.starts_with('{') => self.opened(rest),
-            Some(0) => self.mistake(1, TemplateErrorKind::Stray),
-            Some(plain) => {
-                self.at += plain;
-                Piece::Text(&rest[..plain])
-            }
-        };
-        Some(piece)
     }
 }
 

@@ -17,6 +17,7 @@ use super::handlers::Handlers;
 use super::inbox::Delivered;
 use super::place::{Outside, World};
 use super::priority::{Policy, Weight};
+use super::tasks::Clients;
 use super::{CpuLane, IoLane, LaneError, cores, install_hook, lock};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
@@ -144,6 +145,7 @@ impl AttemptLanes {
         let hub = Arc::new(Hub {
             world: Arc::new(world),
             handlers,
+            clients: Clients::default(),
             port,
             live: AtomicUsize::new(0),
             attempts: Mutex::new(BTreeMap::new()),
@@ -256,6 +258,7 @@ const DROP_LIMIT: Duration = Duration::from_millis(100);
 struct Hub {
     world: Arc<World>,
     handlers: Arc<Handlers>,
+    clients: Clients,
     port: LanePort<NoteSource>,
     /// Attempts whose end is not sent, counted down just before it is.
     live: AtomicUsize,

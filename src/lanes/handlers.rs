@@ -142,7 +142,9 @@ pub(super) fn describe(error: &HandlerError) -> String {
 /// Causes that are followed: an error that is its own cause must not hold the lane.
 const CAUSES_BOUND: usize = 32;
 
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |cause| (*cause).source()).take(CAUSES_BOUND)
 }
 

@@ -60,6 +60,7 @@ impl Inbox {
             TaskSpec::Sleep { .. }
             | TaskSpec::Read { .. }
             | TaskSpec::Compute { .. }
+            | TaskSpec::Http(_)
             | TaskSpec::Future { .. } => false,
         };
         Self(takes.then(|| {

@@ -8,6 +8,7 @@
 mod attempts;
 mod commands;
 mod ends;
+mod http;
 mod library;
 mod panics;
 mod pools;

@@ -97,7 +97,7 @@ fn all(handlers: &BTreeMap<String, Lane>) -> Vec<Form<'_>> {
                 push(task, Lane::Cpu, Said::Pool, None);
             }
             TaskKind::Compute => push(task, Lane::Cpu, Said::Task, None),
-            TaskKind::Future => push(task, Lane::Io, Said::Task, None),
+            TaskKind::Future | TaskKind::Http => push(task, Lane::Io, Said::Task, None),
             TaskKind::Call => {
                 for (name, lane) in handlers {
                     push(task, *lane, Said::Task, Some(name.as_str()));

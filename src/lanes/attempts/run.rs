@@ -107,8 +107,9 @@ pub(super) fn io_job(mut ending: Ending) -> IoJob {
         let attempt = Arc::clone(&ending.attempt);
         let result = CatchPanic::new(async move {
             let context = Context::new(Arc::clone(&attempt) as Arc<dyn Task>);
-            let handlers = &attempt.hub.handlers;
-            run_io(context, attempt.args.as_deref(), handlers, &attempt.place).await
+            let (handlers, clients) = (&attempt.hub.handlers, &attempt.hub.clients);
+            let args = attempt.args.as_deref();
+            run_io(context, args, (handlers, clients), &attempt.place).await
         })
         .await;
         ending.report(result, None);

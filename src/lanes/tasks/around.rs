@@ -9,7 +9,7 @@ use super::super::context::Context;
 use super::super::handlers::Handlers;
 use super::super::place::Place;
 use super::command::{Ran, Run, judge, supervise};
-use super::{TaskError, TaskResult, task_cpu, task_io};
+use super::{Clients, TaskError, TaskResult, task_cpu, task_io};
 use crate::engine::command::{Stdin, Step};
 use crate::engine::outcome::Failure;
 
@@ -27,11 +27,11 @@ pub(in super::super) struct Came {
 pub(in super::super) async fn run_io(
     context: Context,
     args: Option<&Value>,
-    handlers: &Handlers,
+    (handlers, clients): (&Handlers, &Clients),
     place: &Arc<Place>,
 ) -> Came {
     let result = match before(&context, args, place).await {
-        Ok(()) => task_io(context, &place.job.task, args, handlers, place).await,
+        Ok(()) => task_io(context, args, (handlers, clients), place).await,
         Err(error) => Err(error),
     };
     Came {
@@ -52,7 +52,7 @@ pub(in super::super) fn run_cpu(
         Some(_) => runtime.block_on(before(context, args, place)),
         None => Ok(()),
     };
-    let result = begun.and_then(|()| task_cpu(context, &place.job.task, args, handlers, place));
+    let result = begun.and_then(|()| task_cpu(context, args, handlers, place));
     let teardown = match place.job.teardown {
         Some(_) => runtime.block_on(after(args, place)),
         None => None,

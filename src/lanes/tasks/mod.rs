@@ -5,6 +5,7 @@ mod around;
 mod call;
 pub(super) mod command;
 mod compute;
+mod http;
 mod read;
 mod sleep;
 
@@ -18,6 +19,8 @@ use super::handlers::Handlers;
 use super::place::Place;
 use crate::engine::outcome::Failure;
 use crate::engine::spec::TaskSpec;
+
+pub(super) use http::Clients;
 
 /// What came of a task.
 pub(super) type TaskResult = Result<Done, TaskError>;
@@ -76,12 +79,11 @@ pub(super) use around::{Came, run_cpu, run_io};
 /// Carries out a task on the io lane.
 async fn task_io(
     context: Context,
-    task: &TaskSpec,
     args: Option<&Value>,
-    handlers: &Handlers,
+    (handlers, clients): (&Handlers, &Clients),
     place: &Arc<Place>,
 ) -> TaskResult {
-    match task {
+    match &place.job.task {
         TaskSpec::Command(command) => command::run(&context, place, command, args).await,
         TaskSpec::Sleep { duration } => sleep::run_io(&context, *duration).await,
         TaskSpec::Read { path } => read::run_io(&context, path).await,
@@ -93,6 +95,7 @@ async fn task_io(
         TaskSpec::Call { handler, args: own } => {
             call::run_io(context, handlers, handler, own, args).await
         }
+        TaskSpec::Http(spec) => http::run_io(&context, spec, args, clients).await,
         TaskSpec::Future { .. } => Err(in_no_lane()),
     }
 }
@@ -100,12 +103,11 @@ async fn task_io(
 /// Carries out a task on the cpu lane.
 fn task_cpu(
     context: &Context,
-    task: &TaskSpec,
     args: Option<&Value>,
     handlers: &Handlers,
     place: &Arc<Place>,
 ) -> TaskResult {
-    match task {
+    match &place.job.task {
         TaskSpec::Command(command) => {
             let run = command::run(context, place, command, args);
             place.world.runtime.block_on(run)
@@ -120,6 +122,9 @@ fn task_cpu(
         TaskSpec::Call { handler, args: own } => {
             call::run_cpu(context, handlers, handler, own, args)
         }
+        TaskSpec::Http(_) => Err(TaskError::failed(
+            "a request executes on the io lane only: give the job `lane = \"io\"`",
+        )),
         TaskSpec::Future { .. } => Err(in_no_lane()),
     }
 }

@@ -13,7 +13,7 @@ use super::super::context::Context;
 use super::{Done, TaskError, TaskResult};
 
 /// How much of the text the result holds: enough to look into, little enough to keep in a record.
-const TEXT_BYTES: usize = 64 << 10;
+pub(super) const TEXT_BYTES: usize = 64 << 10;
 
 /// What is read between two looks at the cancel token. Large beside the cost of a read call.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -138,18 +138,18 @@ impl Seen {
 }
 
 /// The beginning of a file as text.
-struct Head {
-    text: String,
+pub(super) struct Head {
+    pub(super) text: String,
     /// There was no room for all of the bytes.
-    cut: bool,
+    pub(super) cut: bool,
     /// All that the text shows is what the file holds: nothing was put in place of bytes that are
     /// not UTF-8.
-    lossless: bool,
+    pub(super) lossless: bool,
 }
 
 /// Makes text of `bytes`, with U+FFFD in place of what is not UTF-8, and no longer than
 /// [`TEXT_BYTES`]. A character that the end of the bytes cuts in two is left out if `more` follow.
-fn text(bytes: &[u8], more: bool) -> Head {
+pub(super) fn text(bytes: &[u8], more: bool) -> Head {
     let mut head = Head {
         text: String::new(),
         cut: false,

@@ -1,0 +1,207 @@
+//! The `http` task: one request, its answer streamed to a file or, up to a bound, into the result.
+//! Holds a chunk of the answer in memory, however large that is.
+
+mod clients;
+mod request;
+mod sink;
+mod words;
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use reqwest::header::{self, HeaderMap, HeaderName};
+use reqwest::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::super::context::{Context, Stopped};
+use super::{Done, TaskError, TaskResult};
+use crate::clock::kernel_nanos;
+use crate::engine::http::HttpSpec;
+pub(in super::super) use clients::Clients;
+use request::Request;
+use sink::{Received, Sink};
+
+/// The least time between two words about how much has come, in nanoseconds: three a second are as
+/// many as anybody can read.
+const REPORT_EVERY: u64 = 333_000_000;
+
+/// How much of an unexpected answer's body is looked at for its first line.
+const COMPLAINT_BYTES: usize = 2 << 10;
+
+/// The headers of the answer that the result has, where they are there.
+const SHOWN: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    header::LOCATION,
+];
+
+/// The longest header that the result has, in bytes; what is longer is cut.
+const SHOWN_BYTES: usize = 1 << 10;
+
+/// On the io lane, the only one for it. Stops at any point where it waits: what has begun is dropped,
+/// and with it the connection and the unfinished file.
+pub(super) async fn run_io(
+    context: &Context,
+    spec: &HttpSpec,
+    args: Option<&Value>,
+    clients: &Clients,
+) -> TaskResult {
+    context.check()?;
+    let request = Request::fill(spec, args)?;
+    let stage = Stage::default();
+    let answer = {
+        let mut fetch = pin!(fetch(context, spec, &request, clients, &stage));
+        let mut limit = pin!(context.sleep(spec.total_timeout));
+        poll_fn(|polled| {
+            if let Poll::Ready(answer) = fetch.as_mut().poll(polled) {
+                return Poll::Ready(answer);
+            }
+            limit.as_mut().poll(polled).map(|over| match over {
+                Ok(()) => Err(stage.too_late(spec.total_timeout, &request)),
+                Err(Stopped) => Err(TaskError::Stopped),
+            })
+        })
+        .await?
+    };
+    // From here on it is done rather than stopped half-way.
+    answer.finish().await.map(Done::with)
+}
+
+/// How far it is, for the message that it took too long.
+#[derive(Default)]
+struct Stage {
+    /// Bytes of the body so far, and one more; 0 while there is no answer at all.
+    received: AtomicU64,
+}
+
+impl Stage {
+    fn set(&self, bytes: u64) {
+        self.received.store(bytes + 1, Ordering::Relaxed);
+    }
+
+    fn too_late(&self, limit: Duration, request: &Request<'_>) -> TaskError {
+        let state = match self.received.load(Ordering::Relaxed) {
+            0 => "no answer".to_owned(),
+            n => format!("the answer had not ended after {} bytes", n - 1),
+        };
+        request.failed(format!("{state} within {limit:?} (`total_timeout`)"))
+    }
+}
+
+/// An answer that was received as a whole, and whose file, if it has one, is not in its place yet.
+struct Answer {
+    fields: Map<String, Value>,
+    received: Received,
+}
+
+impl Answer {
+    async fn finish(mut self) -> Result<Value, TaskError> {
+        self.received.finish(&mut self.fields).await?;
+        Ok(Value::Object(self.fields))
+    }
+}
+
+async fn fetch(
+    context: &Context,
+    spec: &HttpSpec,
+    request: &Request<'_>,
+    clients: &Clients,
+    stage: &Stage,
+) -> Result<Answer, TaskError> {
+    let client = clients.of(spec).await.map_err(|why| request.failed(why))?;
+    let sent = request.send(&client).await?;
+    let mut response = sent.map_err(|error| request.failed(words::no_answer(&error, spec)))?;
+    stage.set(0);
+    let status = response.status();
+    if !is_expected(spec, status) {
+        let complaint = first_line(&mut response).await;
+        return Err(request.failed(words::unexpected(
+            status,
+            response.url(),
+            request,
+            &complaint,
+        )));
+    }
+    let fields = fields(&response);
+    let whole = response.content_length().filter(|bytes| *bytes > 0);
+    let mut sink = Sink::open(spec).await?;
+    let mut received = 0_u64;
+    let mut reported = kernel_nanos();
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(error) => {
+                return Err(request.failed(words::broken_off(&error, received, whole)));
+            }
+        };
+        sink.take(&chunk).await?;
+        received += chunk.len() as u64;
+        stage.set(received);
+        let now = kernel_nanos();
+        if let Some(whole) = whole
+            && now.saturating_sub(reported) >= REPORT_EVERY
+        {
+            reported = now;
+            report(context, received, whole);
+        }
+    }
+    let received = sink.close().await?;
+    if let Some(expected) = &spec.sha256
+        && let Some(found) = received.other_than(expected)
+    {
+        return Err(request.failed(words::other_sha256(expected, &found, spec)));
+    }
+    Ok(Answer { fields, received })
+}
+
+fn is_expected(spec: &HttpSpec, status: StatusCode) -> bool {
+    let status = status.as_u16();
+    spec.expect
+        .iter()
+        .any(|expected| (expected.first..=expected.last).contains(&status))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a fraction needs no more digits than a float has"
+)]
+fn report(context: &Context, received: u64, whole: u64) {
+    let fraction = received as f64 / whole as f64;
+    context.progress(fraction, format!("{received} of {whole} bytes"));
+}
+
+/// What the result has whatever becomes of the body.
+fn fields(response: &Response) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("status".to_owned(), json!(response.status().as_u16()));
+    fields.insert("headers".to_owned(), headers(response.headers()));
+    fields
+}
+
+fn headers(of: &HeaderMap) -> Value {
+    let shown = SHOWN.iter().filter_map(|name| {
+        let value = of.get(name)?.as_bytes();
+        let value = String::from_utf8_lossy(&value[..value.len().min(SHOWN_BYTES)]);
+        Some((name.as_str().to_owned(), json!(value)))
+    });
+    Value::Object(shown.collect())
+}
+
+/// The first line of an answer's body with anything in it, as far as it comes; empty if none does.
+async fn first_line(response: &mut Response) -> String {
+    let mut head = Vec::new();
+    while head.len() < COMPLAINT_BYTES {
+        match response.chunk().await {
+            Ok(Some(chunk)) => head.extend_from_slice(&chunk),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    head.truncate(COMPLAINT_BYTES);
+    words::first_line(&String::from_utf8_lossy(&head))
+}
