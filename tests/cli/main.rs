@@ -4,6 +4,7 @@
 
 mod demo;
 mod files;
+mod http;
 mod run;
 mod serve;
 mod support;
