@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
-
 use super::out::complain;
 use super::{Exit, load};
 use crate::clock::Clock;
@@ -16,7 +14,9 @@ use crate::engine::spec::Definitions;
 use crate::inbox::Request;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Outside, Policy};
 use crate::logging::{self, Bars, Color, Format, LogSettings, Logging, Output};
+use crate::process::raise_open_files;
 use crate::store::FactLog;
+use crossbeam_channel::Receiver;
 
 /// How long, at the very end, a log sink that does not read is waited for.
 pub(super) const FLUSH: Duration = Duration::from_secs(1);
@@ -57,6 +57,7 @@ pub(super) fn daemon(
         complain(&format!("cannot {what}: {error}"));
         Exit::System
     };
+    raise_open_files();
     let handlers = Arc::clone(handlers);
     let lanes = AttemptLanes::start(lane_settings(settings), handlers, clock, plan.outside)
         .map_err(|error| unable("start the lanes", &error))?;

@@ -1,6 +1,7 @@
 //! Child processes: made without forking the daemon, told apart by a mark in their environment, ended
 //! with everything they have started. Knows nothing of jobs, runs or lanes.
 
+mod files;
 mod instance;
 mod order;
 mod orphans;
@@ -11,6 +12,7 @@ mod spawn;
 mod sweep;
 mod wait;
 
+pub use files::raise_open_files;
 pub use instance::{fresh_instance, instance_in};
 pub use order::{Bounds, Identity, Manners, Order, StdinFrom};
 pub use orphans::Orphans;

@@ -13,7 +13,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::sync::oneshot;
 
-use super::order::{Order, StdinFrom};
+use super::files::lower_open_files;
+use super::order::{Bounds, Order, StdinFrom};
 use super::{orphans, shim, wait};
 
 /// A child that has begun. It leads a process group of its own.
@@ -95,6 +96,11 @@ pub fn spawn(order: Order) -> Result<Child, SpawnError> {
     let directory = order.directory.clone();
     let failed = |error: io::Error| explain(error, &directory, &program);
     let terminal = order.manners.terminal;
+    let bounds_files = order
+        .manners
+        .bounds
+        .iter()
+        .any(|(bound, _)| *bound == Bounds::Files);
     let mut command = if order.manners.is_plain() {
         let mut command = Command::new(&order.program);
         command.arg0(&order.words[0]).args(&order.words[1..]);
@@ -130,6 +136,9 @@ pub fn spawn(order: Order) -> Result<Child, SpawnError> {
     let mut child = command.spawn().map_err(failed)?;
     let pid = Pid::from_child(&child);
     orphans::register(pid);
+    if !bounds_files {
+        lower_open_files(pid);
+    }
     match pidfd_open(pid, PidfdFlags::NONBLOCK) {
         Ok(pidfd) => Ok(Child {
             pid,
