@@ -61,7 +61,7 @@ impl Commands<'_> {
                 .iter()
                 .filter_map(|code| i32::try_from(*code).ok())
                 .collect(),
-            pty: self.table.flag("pty"),
+            pty: self.table.boolean("pty").unwrap_or(false),
         })
     }
 
@@ -180,7 +180,7 @@ impl Commands<'_> {
         match said[..] {
             ["text"] => Some(Stdin::Text(table.text("text")?.into())),
             ["file"] => Some(Stdin::File(self.beside.directory.join(table.text("file")?))),
-            ["open"] => Some(match table.flag("open") {
+            ["open"] => Some(match table.boolean("open").unwrap_or(false) {
                 true => Stdin::Open,
                 false => Stdin::Nothing,
             }),

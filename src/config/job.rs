@@ -12,7 +12,7 @@ use super::diagnostic::{Diagnostic, Report};
 use super::keys::TaskKind;
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
-use super::tasks;
+use super::tasks::{self, files};
 use crate::engine::command::GRACE;
 use crate::engine::spec::{
     JobSpec, Lane, Messages, Name, OnCrash, ParamKind, ParamSpec, Priority, Start, TaskSpec,
@@ -63,6 +63,9 @@ fn spec(
         .and_then(|(kind, field)| task(report, source, table, (kind, field), surroundings));
     let lane = lane(report, source, table, task.as_ref(), surroundings.handlers);
     let params = params(report, source, table);
+    if let (Some(TaskSpec::File(task)), Some(params)) = (&task, &params) {
+        files::placeholders(report, source, table, task, params);
+    }
     let mut commands = Commands {
         report,
         source,
@@ -236,6 +239,19 @@ fn task(
             what: table.text(key)?.into(),
         }),
         TaskKind::Http => tasks::http::http(report, source, table, field, surroundings.directory),
+        TaskKind::Hash
+        | TaskKind::Compress
+        | TaskKind::Decompress
+        | TaskKind::Write
+        | TaskKind::Copy => {
+            let place = files::Place {
+                source,
+                kind,
+                table: table.table(key)?,
+                field,
+            };
+            files::task(report, &place, surroundings.directory).map(TaskSpec::File)
+        }
         TaskKind::Call => call(
             report,
             source,
@@ -351,6 +367,17 @@ fn lane(
             Lane::Io,
             "`http` waits, and would keep a core from the cpu lane's other jobs".to_owned(),
             "leave `lane` out, or write `lane = \"io\"`",
+        ),
+        TaskSpec::File(task) if task.work.fits_either_lane() => {
+            return Some(said.unwrap_or(Lane::Io));
+        }
+        TaskSpec::File(task) => (
+            Lane::Cpu,
+            format!(
+                "`{}` computes, and would keep the io lane's other jobs waiting",
+                task.work.kind()
+            ),
+            "leave `lane` out, or write `lane = \"cpu\"`",
         ),
         TaskSpec::Compute { .. } => (
             Lane::Cpu,

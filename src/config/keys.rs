@@ -6,7 +6,7 @@ mod settings;
 
 use std::time::Duration;
 
-use super::tasks::http;
+use super::tasks::{files, http};
 pub(super) use settings::SETTINGS;
 
 /// A key and what it may be set to.
@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Texts,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One path or pattern of paths, or a list of them.
+    Patterns,
     /// A duration, at least this long.
     Duration(Duration),
     /// A whole number in this range, both ends included.
@@ -137,10 +139,15 @@ pub(super) enum TaskKind {
     Exec,
     Shell,
     Http,
+    Hash,
+    Compress,
+    Decompress,
+    Write,
+    Copy,
 }
 
 impl TaskKind {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Exec,
         Self::Shell,
         Self::Sleep,
@@ -149,6 +156,11 @@ impl TaskKind {
         Self::Call,
         Self::Future,
         Self::Http,
+        Self::Hash,
+        Self::Compress,
+        Self::Decompress,
+        Self::Write,
+        Self::Copy,
     ];
 
     /// The key of a job that says it; a job has exactly one of them.
@@ -162,6 +174,11 @@ impl TaskKind {
             Self::Exec => "exec",
             Self::Shell => "shell",
             Self::Http => "http",
+            Self::Hash => "hash",
+            Self::Compress => "compress",
+            Self::Decompress => "decompress",
+            Self::Write => "write",
+            Self::Copy => "copy",
         }
     }
 }
@@ -218,6 +235,36 @@ pub(super) const JOB: &[Key] = &[
         "\"https://example.org/in.png\"",
         "Task: an HTTP request. The result has the status, some headers, and the body's beginning or \
          the file that it is saved to.",
+    ),
+    key(
+        "hash",
+        Kind::TextOrTable(files::HASH),
+        "{ files = [\"data/**/*.bin\"], manifest = \"SUMS\" }",
+        "Task: hash files, several at once; the result has the hashes, and so has a manifest.",
+    ),
+    key(
+        "compress",
+        Kind::TextOrTable(files::COMPRESS),
+        "{ from = \"a.log\", to = \"a.log.zst\" }",
+        "Task: compress a file, on all cores that are free.",
+    ),
+    key(
+        "decompress",
+        Kind::TextOrTable(files::DECOMPRESS),
+        "\"a.log.zst\"",
+        "Task: decompress a file.",
+    ),
+    key(
+        "write",
+        Kind::TextOrTable(files::WRITE),
+        "{ to = \"out.txt\", text = \"done\" }",
+        "Task: write a text to a file, which appears whole or not at all.",
+    ),
+    key(
+        "copy",
+        Kind::Table(files::COPY),
+        "{ from = \"a\", to = \"b\" }",
+        "Task: copy a file; the copy appears whole or not at all.",
     ),
     key(
         "lane",

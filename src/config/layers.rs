@@ -250,11 +250,12 @@ fn all_keys() -> Vec<(String, &'static Key)> {
                 | Kind::Name
                 | Kind::Names
                 | Kind::Texts
+                | Kind::Patterns
+                | Kind::Flag
                 | Kind::Choice(_)
                 | Kind::Duration(_)
                 | Kind::Integer(..)
                 | Kind::Integers(..)
-                | Kind::Flag
                 | Kind::Bytes
                 | Kind::Variables
                 | Kind::Words
@@ -288,7 +289,7 @@ fn built_in() -> String {
 )]
 fn value_of(text: &str, key: &'static Key) -> Result<ValueKind, Complaint> {
     let quoted = match &key.kind {
-        Kind::Integer(..) => text.trim().to_owned(),
+        Kind::Integer(..) | Kind::Flag => text.trim().to_owned(),
         Kind::Texts => {
             let texts: Vec<String> = text
                 .split(',')
@@ -334,12 +335,12 @@ fn kind_of(item: &Item) -> ValueKind {
         }
         Item::Duration(duration) => duration::write(*duration).into(),
         Item::Integer(number) => (*number).into(),
+        Item::Flag(value) => (*value).into(),
         // No setting is of these kinds.
         Item::Table(_)
         | Item::Free(_)
         | Item::Named(_)
         | Item::Integers(_)
-        | Item::Flag(_)
         | Item::Variables(_) => ValueKind::Nil,
     }
 }

@@ -75,6 +75,13 @@ impl Table {
         }
     }
 
+    pub(super) fn boolean(&self, key: &str) -> Option<bool> {
+        let Item::Flag(value) = self.item(key)? else {
+            return None;
+        };
+        Some(*value)
+    }
+
     pub(super) fn integer(&self, key: &str) -> Option<i64> {
         let Item::Integer(number) = self.item(key)? else {
             return None;
@@ -92,10 +99,6 @@ impl Table {
             Some(Item::Integers(numbers)) => numbers,
             _ => &[],
         }
-    }
-
-    pub(super) fn flag(&self, key: &str) -> bool {
-        matches!(self.item(key), Some(Item::Flag(true)))
     }
 
     pub(super) fn variables(&self, key: &str) -> impl Iterator<Item = (&String, &String)> {
@@ -227,8 +230,14 @@ impl Reader<'_> {
             (Kind::Names, DeValue::String(text)) => {
                 Some(Item::Texts(vec![(text.to_string(), value.span())]))
             }
+            (Kind::Patterns, DeValue::String(text)) => self.text(key, text, &value.span()),
             (
-                Kind::Names | Kind::Texts | Kind::Words | Kind::ScriptOrWords | Kind::TextOrTexts,
+                Kind::Names
+                | Kind::Texts
+                | Kind::Patterns
+                | Kind::Words
+                | Kind::ScriptOrWords
+                | Kind::TextOrTexts,
                 DeValue::Array(_),
             ) => self.texts(key, value, path),
             (Kind::Integer(..), DeValue::Integer(_))
@@ -452,6 +461,7 @@ fn wanted(kind: &Kind) -> String {
         Kind::Text | Kind::Template | Kind::Name | Kind::Script => "a text in quotes".to_owned(),
         Kind::Names => "a name in quotes, or a list of such names".to_owned(),
         Kind::Texts | Kind::Words => "a list of texts".to_owned(),
+        Kind::Patterns => "a text in quotes, or a list of texts".to_owned(),
         Kind::Choice(words) => format!("one of {} in quotes", list(words.iter().copied())),
         Kind::Duration(_) => "a duration in quotes, with its unit".to_owned(),
         Kind::Integer(..) => "a whole number".to_owned(),

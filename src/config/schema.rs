@@ -117,6 +117,10 @@ impl Shape<'_> {
                 let text = json!({ "type": "string", "minLength": 1 });
                 json!({ "anyOf": [text, { "type": "array", "items": text }] })
             }
+            Kind::Patterns => {
+                let text = json!({ "type": "string", "minLength": 1 });
+                json!({ "anyOf": [text, { "type": "array", "items": text, "minItems": 1 }] })
+            }
             Kind::Choice(words) => json!({ "enum": words }),
             Kind::Octal => json!({ "type": "string", "pattern": "^0?[0-7]{1,3}$" }),
             Kind::Integers(min, max) => json!({

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::command::{CommandSpec, GRACE, Invocation, Step};
+use super::files::FileTask;
 use super::http::HttpSpec;
 
 /// A name of a job, pool, limit or handler.
@@ -280,6 +281,8 @@ pub enum TaskSpec {
     },
     /// An HTTP request. (Boxed, because it is large beside the others.)
     Http(Box<HttpSpec>),
+    /// Work on files.
+    File(FileTask),
 }
 
 impl TaskSpec {
@@ -297,6 +300,7 @@ impl TaskSpec {
             Self::Call { .. } => "call",
             Self::Future { .. } => "future",
             Self::Http(_) => "http",
+            Self::File(task) => task.work.kind(),
         }
     }
 
@@ -312,6 +316,7 @@ impl TaskSpec {
         match self {
             Self::Sleep { .. } | Self::Read { .. } | Self::Command(_) => true,
             Self::Compute { .. } | Self::Call { .. } | Self::Future { .. } | Self::Http(_) => false,
+            Self::File(task) => task.work.fits_either_lane(),
         }
     }
 }

@@ -61,6 +61,7 @@ impl Inbox {
             | TaskSpec::Read { .. }
             | TaskSpec::Compute { .. }
             | TaskSpec::Http(_)
+            | TaskSpec::File(_)
             | TaskSpec::Future { .. } => false,
         };
         Self(takes.then(|| {

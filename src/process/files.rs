@@ -27,6 +27,6 @@ pub fn raise_open_files() {
 /// Gives a child the bound that this process was given. It may be gone by then.
 pub(super) fn lower_open_files(child: Pid) {
     if let Some(given) = GIVEN.get() {
-        let _ = prlimit(Some(child), Resource::Nofile, given.clone());
+        let _ = prlimit(Some(child), Resource::Nofile, *given);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use twolane::config::Jobs;
+use twolane::engine::files::{Compression, FileWork, HashAlgorithm};
 use twolane::engine::spec::{JobSpec, Lane, Start, TaskSpec};
 
 use crate::read;
@@ -58,6 +59,13 @@ fn the_lane_is_what_the_task_is_for_unless_said_otherwise() {
         ("[jobs.a]\nsleep = \"1s\"\nlane = \"cpu\"", Lane::Cpu),
         ("[jobs.a]\nread = \"x\"", Lane::Io),
         ("[jobs.a]\ncompute = { outer = 1, inner = 1 }", Lane::Cpu),
+        ("[jobs.a]\nhash = \"x\"", Lane::Cpu),
+        ("[jobs.a]\ncompress = \"x\"", Lane::Cpu),
+        ("[jobs.a]\nwrite = \"x\"", Lane::Io),
+        (
+            "[jobs.a]\ncopy = { from = \"x\", to = \"y\" }\nlane = \"cpu\"",
+            Lane::Cpu,
+        ),
         ("[jobs.a]\ncall = \"resize\"", Lane::Cpu),
         ("[jobs.a]\ncall = \"fetch\"\nlane = \"io\"", Lane::Io),
         (
@@ -81,6 +89,76 @@ fn a_call_takes_any_toml_as_arguments() {
     assert_eq!(
         args,
         json!({ "n": -1, "x": 0.5, "yes": true, "list": list, "day": "2026-11-21" })
+    );
+}
+
+#[test]
+fn work_on_files_says_what_is_not_said() {
+    let check = |text: &str, expected: FileWork| {
+        let task = job(&format!(
+            "[jobs.a]\nparams.p = {{ type = \"any\" }}\n{text}"
+        ))
+        .task;
+        let TaskSpec::File(task) = task else {
+            panic!("work on files: {text}");
+        };
+        assert!(task.directory.is_absolute());
+        assert_eq!(task.work, expected, "{text}");
+    };
+    let name = |text: &str| text.to_owned();
+    let hash = |file: &str, algorithm, manifest: Option<&str>| FileWork::Hash {
+        files: vec![name(file)],
+        algorithm,
+        manifest: manifest.map(name),
+    };
+    check("hash = 'a{p}'", hash("a{p}", HashAlgorithm::Sha256, None));
+    check(
+        "hash = { files = ['a'], algorithm = 'blake3', manifest = 'm' }",
+        hash("a", HashAlgorithm::Blake3, Some("m")),
+    );
+    let compress = |to: &str, format, level, keep| FileWork::Compress {
+        from: name("a"),
+        to: name(to),
+        format,
+        level,
+        keep,
+    };
+    let (zstd, gzip) = (Compression::Zstd, Compression::Gzip);
+    check("compress = 'a'", compress("a.zst", zstd, None, true));
+    check(
+        "compress = { from = 'a', to = 'b.gz', level = 9, keep = false }",
+        compress("b.gz", gzip, Some(9), false),
+    );
+    check(
+        "compress = { from = 'a', format = 'gzip' }",
+        compress("a.gz", gzip, None, true),
+    );
+    let decompress = |from: &str, to: &str, format, max_bytes| FileWork::Decompress {
+        from: name(from),
+        to: name(to),
+        format,
+        keep: true,
+        max_bytes,
+    };
+    check(
+        "decompress = 'a.gz'",
+        decompress("a.gz", "a", gzip, 1 << 40),
+    );
+    check(
+        "decompress = { from = 'a', to = 'b', format = 'zstd', max_bytes = 7 }",
+        decompress("a", "b", zstd, 7),
+    );
+    let write = |text: &str, append, mode, make_dirs| FileWork::Write {
+        to: name("a"),
+        text: name(text),
+        append,
+        mode,
+        make_dirs,
+    };
+    check("write = 'a'", write("", false, None, false));
+    check(
+        "write = { to = 'a', text = 't', append = true, mode = '0640', make_dirs = true }",
+        write("t", true, Some(0o640), true),
     );
 }
 

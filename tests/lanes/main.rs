@@ -7,7 +7,9 @@
 
 mod attempts;
 mod commands;
+mod desk;
 mod ends;
+mod files;
 mod http;
 mod library;
 mod panics;

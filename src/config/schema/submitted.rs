@@ -91,12 +91,19 @@ fn all(handlers: &BTreeMap<String, Lane>) -> Vec<Form<'_>> {
     };
     for task in TaskKind::ALL {
         match task {
-            TaskKind::Sleep | TaskKind::Read | TaskKind::Exec | TaskKind::Shell => {
+            TaskKind::Sleep
+            | TaskKind::Read
+            | TaskKind::Exec
+            | TaskKind::Shell
+            | TaskKind::Write
+            | TaskKind::Copy => {
                 push(task, Lane::Io, Said::Task, None);
                 push(task, Lane::Cpu, Said::Key, None);
                 push(task, Lane::Cpu, Said::Pool, None);
             }
-            TaskKind::Compute => push(task, Lane::Cpu, Said::Task, None),
+            TaskKind::Compute | TaskKind::Hash | TaskKind::Compress | TaskKind::Decompress => {
+                push(task, Lane::Cpu, Said::Task, None)
+            }
             TaskKind::Future | TaskKind::Http => push(task, Lane::Io, Said::Task, None),
             TaskKind::Call => {
                 for (name, lane) in handlers {

@@ -1,13 +1,23 @@
-//! The tasks that jobs are made of, one file each, in a form for each lane. Knows the context it is
+//! The tasks that jobs are made of, one file each, in a form for each lane (and what several share:
+//! `atomic`, `blocking`, `fill`, `meter`). Knows the context it is
 //! given and nothing of attempts or runs.
 
 mod around;
+mod atomic;
+mod blocking;
 mod call;
 pub(super) mod command;
 mod compute;
+mod copy;
+mod files;
+mod fill;
+mod hash;
 mod http;
+mod meter;
 mod read;
 mod sleep;
+mod squeeze;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +106,7 @@ async fn task_io(
             call::run_io(context, handlers, handler, own, args).await
         }
         TaskSpec::Http(spec) => http::run_io(&context, spec, args, clients).await,
+        TaskSpec::File(task) => files::run_io(&context, task, args).await,
         TaskSpec::Future { .. } => Err(in_no_lane()),
     }
 }
@@ -125,6 +136,7 @@ fn task_cpu(
         TaskSpec::Http(_) => Err(TaskError::failed(
             "a request executes on the io lane only: give the job `lane = \"io\"`",
         )),
+        TaskSpec::File(task) => files::run_cpu(context, task, args),
         TaskSpec::Future { .. } => Err(in_no_lane()),
     }
 }

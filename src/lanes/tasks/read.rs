@@ -44,23 +44,42 @@ pub(super) async fn run_io(context: &Context, path: &Path) -> TaskResult {
 
 /// On the cpu lane.
 pub(super) fn run_cpu(context: &Context, path: &Path) -> TaskResult {
-    let named = |error: IoError| cannot_read(path, &error);
-    require_regular(path, &std::fs::metadata(path).map_err(named)?)?;
-    let mut file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .map_err(named)?;
-    require_regular(path, &file.metadata().map_err(named)?)?;
+    let (mut file, _) = open_regular(path)?;
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut seen = Seen::default();
     loop {
         context.check()?;
-        match file.read(&mut chunk) {
-            Ok(0) => return Ok(Done::with(seen.result())),
-            Ok(n) => seen.add(&chunk[..n]),
+        match next_chunk(&mut file, &mut chunk, path)? {
+            0 => return Ok(Done::with(seen.result())),
+            n => seen.add(&chunk[..n]),
+        }
+    }
+}
+
+/// Opens a file for reading, without waiting for anybody.
+pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata), TaskError> {
+    let named = |error: IoError| cannot_read(path, &error);
+    require_regular(path, &std::fs::metadata(path).map_err(named)?)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(named)?;
+    let metadata = file.metadata().map_err(named)?;
+    require_regular(path, &metadata)?;
+    Ok((file, metadata))
+}
+
+/// Reads what comes next of a file into `chunk`; how many bytes, none at its end.
+pub(super) fn next_chunk(
+    file: &mut File,
+    chunk: &mut [u8],
+    path: &Path,
+) -> Result<usize, TaskError> {
+    loop {
+        match file.read(chunk) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(named(error)),
+            read => return read.map_err(|error| cannot_read(path, &error)),
         }
     }
 }
@@ -95,7 +114,7 @@ fn describe(kind: FileType) -> &'static str {
     }
 }
 
-fn cannot_read(path: &Path, error: &IoError) -> TaskError {
+pub(super) fn cannot_read(path: &Path, error: &IoError) -> TaskError {
     TaskError::failed(format!("cannot read {}: {error}", path.display()))
 }
 

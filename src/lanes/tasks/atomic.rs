@@ -1,0 +1,214 @@
+//! Files that appear whole or not at all: written under another name beside the place, made durable,
+//! and put there in one step. Knows nothing of what is in them.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{Error as IoError, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::TaskError;
+
+/// How often another name is tried. Names are taken only by what a killed daemon left behind.
+const TRIES: u32 = 1_000;
+
+/// The permission bits that are ever given: a file of the daemon's user must not become one that
+/// others may run as that user.
+const MODE: u32 = 0o777;
+
+/// Tells the names of temporary files apart.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// A file on its way to its place. Dropped before [`commit`](Self::commit), it leaves nothing.
+pub(super) struct AtomicFile {
+    file: File,
+    temporary: PathBuf,
+    to: PathBuf,
+    placed: bool,
+}
+
+impl AtomicFile {
+    /// Begins a file that will stand at `to`, where it takes the place of a file or a symbolic link.
+    /// `mode`: its permission bits; `None`: those of the file that is there, else what is usual.
+    pub(super) fn create(to: &Path, mode: Option<u32>) -> Result<Self, TaskError> {
+        let there = fs::metadata(to).ok();
+        if there.as_ref().is_some_and(fs::Metadata::is_dir) {
+            return Err(TaskError::failed(format!(
+                "cannot write {}: it is a directory",
+                to.display()
+            )));
+        }
+        let mode = mode.or_else(|| there.map(|there| there.permissions().mode()));
+        let directory = directory_of(to);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        if mode.is_some() {
+            // Nobody else reads it until it has the bits that it is to have.
+            options.mode(0o600);
+        }
+        let (file, temporary) =
+            create_new(&options, directory).map_err(|e| cannot_write(to, &e))?;
+        let created = Self {
+            file,
+            temporary,
+            to: to.to_owned(),
+            placed: false,
+        };
+        if let Some(mode) = mode {
+            let permissions = Permissions::from_mode(mode & MODE);
+            let set = created.file.set_permissions(permissions);
+            set.map_err(|error| cannot_write(to, &error))?;
+        }
+        Ok(created)
+    }
+
+    /// The file itself, for calls that take one.
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where it will stand.
+    pub(super) fn to(&self) -> &Path {
+        &self.to
+    }
+
+    /// Writes all of `bytes`.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), TaskError> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|error| cannot_write(&self.to, &error))
+    }
+
+    /// Puts it in its place; when this returns, it is there also after a power cut.
+    pub(super) fn commit(mut self) -> Result<(), TaskError> {
+        let placed = self.place();
+        placed.map_err(|error| cannot_write(&self.to, &error))
+    }
+
+    fn place(&mut self) -> Result<(), IoError> {
+        self.file.sync_all()?;
+        fs::rename(&self.temporary, &self.to)?;
+        self.placed = true;
+        File::open(directory_of(&self.to))?.sync_all()
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if !self.placed {
+            // There is nobody to tell, and the name says what it is.
+            let _stays = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+fn create_new(options: &OpenOptions, directory: &Path) -> Result<(File, PathBuf), IoError> {
+    let mut tries = 0;
+    loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // Short, so that it is no longer than names may be; begins with a dot, so that patterns
+        // pass it by.
+        let path = directory.join(format!(".twolane-{}-{number}.tmp", process::id()));
+        match options.open(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Makes the directories that `to` lies in, as far as they are missing.
+pub(super) fn make_directories(to: &Path) -> Result<(), TaskError> {
+    let directory = directory_of(to);
+    fs::create_dir_all(directory).map_err(|error| {
+        TaskError::failed(format!(
+            "cannot make the directory {}: {error}",
+            directory.display()
+        ))
+    })
+}
+
+pub(super) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
+/// The failure to write `to`.
+pub(super) fn cannot_write(to: &Path, error: &IoError) -> TaskError {
+    let directory = directory_of(to);
+    if error.kind() == ErrorKind::NotFound && !directory.exists() {
+        return TaskError::failed(format!(
+            "cannot write {}: there is no directory {}",
+            to.display(),
+            directory.display()
+        ));
+    }
+    TaskError::failed(format!("cannot write {}: {error}", to.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+        let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap())).collect();
+        names.sort();
+        names
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_file_is_seen_when_it_is_whole_and_not_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("a");
+        fs::write(&to, "old").unwrap();
+        fs::set_permissions(&to, Permissions::from_mode(0o640)).unwrap();
+        let mut file = AtomicFile::create(&to, None).unwrap();
+        file.write(b"ne").unwrap();
+        file.write(b"w").unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        assert!(names(dir.path())[0].starts_with(".twolane-"));
+        file.commit().unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"new");
+        assert_eq!(mode(&to), 0o640);
+        assert_eq!(names(dir.path()), ["a"]);
+    }
+
+    #[test]
+    fn what_is_dropped_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(AtomicFile::create(&dir.path().join("a"), Some(0o600)).unwrap());
+        assert_eq!(names(dir.path()), [""; 0]);
+    }
+
+    #[test]
+    fn a_mode_is_given_without_the_bits_that_give_rights_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("a");
+        let file = AtomicFile::create(&to, Some(0o4751)).unwrap();
+        file.commit().unwrap();
+        assert_eq!(mode(&to), 0o751);
+    }
+
+    #[test]
+    fn names_that_are_taken_are_passed_by() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("a");
+        let first = AtomicFile::create(&to, None).unwrap();
+        let next = NUMBER.load(Ordering::Relaxed);
+        for number in next..next + 20 {
+            let name = format!(".twolane-{}-{number}.tmp", process::id());
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        AtomicFile::create(&to, None).unwrap().commit().unwrap();
+        drop(first);
+        assert!(to.exists());
+    }
+}
