@@ -120,6 +120,7 @@ const PROMISES: &[Promise] = &[
         tests: &[
             "promise_5_cancel_tells_the_truth",
             "promise_5_a_cancelled_command_is_gone_with_all_it_started",
+            "promise_5_nothing_that_outlived_the_daemon_runs_on",
         ],
         later: "",
     },

@@ -149,6 +149,8 @@ pub(super) async fn lines(
     after: u64,
     limit: usize,
 ) -> Result<Lines, Problem> {
+    // What a run said before it was over is not to come after that.
+    shared.parts.written.settle().await;
     let directory = shared.parts.logs.clone();
     let read = tokio::task::spawn_blocking(move || runlog::lines(&directory, run, after, limit));
     let lines = read

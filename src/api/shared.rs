@@ -12,6 +12,7 @@ use super::problem::Problem;
 use crate::engine::action::Answer;
 use crate::engine::spec::JobSpec;
 use crate::inbox::{Ask, REQUESTS_BOUND, Request, Told, Unable};
+use crate::runlog::Written;
 use crate::store::{Reader, StoreError};
 
 /// Makes a job of what a caller brings along, by its name and what would stand in its table of a job
@@ -45,6 +46,8 @@ pub struct Parts {
     pub committed: watch::Receiver<u64>,
     /// Where the logs of runs are.
     pub logs: PathBuf,
+    /// Knows when what was said can be read there.
+    pub written: Written,
     /// Changes when more can be read there.
     pub logged: watch::Receiver<u64>,
     /// Makes jobs of what callers bring along.

@@ -67,6 +67,7 @@ pub(super) fn start(
         reader: durable.reader(),
         committed,
         logs: durable.run_logs.directory().clone(),
+        written: durable.run_logs.written(),
         logged: durable.run_logs.changed(),
         ad_hoc: ad_hoc(loaded, handlers, in_force),
         ad_hoc_schema: ad_hoc_schema(handlers, in_force),

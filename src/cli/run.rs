@@ -199,9 +199,9 @@ fn select(jobs: &Jobs, names: &[Name]) -> Result<Vec<SubmitItem>, Exit> {
         }
         wanted.extend(definitions.with_all_before(name));
     }
-    let selected = jobs
-        .order
-        .iter()
-        .filter(|name| names.is_empty() || wanted.contains(name));
+    let selected = jobs.order.iter().filter(|name| match names {
+        [] => !jobs.feeding.contains(*name),
+        _ => wanted.contains(name),
+    });
     Ok(selected.map(SubmitItem::of).collect())
 }

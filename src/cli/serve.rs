@@ -39,7 +39,9 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     })?;
     let (jobs, report) = load::jobs(&files, settings, handlers);
     load::show(&report);
-    let Jobs { definitions, order } = jobs.ok_or(Exit::Config)?;
+    let Jobs {
+        definitions, order, ..
+    } = jobs.ok_or(Exit::Config)?;
 
     let listener = start::listen()?;
     let durable = Durable::open(&loaded, &definitions)?;

@@ -21,6 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   twolane submit nightly
   twolane submit resize --arg file=a.png --arg width=300 --wait
+  twolane submit --lane cpu --name thumbs --timeout 5m -- convert a.png b.png
   twolane submit report --at 23:30 --priority 5 --key report-2026-11-21
   run=$(twolane submit nightly) && twolane logs -f $run
   jq -c '{job: \"resize\", args: {file: .}}' files.json | twolane submit --batch -";
@@ -73,8 +74,7 @@ pub(super) struct Submit {
     /// Print the API's JSON
     #[arg(long)]
     json: bool,
-    /// A program and its arguments, as a job of its own; a daemon of this version refuses it, since its
-    /// jobs cannot be commands yet
+    /// A program and its arguments, as a job of its own, which begins in this directory
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
@@ -143,7 +143,16 @@ fn command(args: &Submit) -> Result<Option<Value>, String> {
     if args.command.is_empty() {
         return Ok(None);
     }
-    let mut task = json!({ "exec": args.command });
+    // Braces of a command line are what they are.
+    let word = |word: &String| word.replace('{', "{{").replace('}', "}}");
+    let words: Vec<String> = args.command.iter().map(word).collect();
+    let mut task = json!({ "exec": words });
+    let here = std::env::current_dir()
+        .map_err(|error| format!("cannot tell in which directory this is: {error}"))?;
+    match here.to_str() {
+        Some(here) => task["directory"] = json!(here),
+        None => return Err("this directory has a name that is not UTF-8".to_owned()),
+    }
     if let Some(lane) = &args.lane {
         task["lane"] = json!(lane);
     }

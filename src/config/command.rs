@@ -25,7 +25,7 @@ pub(super) const OF_COMMANDS: [&str; 9] = [
 ];
 
 /// Keys that say something of the command that is the task.
-pub(super) const OF_THE_TASK: [&str; 3] = ["stdin", "success_exit", "pty"];
+pub(super) const OF_THE_TASK: [&str; 4] = ["stdin", "stdin_from", "success_exit", "pty"];
 
 /// One job's table on its way to its commands.
 pub(super) struct Commands<'a> {
@@ -52,6 +52,15 @@ impl Commands<'_> {
     pub(super) fn task(&mut self, key: &'static str) -> Option<CommandSpec> {
         let run = self.invocation(key)?;
         let surroundings = self.surroundings()?;
+        if let (Some(from), Some(_)) = (self.table.get("stdin_from"), self.table.get("stdin")) {
+            let (span, hint) = (from.key.clone(), "leave one of them out");
+            self.error(
+                &span,
+                "the command reads from two places, `stdin` and `stdin_from`",
+                hint,
+            );
+            return None;
+        }
         Some(CommandSpec {
             step: Step { run, surroundings },
             stdin: self.stdin()?,
@@ -62,6 +71,8 @@ impl Commands<'_> {
                 .filter_map(|code| i32::try_from(*code).ok())
                 .collect(),
             pty: self.table.boolean("pty").unwrap_or(false),
+            from: Vec::new(),
+            lane: None,
         })
     }
 

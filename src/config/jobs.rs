@@ -1,7 +1,7 @@
 //! Job files as a whole: all of them read, each table made a job, everything looked up, every
 //! mistake told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,6 +12,7 @@ use super::check::{self, Names};
 use super::diagnostic::{Complaint, Report, Source};
 use super::job::{Draft, Surroundings, draft};
 use super::keys::JOB_FILE;
+use super::pipes;
 use super::read::{Span, Table, read};
 use super::settings::Settings;
 use crate::engine::spec::{Definitions, ENDED_KEPT, JobSpec, Lane, LimitSpec, Name, PoolSpec};
@@ -37,6 +38,8 @@ pub struct Jobs {
     pub definitions: Definitions,
     /// The jobs in the order of the files, and within each as they stand there.
     pub order: Vec<Name>,
+    /// The jobs that others read from: those run with them, and by themselves only when they are named.
+    pub feeding: BTreeSet<Name>,
 }
 
 /// Reads job files from disk. Without any there are no jobs, which is valid.
@@ -152,8 +155,12 @@ fn read_all(
         }
     }
     check::circles(&mut report, &found.jobs.1);
+    let feeding = pipes::feeding(&found.jobs.1);
+    if complete {
+        pipes::connect(&mut report, &mut found.jobs.1);
+    }
     report.sort();
-    let jobs = (report.errors() == 0).then(|| finish(found, context));
+    let jobs = (report.errors() == 0).then(|| finish(found, feeding, context));
     (jobs, report)
 }
 
@@ -195,7 +202,7 @@ fn take(
     }
 }
 
-fn finish(found: Found, context: &JobContext<'_>) -> Jobs {
+fn finish(found: Found, feeding: BTreeSet<Name>, context: &JobContext<'_>) -> Jobs {
     let settings = context.settings;
     let mut drafts: Vec<Draft> = found.jobs.1.into_iter().map(|(_, draft)| draft).collect();
     drafts.sort_by_key(|draft| (draft.source, draft.name.start));
@@ -216,6 +223,7 @@ fn finish(found: Found, context: &JobContext<'_>) -> Jobs {
             ended_kept: ENDED_KEPT,
         },
         order,
+        feeding,
     }
 }
 

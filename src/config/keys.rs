@@ -340,6 +340,13 @@ pub(super) const JOB: &[Key] = &[
         "What the command reads: a text, a file, or what is sent to it by `twolane send`.",
     ),
     key(
+        "stdin_from",
+        Kind::Name,
+        "\"producer\"",
+        "The job whose command writes what this one reads: both run at the same time, in one run of this \
+         job, as in a shell's pipe; where one fails, the run has failed.",
+    ),
+    key(
         "success_exit",
         Kind::Integers(0, 255),
         "[0, 3]",

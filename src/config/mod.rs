@@ -15,6 +15,7 @@ mod jobs;
 mod keys;
 mod layers;
 mod names;
+mod pipes;
 mod read;
 pub mod schema;
 mod settings;

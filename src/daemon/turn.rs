@@ -150,6 +150,14 @@ impl Turn {
 
     /// Settles what a recovery has left, and opens: from here on runs start.
     pub(super) fn settle(&mut self, definitions: Arc<Definitions>) {
+        let orders = self.engine.active_orders().collect();
+        for (attempt, failure) in self.lanes.tear_down(orders) {
+            tracing::warn!(
+                target: "twolane::daemon",
+                %attempt,
+                "what is run after a task that went down with the daemon failed: {failure}"
+            );
+        }
         self.apply(Input::Settle);
         if *self.engine.definitions() != definitions {
             self.apply(Input::Configure(definitions));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::Name;
+use super::spec::{Lane, Name};
 
 /// A command as the task of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,27 @@ pub struct CommandSpec {
     /// Whether it has a terminal of its own.
     #[serde(default)]
     pub pty: bool,
+    /// The commands that it reads from, each of which reads from the one before it; then `stdin` is what the
+    /// first one reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<Stage>,
+    /// The lane whose weight it has, where that is another one than its job's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
+}
+
+/// A command that another one reads from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The job that it is the task of.
+    pub job: Name,
+    /// The lane whose weight it has.
+    pub lane: Lane,
+    /// What is run, and where.
+    pub step: Step,
+    /// The exit codes that count as success; 0 alone where there are none.
+    #[serde(default)]
+    pub success_exit: Vec<i32>,
 }
 
 /// Something to run: the task itself, or what is run before or after it.

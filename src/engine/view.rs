@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Engine;
+use super::action::StartOrder;
 use super::capacity::CapacityName;
-use super::id::RunId;
+use super::id::{AttemptId, RunId};
 use super::run::{Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Name, Priority};
 use super::time::Wall;
@@ -87,6 +88,21 @@ impl Engine {
     /// The runs that are running or stopping, in the order of their numbers.
     pub fn active(&self) -> impl Iterator<Item = RunView> + '_ {
         self.state.active.iter().filter_map(|id| self.run(*id))
+    }
+
+    /// Orders for the attempts that are running or stopping, as they were started.
+    pub fn active_orders(&self) -> impl Iterator<Item = StartOrder> + '_ {
+        self.state.active.iter().filter_map(|id| {
+            let run = self.state.runs.get(*id)?;
+            Some(StartOrder {
+                attempt: AttemptId {
+                    run: *id,
+                    epoch: run.epoch,
+                },
+                job: Arc::clone(&run.job),
+                args: run.args.clone(),
+            })
+        })
     }
 
     /// How many runs are running or stopping.

@@ -12,16 +12,19 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
 use super::handlers::Handlers;
 use super::inbox::Delivered;
-use super::place::{Outside, World};
+use super::place::{Outside, Place, World};
 use super::priority::{Policy, Weight};
 use super::tasks::Clients;
+use super::tasks::after;
 use super::{CpuLane, IoLane, LaneError, cores, install_hook, lock};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
+use crate::engine::outcome::Failure;
 use crate::engine::spec::Lane;
 use crate::inbox::{LaneMail, LanePort, Refused, lane_channel};
 
@@ -183,6 +186,28 @@ impl AttemptLanes {
             Lane::Cpu => drop(self.cpu.submit(run::cpu_job(attempt))),
         }
         Ok(())
+    }
+
+    /// Runs what is to be run after the task of attempts that went down with an earlier daemon, all at
+    /// once, and blocks until that is done; why it failed, where it did.
+    #[must_use]
+    pub fn tear_down(&self, orders: Vec<StartOrder>) -> Vec<(AttemptId, Failure)> {
+        let world = &self.hub.world;
+        let tasks: Vec<_> = orders
+            .into_iter()
+            .filter(|order| order.job.teardown.is_some())
+            .map(|order| {
+                let place = Arc::new(Place::new(&order, world));
+                let torn = async move { after(order.args.as_deref(), &place).await };
+                (order.attempt, world.runtime.spawn(torn))
+            })
+            .collect();
+        let failure =
+            |(attempt, task): (AttemptId, JoinHandle<_>)| match world.runtime.block_on(task) {
+                Ok(failure) => Some((attempt, failure?)),
+                Err(error) => Some((attempt, Failure::Panic(error.to_string().into()))),
+            };
+        tasks.into_iter().filter_map(failure).collect()
     }
 
     /// Asks an attempt to stop; its end will come as that of any other. Does nothing if it has

@@ -20,6 +20,8 @@ pub struct Order {
     pub directory: PathBuf,
     /// What it reads.
     pub stdin: StdinFrom,
+    /// Where what it writes goes, if that is not the pipe that comes with the child.
+    pub stdout: Option<File>,
     /// The program that arranges what has to be: [`SHIM`](super::SHIM), or one that does the same.
     pub helper: PathBuf,
     /// What has to be arranged before the program begins.

@@ -131,7 +131,8 @@ pub fn spawn(order: Order) -> Result<Child, SpawnError> {
             StdinFrom::File(file) => file.into(),
             StdinFrom::Pipe => Stdio::piped(),
         });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(order.stdout.map_or_else(Stdio::piped, Stdio::from));
+        command.stderr(Stdio::piped());
     }
     let mut child = command.spawn().map_err(failed)?;
     let pid = Pid::from_child(&child);

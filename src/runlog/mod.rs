@@ -12,9 +12,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 pub use line::{RunLine, Stream};
 pub use read::{ReadError, lines};
@@ -73,6 +75,14 @@ impl RunLogs {
         }
     }
 
+    /// For whoever reads: a way to wait for what has been said.
+    #[must_use]
+    pub fn written(&self) -> Written {
+        Written {
+            sender: self.sender.clone(),
+        }
+    }
+
     /// What takes the lines of commands.
     #[must_use]
     pub fn outlet(&self) -> LogOutlet {
@@ -107,6 +117,30 @@ impl Drop for RunLogs {
     }
 }
 
+/// Knows when what was said is in the files.
+#[derive(Clone, Debug)]
+pub struct Written {
+    sender: Option<Sender<Item>>,
+}
+
+/// How long somebody who reads waits for a disk that does not keep up.
+const SETTLE: Duration = Duration::from_secs(1);
+
+impl Written {
+    /// Waits until all that was said before can be read; a second at most.
+    pub async fn settle(&self) {
+        let (tell, told) = oneshot::channel();
+        let item = Item::Settle(tell);
+        if self
+            .sender
+            .as_ref()
+            .is_some_and(|sender| sender.try_send(item).is_ok())
+        {
+            let _late = timeout(SETTLE, told).await;
+        }
+    }
+}
+
 /// Takes the lines of commands and passes them on; waits for nothing.
 #[derive(Clone, Debug)]
 pub struct LogOutlet {
@@ -128,9 +162,12 @@ impl Outlet for LogOutlet {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => match item {
                 Item::Output(output, _) => Err(output),
-                Item::Note(_) | Item::Missing(..) | Item::Over(_) | Item::Gone(_) | Item::End => {
-                    Ok(())
-                }
+                Item::Note(_)
+                | Item::Missing(..)
+                | Item::Over(_)
+                | Item::Gone(_)
+                | Item::Settle(_)
+                | Item::End => Ok(()),
             },
         }
     }

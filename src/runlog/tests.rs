@@ -9,7 +9,7 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::inbox::Progress;
 
 fn note(run: u64, text: &str) -> Note {
-    let duration = std::time::Duration::ZERO;
+    let duration = Duration::ZERO;
     Note {
         attempt: AttemptId {
             run: RunId(run),

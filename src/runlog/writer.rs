@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crossbeam_channel::Receiver;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::Held;
 use super::line::{RunLine, Stream};
@@ -36,6 +36,8 @@ pub(super) enum Item {
     Over(RunId),
     /// A run's files are to go.
     Gone(RunId),
+    /// Somebody wants to know when all before this is in the files.
+    Settle(oneshot::Sender<()>),
     /// The last item.
     End,
 }
@@ -73,6 +75,7 @@ pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Send
     };
     while let Ok(first) = items.recv() {
         let mut ended = false;
+        let mut waiting = Vec::new();
         for item in std::iter::once(first).chain(items.try_iter().take(GROUP)) {
             match item {
                 Item::Note(note) => files.note(&note),
@@ -87,10 +90,15 @@ pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Send
                     files.numbers.remove(&run);
                     segments::remove(directory, run);
                 }
+                Item::Settle(tell) => waiting.push(tell),
                 Item::End => ended = true,
             }
         }
         files.flush();
+        for tell in waiting {
+            // Who asked may have gone away.
+            let _ = tell.send(());
+        }
         tell.send_modify(|number| *number += 1);
         if ended {
             return;

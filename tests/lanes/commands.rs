@@ -150,6 +150,8 @@ fn job_of(run: Invocation, lane: Lane) -> JobSpec {
         stdin: Stdin::Nothing,
         success_exit: Vec::new(),
         pty: false,
+        from: Vec::new(),
+        lane: None,
     };
     JobSpec::new("job".into(), lane, TaskSpec::Command(Box::new(command)))
 }

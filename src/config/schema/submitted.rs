@@ -134,6 +134,7 @@ fn of(shape: Shape<'_>, form: &Form<'_>, pools: &[&str], definitions: &Definitio
                 schema = names(&known);
             }
             // It comes alone, so there is none.
+            "stdin_from" => continue,
             "after" => schema = names(&[]),
             "call" => schema = call(shape, form.handler.unwrap_or_default()),
             _ => {}

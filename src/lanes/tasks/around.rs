@@ -111,9 +111,13 @@ async fn step_of(
 ) -> Result<Ran, TaskError> {
     let what = Run {
         step,
+        lane: place.job.lane,
         stdin: &Stdin::Nothing,
         pty: false,
         args,
+        number: 0,
+        pipe_in: None,
+        pipe_out: None,
     };
-    supervise(context, place, &what).await
+    supervise(context, place, what).await
 }

@@ -84,7 +84,7 @@ fn in_no_lane() -> TaskError {
     TaskError::failed("a future executes in no lane: it waits to be completed")
 }
 
-pub(super) use around::{Came, run_cpu, run_io};
+pub(super) use around::{Came, after, run_cpu, run_io};
 
 /// Carries out a task on the io lane.
 async fn task_io(

@@ -5,7 +5,9 @@ pub(crate) mod environment;
 mod feed;
 mod order;
 mod output;
+mod pipeline;
 
+use std::fs::File;
 use std::io::Error as IoError;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,13 +20,15 @@ use tokio::select;
 
 use super::super::context::Context;
 use super::super::lock;
-use super::super::place::{MARK, Place};
+use super::super::place::Place;
 use super::{Done, TaskError, TaskResult};
-use crate::engine::command::{CommandSpec, Stdin, Step};
+use crate::engine::command::{Stdin, Step};
 use crate::engine::outcome::Failure;
 use crate::engine::spec::Lane;
 use crate::inbox::OutStream;
 use crate::process::{Child, Ending, Reader, SHIM_FAILED, SpawnError, Tree, Usage, spawn, watch};
+
+pub(super) use pipeline::run;
 
 /// How long what a command has left behind gets to end when it is asked to.
 const LEFT_GRACE: Duration = Duration::from_secs(1);
@@ -38,9 +42,16 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// One thing to run, with what belongs to it.
 pub(super) struct Run<'a> {
     pub(super) step: &'a Step,
+    pub(super) lane: Lane,
     pub(super) stdin: &'a Stdin,
     pub(super) pty: bool,
     pub(super) args: Option<&'a Value>,
+    /// Its place among those of the same run that run at the same time.
+    pub(super) number: usize,
+    /// What it reads, instead of what `stdin` says.
+    pub(super) pipe_in: Option<File>,
+    /// Where it writes, instead of to the run's log.
+    pub(super) pipe_out: Option<File>,
 }
 
 /// How something that was run came to its end.
@@ -50,23 +61,6 @@ pub(super) struct Ran {
     was_asked: bool,
     /// The last line of its errors.
     last_words: String,
-}
-
-/// The task.
-pub(super) async fn run(
-    context: &Context,
-    place: &Arc<Place>,
-    command: &CommandSpec,
-    args: Option<&Value>,
-) -> TaskResult {
-    let what = Run {
-        step: &command.step,
-        stdin: &command.stdin,
-        pty: command.pty,
-        args,
-    };
-    let ran = supervise(context, place, &what).await?;
-    judge(&ran, &command.success_exit)
 }
 
 /// What the end of a command means.
@@ -92,10 +86,10 @@ pub(super) fn judge(ran: &Ran, success: &[i32]) -> TaskResult {
 pub(super) async fn supervise(
     context: &Context,
     place: &Arc<Place>,
-    what: &Run<'_>,
+    mut what: Run<'_>,
 ) -> Result<Ran, TaskError> {
-    let mut child = begin(place, what).await?;
-    let mark = format!("{}={}", MARK, environment::key(place));
+    let mut child = begin(place, &mut what).await?;
+    let mark = order::mark(place, what.number);
     let guard = Guard(Some(Tree::of(child.pid(), mark)));
     let wired = wire(&mut child, place, what.stdin);
     let (end, pipes) = wired.map_err(|error| TaskError::NoRoom(error.to_string().into()))?;
@@ -153,10 +147,10 @@ pub(super) async fn supervise(
 }
 
 /// Makes the process.
-async fn begin(place: &Arc<Place>, what: &Run<'_>) -> Result<Child, TaskError> {
+async fn begin(place: &Arc<Place>, what: &mut Run<'_>) -> Result<Child, TaskError> {
     let no_room = |why: String| TaskError::NoRoom(why.into());
     let order = order::order(place, what)?;
-    let made = match place.job.lane {
+    let made = match what.lane {
         Lane::Io => {
             let spawner = place.world.spawner().map_err(|error| {
                 no_room(format!(

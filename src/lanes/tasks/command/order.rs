@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::super::super::place::Place;
 use super::super::TaskError;
 use super::Run;
-use super::environment::{environment, identity, text};
+use super::environment::{environment, identity, key, text};
 use crate::engine::command::{Invocation, Stdin, Surroundings};
 use crate::engine::fill::fill;
 use crate::process::{Bounds, Manners, Order, StdinFrom};
@@ -19,10 +19,11 @@ use crate::process::{Bounds, Manners, Order, StdinFrom};
 /// The shell of `shell`.
 const SHELL: &str = "/bin/sh";
 
-pub(super) fn order(place: &Place, what: &Run<'_>) -> Result<Order, TaskError> {
+pub(super) fn order(place: &Place, what: &mut Run<'_>) -> Result<Order, TaskError> {
     let around = &what.step.surroundings;
     let user = identity(around)?;
-    let environment = environment(place, around, user.as_ref(), what.args)?;
+    let mut environment = environment(place, around, user.as_ref(), what.args)?;
+    environment.insert(STAGE.into(), stage(place, what.number).into());
     let words = words(&what.step.run, what.args)?;
     let program = program(&words[0], &environment, &around.directory)?;
     Ok(Order {
@@ -30,7 +31,11 @@ pub(super) fn order(place: &Place, what: &Run<'_>) -> Result<Order, TaskError> {
         words,
         environment: environment.into_iter().collect(),
         directory: around.directory.clone(),
-        stdin: stdin(what.stdin)?,
+        stdin: match what.pipe_in.take() {
+            Some(pipe) => StdinFrom::File(pipe),
+            None => stdin(what.stdin)?,
+        },
+        stdout: what.pipe_out.take(),
         helper: place.world.helper.clone(),
         manners: Manners {
             identity: user.map(|user| user.identity),
@@ -40,6 +45,18 @@ pub(super) fn order(place: &Place, what: &Run<'_>) -> Result<Order, TaskError> {
             terminal: what.pty,
         },
     })
+}
+
+/// The variable by which the processes of one command are told from those of another one of the same run.
+const STAGE: &str = "TWOLANE_STAGE";
+
+/// The entry in the environment that all processes of a command have.
+pub(super) fn mark(place: &Place, number: usize) -> String {
+    format!("{STAGE}={}", stage(place, number))
+}
+
+fn stage(place: &Place, number: usize) -> String {
+    format!("{}/{number}", key(place))
 }
 
 /// The words of the command line, with arguments in their places.

@@ -1,0 +1,110 @@
+//! The command of a job with those that it reads from: all at once, each with its output in the next one's
+//! input. The pipes are the kernel's, so they are bounded, and who reads slowly slows down who writes.
+
+use std::fs::File;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use serde_json::Value;
+
+use super::super::super::context::Context;
+use super::super::super::place::Place;
+use super::super::{TaskError, TaskResult};
+use super::{Ran, Run, judge, supervise};
+use crate::engine::command::{CommandSpec, Stdin};
+
+/// What the commands end with, in the order in which they stand.
+type Ends<'a> = Pin<Box<dyn Future<Output = Vec<Result<Ran, TaskError>>> + Send + 'a>>;
+
+/// The task.
+pub(in super::super) async fn run(
+    context: &Context,
+    place: &Arc<Place>,
+    command: &CommandSpec,
+    args: Option<&Value>,
+) -> TaskResult {
+    let runs = runs(place, command, args)
+        .map_err(|error| TaskError::NoRoom(format!("cannot make a pipe: {error}").into()))?;
+    // Whoever fails to begin makes the others read an end, or write to nobody, and they end.
+    let ends = all(context, place, runs).await;
+    let last = ends.len() - 1;
+    let mut results = ends.into_iter().enumerate().map(|(at, end)| {
+        let success = match command.from.get(at) {
+            Some(stage) => &stage.success_exit,
+            None => &command.success_exit,
+        };
+        (at, end.and_then(|ran| judge(&ran, success)))
+    });
+    // The first that failed is most likely why others did.
+    let failed = results.find(|(at, result)| result.is_err() || *at == last);
+    match failed {
+        Some((at, Err(error @ (TaskError::Failed(_) | TaskError::Ended(_))))) if at < last => {
+            let job = &command.from[at].job;
+            Err(TaskError::failed(format!(
+                "`{job}`, which it reads from, failed: {error}"
+            )))
+        }
+        Some((_, result)) => result,
+        None => Err(TaskError::failed("there is nothing to run")),
+    }
+}
+
+/// All commands, wired to each other.
+fn runs<'a>(
+    place: &Arc<Place>,
+    command: &'a CommandSpec,
+    args: Option<&'a Value>,
+) -> io::Result<Vec<Run<'a>>> {
+    let mut runs = Vec::with_capacity(command.from.len() + 1);
+    let mut pipe_in = None;
+    for (number, stage) in command.from.iter().enumerate() {
+        let (reads, writes) = pipe_with(PipeFlags::CLOEXEC)?;
+        runs.push(Run {
+            step: &stage.step,
+            lane: stage.lane,
+            stdin: if number == 0 {
+                &command.stdin
+            } else {
+                &Stdin::Nothing
+            },
+            pty: false,
+            args,
+            number,
+            pipe_in: pipe_in.replace(File::from(reads)),
+            pipe_out: Some(File::from(writes)),
+        });
+    }
+    runs.push(Run {
+        step: &command.step,
+        lane: command.lane.unwrap_or(place.job.lane),
+        stdin: if runs.is_empty() {
+            &command.stdin
+        } else {
+            &Stdin::Nothing
+        },
+        pty: command.pty,
+        args,
+        number: runs.len(),
+        pipe_in,
+        pipe_out: None,
+    });
+    Ok(runs)
+}
+
+/// Watches over all of them at once.
+fn all<'a>(context: &'a Context, place: &'a Arc<Place>, mut runs: Vec<Run<'a>>) -> Ends<'a> {
+    Box::pin(async move {
+        let Some(last) = runs.pop() else {
+            return Vec::new();
+        };
+        if runs.is_empty() {
+            return vec![supervise(context, place, last).await];
+        }
+        let (mut ends, end) =
+            tokio::join!(all(context, place, runs), supervise(context, place, last));
+        ends.push(end);
+        ends
+    })
+}
