@@ -210,6 +210,9 @@ pub enum Refused {
     /// No attempt of the run is in its lane.
     #[error("the run is {0}, and takes something only while it is running")]
     NotRunning(&'static str),
+    /// No attempt of it is in its lane at this moment.
+    #[error("the run is about to start, or has just ended: try again")]
+    NotThere,
     /// It ended before it took this.
     #[error("the run ended before it took this")]
     Ended,

@@ -306,7 +306,9 @@ async fn not_sent(shared: &Shared, run: u64, refused: Refused) -> Problem {
             Ok(None) => Problem::no_run(run),
             Err(problem) => problem,
         },
-        Refused::NotRunning(_) | Refused::Ended => Problem::conflict("not-running", text),
+        Refused::NotRunning(_) | Refused::Ended | Refused::NotThere => {
+            Problem::conflict("not-running", text)
+        }
         Refused::TakesNothing => Problem::conflict("takes-nothing", text),
         Refused::ReadsNoMore => Problem::conflict("reads-no-more", text),
         Refused::Full => Problem::new(StatusCode::TOO_MANY_REQUESTS, "full", text),

@@ -44,7 +44,8 @@ pub(super) fn run(args: &Send, client: &Client, out: &mut Out) -> Asked {
         let sent: wire::Sent = client.post(&format!("/runs/{}/send", args.run), &body)?;
         if args.json {
             exit = json(out, &sent)?;
-        } else if !sent.delivered {
+        }
+        if !sent.delivered {
             let run = sent.run;
             complain(&format!(
                 "run {run} has not taken it so far; it waits there, and is gone if the run ends before"

@@ -15,6 +15,7 @@ use super::out::{Out, complain};
 use super::{Exit, wait};
 use crate::api::client::{Client, ClientError};
 use crate::api::wire;
+use crate::engine::fill::escape;
 use crate::logging::harmless;
 
 const EXAMPLES: &str = "\
@@ -144,8 +145,7 @@ fn command(args: &Submit) -> Result<Option<Value>, String> {
         return Ok(None);
     }
     // Braces of a command line are what they are.
-    let word = |word: &String| word.replace('{', "{{").replace('}', "}}");
-    let words: Vec<String> = args.command.iter().map(word).collect();
+    let words: Vec<String> = args.command.iter().map(|word| escape(word)).collect();
     let mut task = json!({ "exec": words });
     let here = std::env::current_dir()
         .map_err(|error| format!("cannot tell in which directory this is: {error}"))?;

@@ -61,16 +61,28 @@ impl Commands<'_> {
             );
             return None;
         }
+        let stdin = self.stdin()?;
+        let pty = self.table.boolean("pty").unwrap_or(false);
+        if pty && let Some(field) = self.table.get("stdin").filter(|_| stdin != Stdin::Open) {
+            let span = field.key.clone();
+            let hint = "write `stdin = { open = true }`, and send it";
+            self.error(
+                &span,
+                "a command with a terminal reads what is sent to it, and nothing else",
+                hint,
+            );
+            return None;
+        }
         Some(CommandSpec {
             step: Step { run, surroundings },
-            stdin: self.stdin()?,
+            stdin,
             success_exit: self
                 .table
                 .integers("success_exit")
                 .iter()
                 .filter_map(|code| i32::try_from(*code).ok())
                 .collect(),
-            pty: self.table.boolean("pty").unwrap_or(false),
+            pty,
             from: Vec::new(),
             lane: None,
         })

@@ -1,5 +1,5 @@
 //! Places in a text that a run's arguments fill: `{name}`. Whatever else stands in braces stays as it is,
-//! since texts of programs are full of them; `{{` and `}}` stand for the braces themselves.
+//! since texts of programs are full of them; where `{name}` itself is meant, it is written `{{name}}`.
 
 use std::borrow::Cow;
 
@@ -35,6 +35,19 @@ pub fn fill<'t, 'v>(
     Ok(filled)
 }
 
+/// The text that [`fill`] makes this one of, whatever is in it.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for piece in Pieces(text) {
+        match piece {
+            Piece::Text(text) => escaped.push_str(text),
+            Piece::Place(name) => escaped.push_str(&format!("{{{{{name}}}}}")),
+        }
+    }
+    escaped
+}
+
 /// What is left of the text.
 struct Pieces<'t>(&'t str);
 
@@ -48,18 +61,23 @@ impl<'t> Iterator for Pieces<'t> {
         }
         let (piece, used) = match rest.find(['{', '}']) {
             None => (Piece::Text(rest), rest.len()),
-            Some(0) if rest.starts_with("{{") || rest.starts_with("}}") => {
-                (Piece::Text(&rest[..1]), 2)
-            }
-            Some(0) => match name(rest) {
-                Some(name) => (Piece::Place(name), name.len() + 2),
-                None => (Piece::Text(&rest[..1]), 1),
+            Some(0) => match (escaped(rest), name(rest)) {
+                (Some(escaped), _) => (Piece::Text(escaped), escaped.len() + 2),
+                (None, Some(name)) => (Piece::Place(name), name.len() + 2),
+                (None, None) => (Piece::Text(&rest[..1]), 1),
             },
             Some(plain) => (Piece::Text(&rest[..plain]), plain),
         };
         self.0 = &rest[used..];
         Some(piece)
     }
+}
+
+/// The `{name}` that is meant where `text` begins with it in braces of its own.
+fn escaped(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix('{')?;
+    let length = name(inside)?.len() + 2;
+    inside[length..].starts_with('}').then(|| &inside[..length])
 }
 
 /// The name in the braces that `text` begins with.
@@ -89,8 +107,9 @@ mod tests {
         check("{a}-{b_2}.{c-d}", Ok("<a>-<b_2>.<c-d>"));
         check("{print $1}", Ok("{print $1}"));
         check("{} {1} { a } {", Ok("{} {1} { a } {"));
-        check("{{a}} }}{{", Ok("{a} }{"));
-        check("{{{a}}}", Ok("{<a>}"));
+        check("{{a}} }}{{", Ok("{a} }}{{"));
+        check("{{{a}}}", Ok("{{a}}"));
+        check("{\"a\":{\"b\":{}}}", Ok("{\"a\":{\"b\":{}}}"));
         check("{größe}", Ok("<größe>"));
         check("x {gone} {a}", Err("gone"));
         assert_eq!(

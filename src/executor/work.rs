@@ -284,7 +284,7 @@ enum OnCancel {
 async fn run_io<T: Send + 'static>(
     books: Arc<Books>,
     finish: Finish<T>,
-    future: CatchPanic<T>,
+    future: CatchPanic<'_, T>,
     on_cancel: OnCancel,
 ) {
     let work = &finish.0;

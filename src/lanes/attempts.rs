@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::handlers::Handlers;
 use super::inbox::Delivered;
-use super::place::{Outside, Place, World};
+use super::place::{MARK, Outside, Place, World};
 use super::priority::{Policy, Weight};
 use super::tasks::Clients;
 use super::tasks::after;
@@ -27,6 +27,7 @@ use crate::engine::id::AttemptId;
 use crate::engine::outcome::Failure;
 use crate::engine::spec::Lane;
 use crate::inbox::{LaneMail, LanePort, Refused, lane_channel};
+use crate::process::end_marked;
 
 pub use notes::NoteSource;
 use run::Attempt;
@@ -225,7 +226,7 @@ impl AttemptLanes {
         let attempt = lock(&self.hub.attempts).get(&attempt).cloned();
         match attempt {
             Some(attempt) => attempt.send(value, answer),
-            None => answer(Err(Refused::Ended)),
+            None => answer(Err(Refused::NotThere)),
         }
     }
 
@@ -254,7 +255,11 @@ impl AttemptLanes {
             return Ok(());
         }
         self.io.shut_down();
-        if self.hub.wait_none(DROP_LIMIT) {
+        let all_ended = self.hub.wait_none(DROP_LIMIT);
+        // What commands have brought forth and left their groups is found by its mark.
+        let mark = format!("{MARK}={}-", self.hub.world.instance);
+        let _stubborn = end_marked(&mark, LAST_ROUNDS);
+        if all_ended {
             return Ok(());
         }
         let attempts: Vec<_> = lock(&self.hub.attempts).keys().copied().collect();
@@ -274,6 +279,10 @@ impl fmt::Debug for AttemptLanes {
             .finish_non_exhaustive()
     }
 }
+
+/// Looks for what commands have left, each of a fifth of a second, when the lanes go down before these
+/// have ended.
+const LAST_ROUNDS: usize = 5;
 
 /// How long the runtime gets to drop what waits on it. It takes microseconds where no task blocks a
 /// thread.

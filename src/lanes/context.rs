@@ -89,7 +89,7 @@ impl Context {
     }
 
     /// Waits for what somebody sends to the run (`twolane send`); `None` says that nothing more comes.
-    /// What is received here is told to the sender as delivered.
+    /// What is received here is told to the sender as delivered. To be called by one at a time.
     ///
     /// # Errors
     /// [`Stopped`] as soon as the task is to stop; and at once in a program that nobody can send to.
@@ -102,20 +102,27 @@ impl Context {
             return Ok(None);
         };
         let mut taken = PutBack(inbox, Some(taken));
-        let mut next = pin!(taken.next());
-        let mut cancelled = pin!(self.task.cancel().cancelled());
-        let sent = poll_fn(|context| {
-            if let Poll::Ready(sent) = next.as_mut().poll(context) {
-                return Poll::Ready(Ok(sent));
-            }
-            cancelled.as_mut().poll(context).map(|()| Err(Stopped))
-        })
-        .await?;
-        Ok(sent.and_then(|mut sent| {
+        let sent = {
+            let mut next = pin!(taken.next());
+            let mut cancelled = pin!(self.task.cancel().cancelled());
+            poll_fn(|context| {
+                if let Poll::Ready(sent) = next.as_mut().poll(context) {
+                    return Poll::Ready(Ok(sent));
+                }
+                cancelled.as_mut().poll(context).map(|()| Err(Stopped))
+            })
+            .await?
+        };
+        let value = sent.and_then(|mut sent| {
             let value = sent.value.take();
             sent.answer(Ok(()));
             value
-        }))
+        });
+        if value.is_none() {
+            // Nothing more is taken, and whoever sends something hears that.
+            taken.1 = None;
+        }
+        Ok(value)
     }
 
     /// The same for code on the cpu lane: blocks the thread.

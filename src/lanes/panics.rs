@@ -27,19 +27,19 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Arc<str>> {
 }
 
 /// A future whose panics, also those of its drop, are its error. It is dropped as soon as it ends.
-pub(crate) struct CatchPanic<T> {
-    inner: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+pub(crate) struct CatchPanic<'a, T> {
+    inner: Option<Pin<Box<dyn Future<Output = T> + Send + 'a>>>,
 }
 
-impl<T> CatchPanic<T> {
-    pub(crate) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+impl<'a, T> CatchPanic<'a, T> {
+    pub(crate) fn new(future: impl Future<Output = T> + Send + 'a) -> Self {
         Self {
             inner: Some(Box::pin(future)),
         }
     }
 }
 
-impl<T> Future for CatchPanic<T> {
+impl<T> Future for CatchPanic<'_, T> {
     type Output = Result<T, Arc<str>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
@@ -58,7 +58,7 @@ impl<T> Future for CatchPanic<T> {
     }
 }
 
-impl<T> Drop for CatchPanic<T> {
+impl<T> Drop for CatchPanic<'_, T> {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take() {
             // Nobody is left to hear of a panic in here.

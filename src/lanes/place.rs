@@ -1,6 +1,5 @@
 //! What a task can know of the attempt that it is, and what attempts share of the world around them.
 
-use std::io::Error as IoError;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,13 +8,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::inbox::{Inbox, Sent};
-use super::{Cancel, Context, Task, Timers, lock};
+use super::{Cancel, Context, Task, Timers};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
 use crate::engine::spec::JobSpec;
 use crate::inbox::{Nowhere, Outlet, Progress};
-use crate::process::{SHIM, Spawner, Usage};
+use crate::process::{SHIM, Usage};
 
 /// The variable in the environment of commands by which a scheduler's processes are told: its value is
 /// [`Outside::instance`], `-`, and the number of the run.
@@ -50,8 +49,6 @@ pub(crate) struct World {
     pub(crate) outlet: Arc<dyn Outlet>,
     pub(crate) instance: Arc<str>,
     pub(crate) helper: PathBuf,
-    /// Made when the first command is run.
-    spawner: Mutex<Option<Arc<Spawner>>>,
 }
 
 impl World {
@@ -63,17 +60,7 @@ impl World {
             outlet: outside.outlet,
             instance: outside.instance,
             helper: outside.helper,
-            spawner: Mutex::new(None),
         }
-    }
-
-    /// The thread that makes processes.
-    pub(crate) fn spawner(&self) -> Result<Arc<Spawner>, IoError> {
-        let mut spawner = lock(&self.spawner);
-        if let Some(spawner) = &*spawner {
-            return Ok(Arc::clone(spawner));
-        }
-        Ok(Arc::clone(spawner.insert(Spawner::start()?)))
     }
 }
 

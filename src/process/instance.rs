@@ -33,7 +33,7 @@ pub fn instance_in(path: &Path) -> io::Result<String> {
             let name = text.trim();
             let good = name.len() == 2 * BYTES && name.bytes().all(|byte| byte.is_ascii_hexdigit());
             good.then(|| name.to_owned()).ok_or_else(|| {
-                io::Error::new(ErrorKind::InvalidData, "it is not what was written there")
+                io::Error::new(ErrorKind::InvalidData, "it is not what was written there; if no command of an earlier daemon runs any more, remove it")
             })
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {

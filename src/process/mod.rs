@@ -18,6 +18,6 @@ pub use order::{Bounds, Identity, Manners, Order, StdinFrom};
 pub use orphans::Orphans;
 pub use pipe::{Reader, Writer, watch};
 pub use shim::{SHIM, SHIM_FAILED, SHIM_WORD, carry_out};
-pub use spawn::{Child, SpawnError, Spawner, spawn};
+pub use spawn::{Child, SpawnError, spawn};
 pub use sweep::{Left, Tree, end_marked};
 pub use wait::{Ending, Usage};

@@ -30,9 +30,10 @@ impl Seen {
 
 /// A process, if there is one of this number.
 pub(super) fn look(pid: Pid) -> Option<Seen> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-    // The name stands in parentheses and may hold anything, also parentheses.
-    let (_, rest) = stat.rsplit_once(')')?;
+    let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    // The name stands in parentheses and may hold anything: parentheses, and bytes that are no text.
+    let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = str::from_utf8(&stat[name_ends + 1..]).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let number = |at: usize| fields.get(at)?.parse().ok().and_then(Pid::from_raw);
     Some(Seen {

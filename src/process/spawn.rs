@@ -1,17 +1,13 @@
-//! Makes child processes. A thread of its own does it for those who must not wait, because whoever makes
-//! a process stands still until its program has been loaded.
+//! Makes child processes. Whoever makes one stands still until its program has been loaded.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use crossbeam_channel::{Sender, bounded};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use tokio::sync::oneshot;
 
 use super::files::lower_open_files;
 use super::order::{Bounds, Order, StdinFrom};
@@ -38,6 +34,9 @@ pub enum SpawnError {
     /// The machine has no room for it now: processes, memory or descriptors are short.
     #[error("there is no room for another process now: {0}")]
     Scarce(#[source] io::Error),
+    /// It has begun, but its end could not have been noticed, so it was ended at once.
+    #[error("cannot watch over the process: {0}")]
+    Watch(#[source] io::Error),
     /// This directory cannot be entered.
     #[error("cannot begin in {directory}: {source}")]
     Directory {
@@ -154,7 +153,7 @@ pub fn spawn(order: Order) -> Result<Child, SpawnError> {
             orphans::forget(pid);
             let _ = child.kill();
             let _ = child.wait();
-            Err(SpawnError::Scarce(error.into()))
+            Err(SpawnError::Watch(error.into()))
         }
     }
 }
@@ -180,58 +179,4 @@ fn explain(error: io::Error, directory: &std::path::Path, program: &str) -> Spaw
             source: error,
         },
     }
-}
-
-/// A thread that makes children for those who must not wait for it.
-#[derive(Clone, Debug)]
-pub struct Spawner {
-    orders: Sender<Wanted>,
-}
-
-type Wanted = (Order, oneshot::Sender<Result<Child, SpawnError>>);
-
-/// Orders that wait for the thread; who finds no room waits in line with the lane's other jobs.
-const WAITING: usize = 1024;
-
-impl Spawner {
-    /// Starts the thread, which ends with the last copy of this.
-    ///
-    /// # Errors
-    /// If the system gives no thread.
-    pub fn start() -> io::Result<Arc<Self>> {
-        let (orders, wanted) = bounded::<Wanted>(WAITING);
-        std::thread::Builder::new()
-            .name("twolane-spawn".to_owned())
-            .spawn(move || {
-                for (order, answer) in wanted {
-                    if answer.is_closed() {
-                        continue;
-                    }
-                    if let Err(Ok(unwanted)) = answer.send(spawn(order)) {
-                        discard(&unwanted);
-                    }
-                }
-            })?;
-        Ok(Arc::new(Self { orders }))
-    }
-
-    /// Has a child made.
-    ///
-    /// # Errors
-    /// As for [`spawn`]; [`SpawnError::Scarce`] too where very many wait for this.
-    pub async fn spawn(&self, order: Order) -> Result<Child, SpawnError> {
-        let (answer, child) = oneshot::channel();
-        if self.orders.try_send((order, answer)).is_err() {
-            let why = format!("{WAITING} wait to be started");
-            return Err(SpawnError::Scarce(io::Error::other(why)));
-        }
-        child
-            .await
-            .unwrap_or_else(|_| Err(SpawnError::Scarce(io::Error::other("the daemon leaves"))))
-    }
-}
-
-/// Ends a child that whoever ordered it does not wait for any more.
-fn discard(child: &Child) {
-    let _ = rustix::process::kill_process_group(child.pid, rustix::process::Signal::KILL);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroI32;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -40,10 +41,17 @@ impl Tree {
     pub fn signal_all(&self, signal: Signal) -> usize {
         self.signal_group(signal);
         let members = self.members(&proc::all());
-        for member in &members {
+        let elsewhere = |member: &&Seen| member.group != Some(self.root);
+        for member in members.iter().filter(elsewhere) {
             self.send(member, signal);
         }
         members.len()
+    }
+
+    /// Whether there is anything that a command may have left behind. Cheap.
+    #[must_use]
+    pub fn may_have_left() -> bool {
+        !orphans::others().is_empty()
     }
 
     /// What is left of the tree after the command itself has ended; takes note of the ends of those
@@ -71,8 +79,7 @@ impl Tree {
 
     fn members(&self, all: &[Seen]) -> Vec<Seen> {
         let belongs = |seen: &Seen| {
-            seen.pid == self.root
-                || seen.group == Some(self.root)
+            seen.group == Some(self.root)
                 || seen.session == Some(self.root)
                 || proc::has_in_environment(seen.pid, |entry| entry == self.mark)
         };
@@ -126,6 +133,27 @@ fn ancestors(all: &[Seen], me: Pid) -> BTreeSet<NonZeroI32> {
     above
 }
 
+/// Waits until all of them have ended, for about [`ROUND`]. Whether they did is looked at afterwards.
+fn wait_for(mut pidfds: Vec<OwnedFd>) {
+    for _ in 0..STEPS {
+        let mut ears: Vec<PollFd<'_>> = pidfds
+            .iter()
+            .map(|pidfd| PollFd::new(pidfd, PollFlags::IN))
+            .collect();
+        let limit = Timespec::try_from(ROUND / STEPS).ok();
+        let _ = poll(&mut ears, limit.as_ref());
+        let mut ended = ears
+            .iter()
+            .map(|ear| !ear.revents().is_empty())
+            .collect::<Vec<_>>()
+            .into_iter();
+        pidfds.retain(|_| !ended.next().unwrap_or(false));
+        if pidfds.is_empty() {
+            return;
+        }
+    }
+}
+
 /// What came of ending what was left of an earlier life.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Left {
@@ -137,6 +165,9 @@ pub struct Left {
 
 /// How long a round waits for what it has ended.
 const ROUND: Duration = Duration::from_millis(200);
+
+/// Looks at what still lives in a round.
+const STEPS: u32 = 20;
 
 /// Kills every process with an entry in its environment that begins with `mark`, and all that came of it;
 /// in up to `rounds` rounds, since something may start more while it is looked for.
@@ -161,12 +192,7 @@ pub fn end_marked(mark: &str, rounds: usize) -> Left {
             })
             .collect();
         ended.extend(left.iter().map(|seen| (seen.number(), seen.began)));
-        for pidfd in &pidfds {
-            let mut ear = [PollFd::new(pidfd, PollFlags::IN)];
-            let limit = Timespec::try_from(ROUND).ok();
-            // Whether it ended in time is looked at in the next round.
-            let _ = poll(&mut ear, limit.as_ref());
-        }
+        wait_for(pidfds);
         for pid in orphans::others() {
             orphans::bury(pid);
         }

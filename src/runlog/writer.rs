@@ -20,8 +20,11 @@ const OPEN_BOUND: usize = 64;
 /// Numbers that are remembered of files that were closed; those that are not are read again.
 const NUMBERS_BOUND: usize = 16_384;
 
-/// Lines that are written before readers are told.
+/// Items that are written before readers are told.
 const GROUP: usize = 1024;
+
+/// Bytes of commands that are.
+const GROUP_BYTES: usize = 4 << 20;
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -76,12 +79,15 @@ pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Send
     while let Ok(first) = items.recv() {
         let mut ended = false;
         let mut waiting = Vec::new();
+        // Bytes of commands count as waiting until they are in the files.
+        let (mut kept, mut bytes) = (Vec::new(), 0);
         for item in std::iter::once(first).chain(items.try_iter().take(GROUP)) {
             match item {
                 Item::Note(note) => files.note(&note),
                 Item::Output(output, held) => {
                     files.output(&output);
-                    drop(held);
+                    bytes += output.text.len();
+                    kept.push(held);
                 }
                 Item::Missing(run, count) => files.missing(run, count),
                 Item::Over(run) => files.over(run),
@@ -93,8 +99,12 @@ pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Send
                 Item::Settle(tell) => waiting.push(tell),
                 Item::End => ended = true,
             }
+            if bytes > GROUP_BYTES {
+                break;
+            }
         }
         files.flush();
+        drop(kept);
         for tell in waiting {
             // Who asked may have gone away.
             let _ = tell.send(());

@@ -77,11 +77,7 @@ fn a_pipe_fails_where_one_of_its_commands_fails() {
         &failed("m", "exited with code 6"),
     );
     check(["seq 3", "cat", "cat; exit 7"], 1, "exited with code 7");
-    check(
-        ["yes", "cat", "head -n 1 >/dev/null"],
-        1,
-        &failed("p", ""),
-    );
+    check(["yes", "cat", "head -n 1 >/dev/null"], 1, &failed("p", ""));
     check(
         ["seq 3", "no-such-program", "cat"],
         1,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::context::Context;
 use super::super::handlers::Handlers;
 use super::super::place::Place;
+use super::super::{CatchPanic, catch};
 use super::command::{Ran, Run, judge, supervise};
 use super::{Clients, TaskError, TaskResult, task_cpu, task_io};
 use crate::engine::command::{Stdin, Step};
@@ -31,13 +32,17 @@ pub(in super::super) async fn run_io(
     place: &Arc<Place>,
 ) -> Came {
     let result = match before(&context, args, place).await {
-        Ok(()) => task_io(context, args, (handlers, clients), place).await,
+        Ok(()) => {
+            let task = task_io(context, args, (handlers, clients), place);
+            after_setup(place, panicked(CatchPanic::new(task).await))
+        }
         Err(error) => Err(error),
     };
-    Came {
-        result,
-        teardown: after(args, place).await,
-    }
+    let teardown = match result {
+        Err(TaskError::NoRoom(_)) => None,
+        _ => after(args, place).await,
+    };
+    Came { result, teardown }
 }
 
 /// The same on the cpu lane.
@@ -52,12 +57,28 @@ pub(in super::super) fn run_cpu(
         Some(_) => runtime.block_on(before(context, args, place)),
         None => Ok(()),
     };
-    let result = begun.and_then(|()| task_cpu(context, args, handlers, place));
-    let teardown = match place.job.teardown {
-        Some(_) => runtime.block_on(after(args, place)),
-        None => None,
+    let result = begun.and_then(|()| {
+        let came = catch(|| task_cpu(context, args, handlers, place));
+        after_setup(place, panicked(came))
+    });
+    let teardown = match (&place.job.teardown, &result) {
+        (None, _) | (_, Err(TaskError::NoRoom(_))) => None,
+        (Some(_), _) => runtime.block_on(after(args, place)),
     };
     Came { result, teardown }
+}
+
+/// A panic is how a task ended, and what is run after it is run all the same.
+fn panicked(came: Result<TaskResult, Arc<str>>) -> TaskResult {
+    came.unwrap_or_else(|panic| Err(TaskError::Ended(Failure::Panic(panic))))
+}
+
+/// What had no room has begun all the same if its setup has been run.
+fn after_setup(place: &Place, result: TaskResult) -> TaskResult {
+    match result {
+        Err(TaskError::NoRoom(why)) if place.job.setup.is_some() => Err(TaskError::Failed(why)),
+        other => other,
+    }
 }
 
 /// What is run before the task.

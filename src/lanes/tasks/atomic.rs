@@ -39,6 +39,12 @@ impl AtomicFile {
                 to.display()
             )));
         }
+        if there.as_ref().is_some_and(|there| !there.is_file()) {
+            return Err(TaskError::failed(format!(
+                "cannot write {}: it is a device, a pipe or a socket, and a file would take its place",
+                to.display()
+            )));
+        }
         let mode = mode.or_else(|| there.map(|there| there.permissions().mode()));
         let directory = directory_of(to);
         let mut options = OpenOptions::new();

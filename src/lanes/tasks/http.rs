@@ -99,6 +99,9 @@ struct Answer {
     received: Received,
 }
 
+/// How long the first line of an answer is waited for that is no success.
+const COMPLAINT: Duration = Duration::from_secs(2);
+
 impl Answer {
     async fn finish(mut self) -> Result<Value, TaskError> {
         self.received.finish(&mut self.fields).await?;
@@ -119,7 +122,9 @@ async fn fetch(
     stage.set(0);
     let status = response.status();
     if !is_expected(spec, status) {
-        let complaint = first_line(&mut response).await;
+        // What it says about itself is not worth waiting for long.
+        let said = tokio::time::timeout(COMPLAINT, first_line(&mut response)).await;
+        let complaint = said.unwrap_or_default();
         return Err(request.failed(words::unexpected(
             status,
             response.url(),

@@ -5,8 +5,8 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Error as IoError, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -84,7 +84,7 @@ impl Way {
         if self.keep {
             return target.commit();
         }
-        if !source.is_unchanged() {
+        if !source.is_unchanged() || !source.is_at(&self.from) {
             return Err(TaskError::failed(format!(
                 "{} changed while it was read, so it stays and {} is not written",
                 self.from.display(),
@@ -111,8 +111,24 @@ struct Source {
 impl Source {
     fn open(way: &Way) -> Result<(Self, AtomicFile), TaskError> {
         let (file, before) = open_regular(&way.from)?;
+        let same = |there: fs::Metadata| (there.dev(), there.ino()) == (before.dev(), before.ino());
+        if fs::metadata(&way.to).is_ok_and(same) {
+            return Err(TaskError::failed(format!(
+                "{} is {} by another name, and cannot take the place of itself",
+                way.to.display(),
+                way.from.display()
+            )));
+        }
         let target = AtomicFile::create(&way.to, Some(before.permissions().mode()))?;
         Ok((Self { file, before }, target))
+    }
+
+    /// Whether the file that was read still has this name.
+    fn is_at(&self, path: &Path) -> bool {
+        let same = |there: fs::Metadata| {
+            (there.dev(), there.ino()) == (self.before.dev(), self.before.ino())
+        };
+        fs::symlink_metadata(path).is_ok_and(same)
     }
 
     fn is_unchanged(&self) -> bool {

@@ -26,7 +26,9 @@ use crate::engine::command::{Stdin, Step};
 use crate::engine::outcome::Failure;
 use crate::engine::spec::Lane;
 use crate::inbox::OutStream;
-use crate::process::{Child, Ending, Reader, SHIM_FAILED, SpawnError, Tree, Usage, spawn, watch};
+use crate::process::{
+    Child, Ending, Reader, SHIM_FAILED, SpawnError, Tree, Usage, Writer, spawn, watch,
+};
 
 pub(super) use pipeline::run;
 
@@ -88,11 +90,12 @@ pub(super) async fn supervise(
     place: &Arc<Place>,
     mut what: Run<'_>,
 ) -> Result<Ran, TaskError> {
-    let mut child = begin(place, &mut what).await?;
+    let mut child = begin(context, place, &mut what).await?;
     let mark = order::mark(place, what.number);
     let guard = Guard(Some(Tree::of(child.pid(), mark)));
-    let wired = wire(&mut child, place, what.stdin);
-    let (end, pipes) = wired.map_err(|error| TaskError::NoRoom(error.to_string().into()))?;
+    let wired = wire(&mut child, place, &what);
+    let (end, pipes) =
+        wired.map_err(|error| TaskError::failed(format!("cannot watch over it: {error}")))?;
     let mut out = pin!(output::pump(pipes.out, OutStream::Out, place));
     let mut err = pin!(output::pump(pipes.err, OutStream::Err, place));
     let mut feed = pin!(pipes.feed);
@@ -102,7 +105,11 @@ pub(super) async fn supervise(
     loop {
         select! {
             biased;
-            _ = end.readable() => break,
+            ended = end.readable() => match ended {
+                Ok(_) => break,
+                // The lanes go down; what is left is ended as this is dropped.
+                Err(_) => return Err(TaskError::Stopped),
+            },
             () = context.cancelled(), if stage == Stage::Runs => {
                 stage = Stage::Asked;
                 guard.tree().signal_group(Signal::TERM);
@@ -120,10 +127,12 @@ pub(super) async fn supervise(
             () = &mut feed, if !fed => fed = true,
         }
     }
-    let (ending, usage) = ended(&mut child)?;
-    lock(&place.used).add(usage);
+    // Before its end is taken note of: until then its number, by which the rest is found, is nobody else's.
     end_what_is_left(&guard, place).await;
+    let ended = ended(&mut child);
     guard.disarm();
+    let (ending, usage) = ended?;
+    lock(&place.used).add(usage);
     // Nothing of it is left that could write, so the ends of the pipes have come.
     timer.set(place.world.timers.sleep(DRAIN));
     let rest = async {
@@ -146,25 +155,36 @@ pub(super) async fn supervise(
     })
 }
 
-/// Makes the process.
-async fn begin(place: &Arc<Place>, what: &mut Run<'_>) -> Result<Child, TaskError> {
-    let no_room = |why: String| TaskError::NoRoom(why.into());
+/// Makes the process. Whoever is asked to stop meanwhile does not wait for it.
+async fn begin(
+    context: &Context,
+    place: &Arc<Place>,
+    what: &mut Run<'_>,
+) -> Result<Child, TaskError> {
     let order = order::order(place, what)?;
     let made = match what.lane {
         Lane::Io => {
-            let spawner = place.world.spawner().map_err(|error| {
-                no_room(format!(
-                    "cannot start the thread that makes processes: {error}"
-                ))
-            })?;
-            spawner.spawn(order).await
+            let spawned = place.world.runtime.spawn_blocking(|| spawn(order));
+            select! {
+                made = spawned => made.map_err(|_| TaskError::Stopped)?,
+                () = context.cancelled() => return Err(TaskError::Stopped),
+            }
         }
         // Made on the lane's own thread, a child has its weight.
         Lane::Cpu => spawn(order),
     };
     made.map_err(|error| match error {
-        SpawnError::Scarce(_) => no_room(error.to_string()),
-        SpawnError::Directory { .. } | SpawnError::Program { .. } => {
+        SpawnError::Scarce(_) => {
+            tracing::warn!(
+                target: "twolane::lanes",
+                run = place.attempt.run.0,
+                job = &*place.job.name,
+                "{error}; it is tried again in a second. hint: what the service may have is set by \
+                 LimitNOFILE= and TasksMax="
+            );
+            TaskError::NoRoom(error.to_string().into())
+        }
+        SpawnError::Directory { .. } | SpawnError::Program { .. } | SpawnError::Watch(_) => {
             TaskError::failed(error.to_string())
         }
     })
@@ -192,7 +212,7 @@ type Wired<F> = (tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>, Pipes<F>);
 fn wire<'a>(
     child: &mut Child,
     place: &'a Arc<Place>,
-    stdin: &'a Stdin,
+    what: &'a Run<'_>,
 ) -> Result<Wired<impl Future<Output = ()> + 'a>, IoError> {
     let pidfd = child
         .pidfd
@@ -200,10 +220,11 @@ fn wire<'a>(
         .ok_or_else(|| IoError::other("no descriptor"))?;
     let end = watch(pidfd, Interest::READABLE)?;
     let reader = |end| Option::map(end, Reader::new).transpose();
+    let writer = child.stdin.take().map(Writer::new).transpose()?;
     let pipes = Pipes {
         out: reader(child.stdout.take())?,
         err: reader(child.stderr.take())?,
-        feed: feed::feed(child.stdin.take(), stdin, place),
+        feed: feed::feed(writer, what.stdin, what.pty, place),
     };
     Ok((end, pipes))
 }
@@ -220,7 +241,7 @@ fn ended(child: &mut Child) -> Result<(Ending, Usage), TaskError> {
 
 /// Ends what a command has left behind: first as it is asked to, then by force, until nothing is left.
 async fn end_what_is_left(guard: &Guard, place: &Arc<Place>) {
-    if guard.tree().left() == 0 {
+    if guard.left(place).await == 0 {
         return;
     }
     let left = guard.signal_all(place, Signal::TERM).await;
@@ -234,7 +255,8 @@ async fn end_what_is_left(guard: &Guard, place: &Arc<Place>) {
         );
     }
     let mut waited = Duration::ZERO;
-    while guard.tree().left() > 0 {
+    while guard.left(place).await > 0 {
+        // Where the lanes go down nothing is looked at any more, so this ends.
         place.world.timers.sleep(LOOK_AGAIN).await;
         waited += LOOK_AGAIN;
         if waited >= LEFT_GRACE {
@@ -252,6 +274,16 @@ impl Guard {
         self.0.as_ref().expect("a guard has its tree")
     }
 
+    /// How much is left of it. Looks closer, on a thread that may wait, only if there is something.
+    async fn left(&self, place: &Arc<Place>) -> usize {
+        if !Tree::may_have_left() {
+            return 0;
+        }
+        let tree = self.tree().clone();
+        let left = place.world.runtime.spawn_blocking(move || tree.left());
+        left.await.unwrap_or(0)
+    }
+
     /// Signals all of it, on a thread that may wait for the file system.
     async fn signal_all(&self, place: &Arc<Place>, signal: Signal) -> usize {
         let tree = self.tree().clone();
@@ -259,6 +291,7 @@ impl Guard {
             .world
             .runtime
             .spawn_blocking(move || tree.signal_all(signal));
+        // Where the lanes go down, the group is all that there is time for; see the guard's drop.
         counted.await.unwrap_or(0)
     }
 
@@ -268,9 +301,11 @@ impl Guard {
 }
 
 impl Drop for Guard {
+    /// The lanes go down. Whoever left the group is found by the mark, once for all commands, when the
+    /// lanes have gone.
     fn drop(&mut self) {
         if let Some(tree) = &self.0 {
-            tree.signal_all(Signal::KILL);
+            tree.signal_group(Signal::KILL);
         }
     }
 }

@@ -14,6 +14,7 @@ use super::super::super::place::Place;
 use super::super::{TaskError, TaskResult};
 use super::{Ran, Run, judge, supervise};
 use crate::engine::command::{CommandSpec, Stdin};
+use crate::engine::outcome::Failure;
 
 /// What the commands end with, in the order in which they stand.
 type Ends<'a> = Pin<Box<dyn Future<Output = Vec<Result<Ran, TaskError>>> + Send + 'a>>;
@@ -30,25 +31,42 @@ pub(in super::super) async fn run(
     // Whoever fails to begin makes the others read an end, or write to nobody, and they end.
     let ends = all(context, place, runs).await;
     let last = ends.len() - 1;
-    let mut results = ends.into_iter().enumerate().map(|(at, end)| {
-        let success = match command.from.get(at) {
-            Some(stage) => &stage.success_exit,
-            None => &command.success_exit,
-        };
-        (at, end.and_then(|ran| judge(&ran, success)))
-    });
-    // The first that failed is most likely why others did.
-    let failed = results.find(|(at, result)| result.is_err() || *at == last);
-    match failed {
-        Some((at, Err(error @ (TaskError::Failed(_) | TaskError::Ended(_))))) if at < last => {
+    let mut results: Vec<TaskResult> = ends
+        .into_iter()
+        .enumerate()
+        .map(|(at, end)| {
+            let success = match command.from.get(at) {
+                Some(stage) => &stage.success_exit,
+                None => &command.success_exit,
+            };
+            end.and_then(|ran| judge(&ran, success))
+        })
+        .collect();
+    // Who was cut off because nobody read any more failed on account of somebody else, if anybody did.
+    let is_cause = |result: &TaskResult| result.is_err() && !is_cut_off(result);
+    let cause = results.iter().position(is_cause);
+    let at = cause
+        .or_else(|| results.iter().position(Result::is_err))
+        .unwrap_or(last);
+    match results.swap_remove(at) {
+        Err(error @ (TaskError::Failed(_) | TaskError::Ended(_))) if at < last => {
             let job = &command.from[at].job;
-            Err(TaskError::failed(format!(
-                "`{job}`, which it reads from, failed: {error}"
-            )))
+            let why = format!("`{job}`, which it reads from, failed: {error}");
+            Err(TaskError::failed(why))
         }
-        Some((_, result)) => result,
-        None => Err(TaskError::failed("there is nothing to run")),
+        result => result,
     }
+}
+
+/// As a process ends whose reader has gone, and as a shell tells that.
+fn is_cut_off(result: &TaskResult) -> bool {
+    const CODE: i32 = 128 + libc::SIGPIPE;
+    matches!(
+        result,
+        Err(TaskError::Ended(
+            Failure::Signal(libc::SIGPIPE) | Failure::Exit(CODE)
+        ))
+    )
 }
 
 /// All commands, wired to each other.

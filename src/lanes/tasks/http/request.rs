@@ -82,11 +82,13 @@ impl<'a> Request<'a> {
                         path.display()
                     ))
                 };
+                // Opening a pipe would wait for its writer.
+                let before = tokio::fs::metadata(path).await.map_err(unable)?;
+                if !before.is_file() {
+                    return Err(unable(std::io::Error::other("it is no regular file")));
+                }
                 let file = File::open(path).await.map_err(unable)?;
                 let metadata = file.metadata().await.map_err(unable)?;
-                if metadata.is_dir() {
-                    return Err(unable(std::io::ErrorKind::IsADirectory.into()));
-                }
                 let stream = ReaderStream::with_capacity(file, CHUNK_BYTES);
                 builder = builder.body(Body::wrap_stream(stream));
                 if metadata.is_file() {

@@ -138,6 +138,11 @@ impl Unfinished {
 
     fn beside_blocking(path: PathBuf) -> Result<(std::fs::File, Self), TaskError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let there = std::fs::metadata(&path).ok();
+        if there.as_ref().is_some_and(|there| !there.is_file()) {
+            let what = "it is no regular file, and one would take its place";
+            return Err(cannot("create", &path, &IoError::other(what)));
+        }
         loop {
             let mut name = OsString::from(".");
             name.push(path.file_name().unwrap_or_default());
