@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::select;
+
 use super::super::super::place::Place;
 use crate::engine::time::Mono;
 use crate::inbox::{Missing, OutStream, Output};
@@ -25,6 +27,9 @@ const BYTES_A_SECOND: f64 = (256 << 10) as f64;
 /// The end that is held while more comes than may.
 const END_BYTES: usize = 64 << 10;
 
+/// How long what is held back waits for more to come.
+const HELD: Duration = Duration::from_millis(250);
+
 /// The most of a last line that is given back.
 const WORDS_BYTES: usize = 1024;
 
@@ -35,9 +40,20 @@ pub(super) async fn pump(reader: Option<Reader>, stream: OutStream, place: &Arc<
     };
     let mut lines = Lines::new(stream, Arc::clone(place));
     let mut chunk = vec![0; CHUNK_BYTES];
-    // A pipe that cannot be read has no more to give than one that has ended.
-    while let Ok(n @ 1..) = reader.read(&mut chunk).await {
-        lines.add(&chunk[..n]);
+    loop {
+        let read = select! {
+            read = reader.read(&mut chunk) => read,
+            // What is held back after a burst is passed on as soon as it may be, also if nothing follows.
+            () = place.world.timers.sleep(HELD), if !lines.held.is_empty() => {
+                lines.pass_on_held();
+                continue;
+            }
+        };
+        // A pipe that cannot be read has no more to give than one that has ended.
+        match read {
+            Ok(n @ 1..) => lines.add(&chunk[..n]),
+            Ok(0) | Err(_) => break,
+        }
     }
     // What is left is passed on when this is dropped, which is also how it goes when nobody waits for it.
     lines.last_words()
@@ -101,6 +117,17 @@ impl Lines {
         self.release();
         self.split(chunk);
         self.pass_on();
+    }
+
+    /// Passes on what is held back, if by now it may be.
+    fn pass_on_held(&mut self) {
+        self.refill();
+        #[expect(clippy::cast_precision_loss, reason = "what is held is small")]
+        let size = self.held.len() as f64;
+        if self.allowed >= size {
+            self.allowed -= size;
+            self.release();
+        }
     }
 
     /// As time goes by more is allowed.
