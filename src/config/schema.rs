@@ -1,6 +1,7 @@
 //! JSON Schemas (draft 2020-12), made from the tables of keys: of the files, for editors, and of a job that
 //! comes along with a request, for the API's document.
 
+mod narrow;
 mod submitted;
 mod texts;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::narrow::narrow;
 use super::{Shape, closed};
 use crate::config::command::{OF_COMMANDS, OF_THE_TASK};
 use crate::config::keys::{JOB, TaskKind};
@@ -134,10 +135,16 @@ fn of(shape: Shape<'_>, form: &Form<'_>, pools: &[&str], definitions: &Definitio
                 schema = names(&known);
             }
             // It comes alone, so there is none.
-            "stdin_from" => continue,
+            // Nor is there another one to read from; and a terminal does not go with all that can be read.
+            "stdin_from" | "pty" => continue,
             "after" => schema = names(&[]),
             "call" => schema = call(shape, form.handler.unwrap_or_default()),
             _ => {}
+        }
+        if key.name == form.task.key()
+            && let Some(narrower) = narrow(form.task)
+        {
+            schema = narrower;
         }
         properties.insert(name, schema);
     }
