@@ -43,6 +43,41 @@ pub fn fill(text: &str, mut value: impl FnMut(&str, &mut String)) -> String {
     filled
 }
 
+/// A part of a text without mistakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'t> {
+    /// What stands there as it is; a doubled brace is one.
+    Text(&'t str),
+    /// The name of an argument.
+    Name(&'t str),
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BraceError {
+    /// A `{` without its `}`.
+    #[error("a `{{` has no `}}`")]
+    Unclosed,
+    /// A `}` without its `{`.
+    #[error("a `}}` has no `{{`")]
+    Stray,
+}
+
+/// The parts of a text, in their order.
+///
+/// # Errors
+/// The first brace that has no other.
+pub fn parts(text: &str) -> Result<Vec<Part<'_>>, BraceError> {
+    pieces(text)
+        .map(|piece| match piece {
+            Piece::Text(text) => Ok(Part::Text(text)),
+            Piece::Name { name, .. } => Ok(Part::Name(name)),
+            Piece::Stray { text: "{", .. } => Err(BraceError::Unclosed),
+            Piece::Stray { .. } => Err(BraceError::Stray),
+        })
+        .collect()
+}
+
 /// The pieces of a text.
 #[derive(Clone, Debug)]
 pub struct Pieces<'t> {
@@ -98,5 +133,31 @@ impl<'t> Iterator for Pieces<'t> {
                 Piece::Text(&rest[..plain])
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_in_braces_and_braces_are_doubled() {
+        use Part::{Name, Text};
+        for (text, expected) in [
+            ("", Ok(vec![])),
+            ("plain", Ok(vec![Text("plain")])),
+            (
+                "a{b}c{d}",
+                Ok(vec![Text("a"), Name("b"), Text("c"), Name("d")]),
+            ),
+            ("{{{x}}}", Ok(vec![Text("{"), Name("x"), Text("}")])),
+            ("{}", Ok(vec![Name("")])),
+            ("{ä ö}", Ok(vec![Name("ä ö")])),
+            ("{x", Err(BraceError::Unclosed)),
+            ("{x{y}", Err(BraceError::Unclosed)),
+            ("x}", Err(BraceError::Stray)),
+        ] {
+            assert_eq!(parts(text), expected, "{text}");
+        }
     }
 }

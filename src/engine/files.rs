@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Work on files. Its paths, and the text of `write`, may have the names of the run's arguments in
-/// braces (see [`placeholders`](super::placeholders)).
+/// braces (see [`braces`](super::braces)).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileTask {
     /// What relative paths are taken from: the directory of the job file.

@@ -1,5 +1,6 @@
 //! Places in a text that a run's arguments fill: `{name}`. Whatever else stands in braces stays as it is,
 //! since texts of programs are full of them; where `{name}` itself is meant, it is written `{{name}}`.
+//! (Texts that are ours to define have the stricter `braces`.)
 
 use std::borrow::Cow;
 

@@ -19,7 +19,6 @@ pub mod id;
 pub mod input;
 mod line;
 pub mod outcome;
-pub mod placeholders;
 mod run;
 pub mod spec;
 mod state;

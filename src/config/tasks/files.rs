@@ -7,8 +7,8 @@ use super::super::diagnostic::{Diagnostic, Report};
 use super::super::keys::{Key, Kind, TaskKind, key};
 use super::super::names::nearest;
 use super::super::read::{Field, Span, Table, list};
+use crate::engine::braces::{Part, parts};
 use crate::engine::files::{Compression, FileTask, FileWork, HashAlgorithm};
-use crate::engine::placeholders::{Part, parts};
 use crate::engine::spec::{Name, ParamSpec};
 
 /// More than any file of today, and no more than what a bomb must stay below to go unnoticed.

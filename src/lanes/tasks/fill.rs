@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use super::TaskError;
-use crate::engine::placeholders::{Part, parts};
+use crate::engine::braces::{Part, parts};
 
 /// `template` with each `{name}` replaced by the argument of that name: a string as it is, anything
 /// else as JSON. `{{` and `}}` are the braces themselves.
