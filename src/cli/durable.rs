@@ -42,7 +42,7 @@ impl Durable {
     /// Opens the store and recovers from it. What is wrong is told here.
     pub(super) fn open(loaded: &Loaded, definitions: &Definitions) -> Result<Self, Exit> {
         // Whatever the daemon makes from here on is its own alone.
-        rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
+        let usual = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
         let directory = place::state_dir(loaded);
         let keep = &loaded.settings.store;
         let retention = Retention {
@@ -82,6 +82,8 @@ impl Durable {
             complain(&format!("cannot go on with {}: {error}", path.display()));
             Exit::System
         })?;
+        // From here on each file says itself who may read it, and commands make theirs as is usual.
+        rustix::process::umask(usual);
         let left = end_marked(&format!("{MARK}={instance}-"), ROUNDS);
         Ok(Self {
             clock: Clock::after(recovered.last),

@@ -32,7 +32,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Submit {
     /// The job
-    #[arg(value_name = "JOB", conflicts_with = "batch")]
+    #[arg(value_name = "JOB", conflicts_with_all = ["batch", "command"])]
     job: Option<String>,
     /// An argument: JSON where it is, else text; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = argument, conflicts_with = "batch")]

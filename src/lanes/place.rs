@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::inbox::{Inbox, Sent};
-use super::{Cancel, Context, Task, Timers};
+use super::{Cancel, Context, Task, Timers, cores};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
@@ -49,6 +49,9 @@ pub(crate) struct World {
     pub(crate) outlet: Arc<dyn Outlet>,
     pub(crate) instance: Arc<str>,
     pub(crate) helper: PathBuf,
+    /// Processes that may be made at a time: more only keep each other, and the lane's own threads, from
+    /// the cores.
+    pub(crate) making: Semaphore,
 }
 
 impl World {
@@ -60,6 +63,7 @@ impl World {
             outlet: outside.outlet,
             instance: outside.instance,
             helper: outside.helper,
+            making: Semaphore::new(cores().max(2)),
         }
     }
 }

@@ -59,6 +59,20 @@ pub(super) fn others() -> Vec<Pid> {
     adopted
 }
 
+/// Adopted processes that somebody has to answer for although they bear no mark: all of them where there is
+/// at most one command that could have brought them forth, else none.
+pub(super) fn unmarked() -> Vec<Pid> {
+    if own(|own| own.len()) > 1 {
+        return Vec::new();
+    }
+    let mut others = others();
+    others.retain(|pid| !proc::has_in_environment(*pid, |entry| entry.starts_with(MARKS)));
+    others
+}
+
+/// What every mark begins with.
+const MARKS: &[u8] = b"TWOLANE_";
+
 /// Takes note of the end of one process that was adopted, if it has ended.
 pub(super) fn bury(pid: Pid) {
     // It may be gone already, or live on; either is fine.

@@ -78,8 +78,10 @@ impl Tree {
     }
 
     fn members(&self, all: &[Seen]) -> Vec<Seen> {
+        let unmarked = orphans::unmarked();
         let belongs = |seen: &Seen| {
-            seen.group == Some(self.root)
+            unmarked.contains(&seen.pid)
+                || seen.group == Some(self.root)
                 || seen.session == Some(self.root)
                 || proc::has_in_environment(seen.pid, |entry| entry == self.mark)
         };
@@ -179,6 +181,9 @@ pub fn end_marked(mark: &str, rounds: usize) -> Left {
     let mut ended = BTreeSet::new();
     let mut left = Vec::new();
     for _ in 0..rounds {
+        // With no command under way, whatever was adopted without a mark was brought forth by one.
+        let unmarked = orphans::unmarked();
+        let marked = |seen: &Seen| unmarked.contains(&seen.pid) || marked(seen);
         left = with_descendants(&proc::all(), marked);
         if left.is_empty() {
             break;

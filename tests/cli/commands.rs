@@ -226,3 +226,15 @@ teardown = "echo down >> torn"
     process.finish();
     while processes(&place) > 0 {}
 }
+
+#[test]
+fn what_has_cleaned_its_environment_is_ended_when_no_other_command_runs() {
+    let seconds = format!("1000{}", std::process::id());
+    let file = format!("[jobs.a]\nshell = 'env -i setsid sleep {seconds} & sleep 0.1'\n");
+    let ended = Place::with(&[("jobs.toml", &file)]).twolane(&["run", "jobs.toml"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok());
+    let mut left = lines.filter(|line| line.contains(&seconds) && line.starts_with("sleep"));
+    assert_eq!(left.next(), None);
+}

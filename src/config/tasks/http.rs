@@ -291,7 +291,11 @@ impl Reader<'_> {
 
     fn save_to(&mut self, directory: &Path) -> Option<PathBuf> {
         let (text, span) = self.text("save_to")?;
-        let path = directory.join(text);
+        let text = text.to_owned();
+        if !self.names(&text, &span) {
+            return None;
+        }
+        let path = directory.join(&text);
         if text.ends_with('/') || path.file_name().is_none() {
             let message = format!("`{text}` is a directory, and `save_to` has to be a file");
             self.mistake(&span, message, "write it like `save_to = \"in.png\"`");

@@ -33,8 +33,13 @@ impl Turn {
                 self.tell_committed(reply, Told::Explained(explanation));
             }
             Ask::Status => {
-                let status = self.status();
-                self.tell_committed(reply, Told::Status(Box::new(status)));
+                let status = Told::Status(Box::new(self.status()));
+                // In trouble nothing is committed, and that is what somebody wants to know.
+                if self.trouble.is_some() {
+                    reply(status);
+                } else {
+                    self.tell_committed(reply, status);
+                }
             }
             Ask::Jobs => {
                 let jobs = self.engine.jobs().collect();

@@ -6,6 +6,7 @@ mod request;
 mod sink;
 mod words;
 
+use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use serde_json::{Map, Value, json};
 use super::super::context::{Context, Stopped};
 use super::{Done, TaskError, TaskResult};
 use crate::clock::kernel_nanos;
+use crate::engine::fill::fill;
 use crate::engine::http::HttpSpec;
 pub(in super::super) use clients::Clients;
 use request::Request;
@@ -52,6 +54,7 @@ pub(super) async fn run_io(
     clients: &Clients,
 ) -> TaskResult {
     context.check()?;
+    let spec = &*placed(spec, args)?;
     let request = Request::fill(spec, args)?;
     let stage = Stage::default();
     let answer = {
@@ -101,6 +104,34 @@ struct Answer {
 
 /// How long the first line of an answer is waited for that is no success.
 const COMPLAINT: Duration = Duration::from_secs(2);
+
+/// The request with the file that its answer goes to, which arguments may name but not lead elsewhere.
+fn placed<'a>(spec: &'a HttpSpec, args: Option<&Value>) -> Result<Cow<'a, HttpSpec>, TaskError> {
+    let Some(template) = spec.save_to.as_ref().and_then(|path| path.to_str()) else {
+        return Ok(Cow::Borrowed(spec));
+    };
+    let argument = |name: &str| {
+        let value = args?.get(name)?;
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let is_part =
+            !text.is_empty() && text != "." && text != ".." && !text.contains(['/', '\0']);
+        is_part.then_some(Cow::Owned(text))
+    };
+    let filled = fill(template, argument).map_err(|name| {
+        TaskError::failed(format!(
+            "the argument `{name}` cannot stand in `{template}`: it is missing, or is no part of a file's name"
+        ))
+    })?;
+    if filled == template {
+        return Ok(Cow::Borrowed(spec));
+    }
+    Ok(Cow::Owned(HttpSpec {
+        save_to: Some(filled.into()),
+        ..spec.clone()
+    }))
+}
 
 impl Answer {
     async fn finish(mut self) -> Result<Value, TaskError> {

@@ -164,9 +164,14 @@ async fn begin(
     let order = order::order(place, what)?;
     let made = match what.lane {
         Lane::Io => {
-            let spawned = place.world.runtime.spawn_blocking(|| spawn(order));
+            let made = async {
+                let _turn = place.world.making.acquire().await.ok()?;
+                let spawned = place.world.runtime.spawn_blocking(|| spawn(order));
+                spawned.await.ok()
+            };
             select! {
-                made = spawned => made.map_err(|_| TaskError::Stopped)?,
+                // Where there is none, the lanes go down.
+                made = made => made.ok_or(TaskError::Stopped)?,
                 () = context.cancelled() => return Err(TaskError::Stopped),
             }
         }

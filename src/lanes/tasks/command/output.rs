@@ -27,6 +27,9 @@ const BYTES_A_SECOND: f64 = (256 << 10) as f64;
 /// The end that is held while more comes than may.
 const END_BYTES: usize = 64 << 10;
 
+/// Stands in a line whose end is missing.
+const REST_MISSING: &[u8] = b" [the rest of this line dropped]";
+
 /// How long what is held back waits for more to come.
 const HELD: Duration = Duration::from_millis(250);
 
@@ -161,6 +164,7 @@ impl Lines {
         if !self.missing.is_none() {
             // The line that was open when the gap began ends somewhere in it.
             if !self.open.is_empty() {
+                self.open.extend_from_slice(REST_MISSING);
                 self.close_line();
                 self.pass_on_before_gap();
             }
