@@ -222,6 +222,13 @@ fn batch(args: &Submit, file: &Path, client: &Client, out: &mut Out) -> Asked {
         Box::new(io::stdin())
     } else {
         match File::open(file) {
+            Ok(_) if file.is_dir() => {
+                complain(&format!(
+                    "cannot read the batch `{}`: it is a directory",
+                    file.display()
+                ));
+                return Ok(Exit::System);
+            }
             Ok(file) => Box::new(file),
             Err(error) => {
                 complain(&format!(
