@@ -167,11 +167,14 @@ fn a_timeout_is_heard_at_once_and_told_to_the_task() {
     let lanes = lanes();
     let limit = Duration::from_millis(5);
     let (open, gate) = Gate::new();
+    let (began, begun) = channel();
     let (told, hear) = channel();
     let computing = lanes.cpu(move |context| {
+        began.send(()).unwrap();
         gate.wait();
         told.send(context.is_cancelled()).unwrap();
     });
+    begun.recv_timeout(LIMIT).unwrap();
     // The task still computes when its handle has given up on it.
     assert_eq!(
         computing.timeout(limit).wait(),
