@@ -131,6 +131,10 @@ fn said(fact: &Fact) -> Said {
         Fact::Stopping { epoch, reason, .. } => {
             ("stopping", Some("stopping"), Some(*epoch), text(reason))
         }
+        Fact::Retrying { epoch, failure, .. } => {
+            ("retrying", Some("scheduled"), Some(*epoch), text(failure))
+        }
+        Fact::GivenUp { failure, .. } => ("failed", Some("failed"), None, text(failure)),
         Fact::Interrupted { epoch, cause, .. } => {
             let state = match cause {
                 Interruption::NoRoom => "scheduled",

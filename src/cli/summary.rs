@@ -85,6 +85,13 @@ impl Row {
             Fact::Skipped { reason, .. } => {
                 (self.state, self.reason) = (StateKind::Skipped, Some(reason.to_string()));
             }
+            Fact::Retrying { failure, end, .. } => {
+                (self.state, self.reason) = (StateKind::Scheduled, Some(failure.to_string()));
+                self.measures = Some(end.measures);
+            }
+            Fact::GivenUp { failure, .. } => {
+                (self.state, self.reason) = (StateKind::Failed, Some(failure.to_string()));
+            }
             Fact::Interrupted { cause, .. } => {
                 (self.state, self.reason) = (StateKind::Queued, Some(cause.to_string()));
             }

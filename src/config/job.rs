@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::command::Commands;
 use super::diagnostic::{Diagnostic, Report};
+use super::flow;
 use super::keys::TaskKind;
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
@@ -66,6 +67,7 @@ fn spec(
     if let (Some(TaskSpec::File(task)), Some(params)) = (&task, &params) {
         files::placeholders(report, source, table, task, params);
     }
+    let retry = flow::retry(report, source, table);
     let mut commands = Commands {
         report,
         source,
@@ -92,6 +94,9 @@ fn spec(
             .unwrap_or_default(),
         delay: table.duration("delay").unwrap_or(Duration::ZERO),
         timeout: table.duration("timeout"),
+        run_timeout: table.duration("run_timeout"),
+        start_within: table.duration("start_within"),
+        retry: retry?,
         grace: table.duration("grace").unwrap_or(GRACE),
         setup: around.setup,
         teardown: around.teardown,

@@ -2,11 +2,13 @@
 //! are all made from these, so that they cannot disagree. A new key is a line here and a line where it
 //! is used.
 
+mod flow;
 mod settings;
 
 use std::time::Duration;
 
 use super::tasks::{files, http};
+pub(super) use flow::FAILURES;
 pub(super) use settings::SETTINGS;
 
 /// A key and what it may be set to.
@@ -301,6 +303,26 @@ pub(super) const JOB: &[Key] = &[
         Kind::Duration(Duration::from_millis(1)),
         "\"10m\"",
         "The longest that an attempt may take.",
+    ),
+    key(
+        "run_timeout",
+        Kind::Duration(Duration::from_millis(1)),
+        "\"1h\"",
+        "The longest that a run may take from the start of its first attempt on, with all attempts and the \
+         pauses between them.",
+    ),
+    key(
+        "start_within",
+        Kind::Duration(Duration::from_millis(1)),
+        "\"5m\"",
+        "The longest that a run may wait in line for its first attempt; one that could not start by then is \
+         skipped.",
+    ),
+    key(
+        "retry",
+        Kind::Table(flow::RETRY),
+        "{ attempts = 3, base = \"1s\", max = \"5m\", on_exit = [75] }",
+        "Whether and when a run is tried again after an attempt that has failed.",
     ),
     key(
         "grace",

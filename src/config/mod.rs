@@ -10,6 +10,7 @@ mod diagnostic;
 mod diff;
 mod duration;
 mod files;
+mod flow;
 mod job;
 mod jobs;
 mod keys;

@@ -54,7 +54,10 @@ impl Observer for Narrator {
 
 impl Observer for Ear {
     fn record(&mut self, record: &Record) {
-        if let Fact::Ended { run, .. } | Fact::Interrupted { run, .. } = record.fact {
+        if let Fact::Ended { run, .. }
+        | Fact::Interrupted { run, .. }
+        | Fact::Retrying { run, .. } = record.fact
+        {
             self.over(run);
         }
     }

@@ -182,7 +182,8 @@ fn check_capacities(state: &State) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Each scheduled run and each running one with a timeout has its timer, and there are no others.
+/// Each scheduled run, each running one with a timeout and each that may not wait for ever has its timer,
+/// and there are no others.
 fn check_timers(state: &State) -> Result<(), Broken> {
     let expected = state.runs.iter().filter_map(|(id, run)| match &run.state {
         RunState::Scheduled { due } => Some((*due, Timer::Due(id))),
@@ -195,7 +196,9 @@ fn check_timers(state: &State) -> Result<(), Broken> {
         | RunState::Cancelled(_)
         | RunState::Skipped(_) => None,
     });
-    let expected: std::collections::BTreeSet<(Mono, Timer)> = expected.collect();
+    let expire = |(id, run): (RunId, &Run)| Some((run.expires()?, Timer::Expired(id)));
+    let expire = state.runs.iter().filter_map(expire);
+    let expected: std::collections::BTreeSet<(Mono, Timer)> = expected.chain(expire).collect();
     hold(state.timers.iter().eq(expected.iter().copied()), || {
         format!("timers are {:?}, and should be {expected:?}", state.timers)
     })

@@ -93,9 +93,39 @@ impl Turn<'_> {
                     let job = self.job(run);
                     self.record(Fact::Due { run, job });
                 }
-                Timer::Timeout(run) => self.stop(run, StopReason::Timeout),
+                Timer::Timeout(run) => {
+                    let whole = self.state.run(run).end_by();
+                    self.stop(
+                        run,
+                        match whole {
+                            Some(end_by) if end_by <= self.now.mono => StopReason::RunTimeout,
+                            _ => StopReason::Timeout,
+                        },
+                    );
+                }
+                Timer::Expired(run) => self.expire(run),
             }
         }
+    }
+
+    /// A run has waited for as long as it may.
+    fn expire(&mut self, id: RunId) {
+        let run = self.state.run(id);
+        let ended = Ended::of(id, run, false);
+        let job = Arc::clone(&run.job);
+        self.record(match run.end_by() {
+            Some(_) => Fact::GivenUp {
+                run: id,
+                failure: Failure::Timeout(job.run_timeout.unwrap_or_default()),
+                job,
+            },
+            None => Fact::Skipped {
+                run: id,
+                reason: SkipReason::Late(job.start_within.unwrap_or_default()),
+                job,
+            },
+        });
+        self.settle_dependents(&ended);
     }
 
     /// Starts what has room, best rank first, until nothing has.
@@ -380,6 +410,18 @@ impl Turn<'_> {
             return self.interrupt(attempt, Interruption::NoRoom);
         }
         let state = final_state(&run.state, &run.job, &end.outcome);
+        if let FinalState::Failed(failure) = &state
+            && let Some(due) = next_try(id, run, failure, self.now.mono)
+        {
+            return self.record(Fact::Retrying {
+                run: id,
+                job: Arc::clone(&run.job),
+                epoch: attempt.epoch,
+                failure: failure.clone(),
+                end,
+                due,
+            });
+        }
         let ended = Ended::of(id, run, state == FinalState::Succeeded);
         self.record(Fact::Ended {
             run: id,
@@ -494,6 +536,32 @@ impl Ended {
     }
 }
 
+/// When a run is tried again of which an attempt has failed; `None` if it is not.
+fn next_try(id: RunId, run: &Run, failure: &Failure, now: Mono) -> Option<Mono> {
+    let retry = run.job.retry.as_ref()?;
+    let failed = run.failures.saturating_add(1);
+    // Nobody wants it to go on, or its time is over.
+    let asked = match run.state {
+        RunState::Stopping { reason, .. } => match reason {
+            StopReason::Timeout | StopReason::Interrupt => false,
+            StopReason::Request | StopReason::RunTimeout | StopReason::Shutdown => true,
+        },
+        RunState::Running { .. }
+        | RunState::Scheduled { .. }
+        | RunState::Blocked
+        | RunState::Queued { .. }
+        | RunState::Succeeded
+        | RunState::Failed(_)
+        | RunState::Cancelled(_)
+        | RunState::Skipped(_) => false,
+    };
+    if asked || failed >= retry.attempts || !retry.covers(failure) {
+        return None;
+    }
+    let due = now.plus(retry.pause(id, failed));
+    run.end_by().is_none_or(|end| due < end).then_some(due)
+}
+
 /// What an attempt's outcome means for its run.
 fn final_state(before: &RunState, job: &JobSpec, outcome: &Outcome) -> FinalState {
     let asked = if let RunState::Stopping { reason, .. } = before {
@@ -501,13 +569,18 @@ fn final_state(before: &RunState, job: &JobSpec, outcome: &Outcome) -> FinalStat
     } else {
         None
     };
-    let timeout = Failure::Timeout(job.timeout.unwrap_or_default());
+    let timeout = || Failure::Timeout(job.timeout.unwrap_or_default());
+    let run_timeout = || Failure::Timeout(job.run_timeout.unwrap_or_default());
     match (outcome, asked) {
         // Work that was done is done, also if somebody had meanwhile asked to stop it.
         (Outcome::Succeeded(_), _) => FinalState::Succeeded,
         (Outcome::Failed(_) | Outcome::Stopped | Outcome::NoRoom(_), Some(StopReason::Timeout)) => {
-            FinalState::Failed(timeout)
+            FinalState::Failed(timeout())
         }
+        (
+            Outcome::Failed(_) | Outcome::Stopped | Outcome::NoRoom(_),
+            Some(StopReason::RunTimeout),
+        ) => FinalState::Failed(run_timeout()),
         (Outcome::Failed(failure), _) => FinalState::Failed(failure.clone()),
         (Outcome::Stopped | Outcome::NoRoom(_), Some(reason)) => FinalState::Cancelled(reason),
         // A lane stops attempts by itself only when it goes down.

@@ -21,6 +21,8 @@ pub enum Explanation {
     NotDue {
         /// How long until then.
         remaining: Duration,
+        /// Of a run that is tried again, how many of how many attempts have failed.
+        failed: Option<(u16, u16)>,
     },
     /// Runs that it comes after have not succeeded yet.
     Blocked {
@@ -81,6 +83,12 @@ impl Engine {
         Some(match &run.state {
             RunState::Scheduled { due } => Explanation::NotDue {
                 remaining: due.since(now),
+                failed: run
+                    .job
+                    .retry
+                    .as_ref()
+                    .filter(|_| run.failures > 0)
+                    .map(|retry| (run.failures, retry.attempts)),
             },
             RunState::Blocked => self.explain_blocked(run),
             RunState::Queued { since, ticket } => Explanation::Queued {
@@ -142,7 +150,13 @@ impl Engine {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotDue { remaining } => write!(f, "it is due in {remaining:?}"),
+            Self::NotDue { remaining, failed } => match failed {
+                None => write!(f, "it is due in {remaining:?}"),
+                Some((failed, of)) => write!(
+                    f,
+                    "it is tried again in {remaining:?}: {failed} of {of} attempts have failed"
+                ),
+            },
             Self::Blocked { by, more } => {
                 f.write_str("it comes after ")?;
                 for (index, (run, job, state)) in by.iter().enumerate() {

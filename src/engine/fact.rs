@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::capacity::CapacityName;
 use super::id::RunId;
-use super::outcome::{End, Interruption, SkipReason, StopReason};
+use super::outcome::{End, Failure, Interruption, SkipReason, StopReason};
 use super::spec::{Definitions, JobSpec, Priority};
 use super::time::{Mono, Now};
 
@@ -98,6 +98,30 @@ pub enum Fact {
         /// What the lane reported.
         end: End,
     },
+    /// The attempt has failed and another one is to follow: scheduled until then.
+    Retrying {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The attempt's epoch.
+        epoch: u32,
+        /// Why it failed.
+        failure: Failure,
+        /// What the lane reported.
+        end: End,
+        /// When the next attempt may start at the earliest.
+        due: Mono,
+    },
+    /// A run that waits for another attempt has failed for good, for its time is over.
+    GivenUp {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// Why.
+        failure: Failure,
+    },
     /// The attempt was cut short through no fault of its own: queued again.
     Interrupted {
         /// Its number.
@@ -170,7 +194,7 @@ pub enum FinalState {
     /// The work was done.
     Succeeded,
     /// It was not.
-    Failed(super::outcome::Failure),
+    Failed(Failure),
     /// It was stopped before it was done.
     Cancelled(StopReason),
 }
@@ -191,6 +215,8 @@ impl Fact {
             | Self::Started { run, job, .. }
             | Self::Stopping { run, job, .. }
             | Self::Ended { run, job, .. }
+            | Self::Retrying { run, job, .. }
+            | Self::GivenUp { run, job, .. }
             | Self::Interrupted { run, job, .. }
             | Self::Retried { run, job, .. }
             | Self::Cancelled { run, job, .. }

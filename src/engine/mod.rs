@@ -19,6 +19,7 @@ pub mod id;
 pub mod input;
 mod line;
 pub mod outcome;
+pub mod retry;
 mod run;
 pub mod spec;
 mod state;

@@ -91,6 +91,8 @@ pub enum StopReason {
     Request,
     /// The attempt took longer than its timeout.
     Timeout,
+    /// The run took longer than its `run_timeout`, so no other attempt follows.
+    RunTimeout,
     /// The daemon shuts down, and nobody will be there to go on with it.
     Shutdown,
     /// The daemon shuts down, and the run starts anew with it.
@@ -102,6 +104,7 @@ impl fmt::Display for StopReason {
         f.write_str(match self {
             Self::Request => "on request",
             Self::Timeout => "because its timeout passed",
+            Self::RunTimeout => "because its `run_timeout` passed",
             Self::Shutdown | Self::Interrupt => "because the daemon shuts down",
         })
     }
@@ -145,6 +148,8 @@ pub enum SkipReason {
         /// Its job.
         job: Name,
     },
+    /// It waited in line for longer than its `start_within`, which is given here.
+    Late(Duration),
 }
 
 impl fmt::Display for SkipReason {
@@ -156,6 +161,7 @@ impl fmt::Display for SkipReason {
                     "run {run} of `{job}`, which it comes after, did not succeed"
                 )
             }
+            Self::Late(within) => write!(f, "it could not start within {within:?}"),
         }
     }
 }

@@ -179,10 +179,14 @@ pub(super) struct Run {
     pub(super) epoch: u32,
     /// How often the daemon or the machine went down under it.
     pub(super) crashes: u8,
+    /// An attempt of it has started since it was accepted or tried once more by hand.
+    pub(super) begun: bool,
+    /// How many of its attempts have failed.
+    pub(super) failures: u16,
     pub(super) priority: Priority,
 }
 
-/// What ties a run to others.
+/// What only few runs have: what ties them to others, and until when they may wait.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Links {
     /// The runs that have to succeed first.
@@ -191,6 +195,10 @@ pub(super) struct Links {
     pub(super) open: usize,
     /// The runs that come after this one.
     pub(super) dependents: Vec<RunId>,
+    /// Until when its first attempt has to have started.
+    pub(super) start_by: Option<Mono>,
+    /// Until when it has to be over, from its first attempt on.
+    pub(super) end_by: Option<Mono>,
 }
 
 impl Run {
@@ -203,6 +211,28 @@ impl Run {
     /// Whether it may go down with the daemon once more before it counts as the cause.
     pub(super) const fn crashes_left(&self) -> bool {
         (self.crashes as u32) < CRASHES_BOUND
+    }
+
+    /// When it stops waiting in its state, if it does.
+    pub(super) fn expires(&self) -> Option<Mono> {
+        let links = self.links.as_ref()?;
+        match self.state {
+            RunState::Queued { .. } if self.begun => links.end_by,
+            RunState::Queued { .. } => links.start_by,
+            RunState::Scheduled { .. } => links.end_by,
+            RunState::Blocked
+            | RunState::Running { .. }
+            | RunState::Stopping { .. }
+            | RunState::Succeeded
+            | RunState::Failed(_)
+            | RunState::Cancelled(_)
+            | RunState::Skipped(_) => None,
+        }
+    }
+
+    /// Until when it has to be over, once its first attempt has started.
+    pub(super) fn end_by(&self) -> Option<Mono> {
+        self.links.as_ref().and_then(|links| links.end_by)
     }
 
     pub(super) fn after(&self) -> &[RunId] {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::command::{CommandSpec, GRACE, Invocation, Step};
 use super::files::FileTask;
 use super::http::HttpSpec;
+use super::retry::RetrySpec;
 
 /// A name of a job, pool, limit or handler.
 pub type Name = Arc<str>;
@@ -100,6 +101,15 @@ pub struct JobSpec {
     /// The longest that one attempt may take.
     #[serde(default)]
     pub timeout: Option<Duration>,
+    /// The longest that a run may take from the start of its first attempt on, pauses and all.
+    #[serde(default)]
+    pub run_timeout: Option<Duration>,
+    /// The longest that a run may wait in line for its first attempt; later it is skipped.
+    #[serde(default)]
+    pub start_within: Option<Duration>,
+    /// Whether and when a run is tried again after an attempt that has failed.
+    #[serde(default)]
+    pub retry: Option<Box<RetrySpec>>,
     /// How long an attempt has to end after it was asked to.
     #[serde(default = "grace")]
     pub grace: Duration,
@@ -219,6 +229,9 @@ impl JobSpec {
             priority: Priority::default(),
             delay: Duration::ZERO,
             timeout: None,
+            run_timeout: None,
+            start_within: None,
+            retry: None,
             grace: GRACE,
             setup: None,
             teardown: None,

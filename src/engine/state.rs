@@ -85,6 +85,10 @@ impl State {
     }
 
     /// Takes a fact in.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each kind of fact, and nothing in them to split off"
+    )]
     pub(super) fn absorb(&mut self, record: &Record) {
         self.next_record = record.number + 1;
         self.last = record.at;
@@ -103,9 +107,18 @@ impl State {
             Fact::Due { run, .. } => self.wait(*run, None, record.at),
             Fact::Started { run, job, epoch } => {
                 let since = record.at.mono;
-                self.run_mut(*run).epoch = *epoch;
+                let whole = self.run_mut(*run);
+                whole.epoch = *epoch;
+                let whole_limit = || Some(since.plus(job.run_timeout?));
+                let end_by = whole.end_by().or_else(whole_limit);
                 let deadline = job.timeout.map(|timeout| since.plus(timeout));
+                let deadline = deadline.into_iter().chain(end_by).min();
                 self.enter(*run, RunState::Running { since, deadline });
+                let whole = self.run_mut(*run);
+                whole.begun = true;
+                if end_by.is_some() {
+                    whole.links_mut().end_by = end_by;
+                }
             }
             Fact::Stopping { run, reason, .. } => {
                 if let RunState::Running { since, .. } = self.run(*run).state {
@@ -121,6 +134,14 @@ impl State {
                     FinalState::Cancelled(reason) => RunState::Cancelled(*reason),
                 },
             ),
+            Fact::Retrying { run, due, .. } => {
+                let whole = self.run_mut(*run);
+                whole.failures = whole.failures.saturating_add(1);
+                self.wait(*run, Some(*due), record.at);
+            }
+            Fact::GivenUp { run, failure, .. } => {
+                self.finish(*run, RunState::Failed(failure.clone()));
+            }
             Fact::Interrupted { run, cause, .. } => {
                 if *cause == Interruption::Crash {
                     let run = self.run_mut(*run);
@@ -192,6 +213,8 @@ impl State {
             class,
             epoch: 0,
             crashes: 0,
+            failures: 0,
+            begun: false,
             priority: *priority,
         };
         if !after.is_empty() {
@@ -243,6 +266,8 @@ impl State {
             class,
             epoch: *epoch,
             crashes: 0,
+            failures: 0,
+            begun: false,
             priority: *priority,
         };
         self.insert(*id, run);
@@ -289,6 +314,11 @@ impl State {
             None => {
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
+                let run = self.run_mut(id);
+                if let Some(limit) = run.job.start_within.filter(|_| !run.begun) {
+                    let start_by = &mut run.links_mut().start_by;
+                    start_by.get_or_insert_with(|| at.mono.plus(limit));
+                }
                 RunState::Queued {
                     ticket,
                     since: at.mono,
@@ -348,9 +378,17 @@ impl State {
             .get_mut(id)
             .expect("a fact names a run in the table");
         let (class, priority) = (run.class, run.priority);
+        let expired = run.expires();
         let old = std::mem::replace(&mut run.state, state.clone());
         self.counts[old.kind() as usize] -= 1;
+        let expires = run.expires();
         self.counts[state.kind() as usize] += 1;
+        if let Some(at) = expired {
+            self.timers.remove(at, Timer::Expired(id));
+        }
+        if let Some(at) = expires {
+            self.timers.insert(at, Timer::Expired(id));
+        }
         match old {
             RunState::Scheduled { due } => self.timers.remove(due, Timer::Due(id)),
             RunState::Queued { ticket, .. } => {

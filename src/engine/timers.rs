@@ -12,6 +12,8 @@ pub enum Timer {
     Due(RunId),
     /// The attempt of a running run has taken as long as it may.
     Timeout(RunId),
+    /// A waiting run has waited for as long as it may.
+    Expired(RunId),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

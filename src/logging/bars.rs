@@ -60,7 +60,9 @@ impl Board {
                     bar.stopping = true;
                 }
             }
-            Fact::Ended { run, epoch, .. } | Fact::Interrupted { run, epoch, .. } => {
+            Fact::Ended { run, epoch, .. }
+            | Fact::Retrying { run, epoch, .. }
+            | Fact::Interrupted { run, epoch, .. } => {
                 let mut running = self.lock();
                 let was = running.remove(&attempt(*run, *epoch));
                 let last = was.is_some() && running.is_empty();
@@ -74,6 +76,7 @@ impl Board {
             | Fact::Accepted { .. }
             | Fact::Released { .. }
             | Fact::Due { .. }
+            | Fact::GivenUp { .. }
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
             | Fact::Draining

@@ -29,6 +29,8 @@ pub enum Event {
     Stopping,
     /// A run succeeded.
     Finished,
+    /// An attempt has failed, and another one is to follow.
+    Retrying,
     /// An attempt was cut short; its run waits in line again.
     Interrupted,
     /// A run that was over is tried once more.
@@ -63,6 +65,8 @@ impl Event {
                 FinalState::Failed(_) => Self::Failed,
                 FinalState::Cancelled(_) => Self::Cancelled,
             },
+            Fact::Retrying { .. } => Self::Retrying,
+            Fact::GivenUp { .. } => Self::Failed,
             Fact::Interrupted { .. } => Self::Interrupted,
             Fact::Retried { .. } => Self::Retried,
             Fact::Paused { .. } => Self::Paused,
@@ -87,6 +91,7 @@ impl Event {
             Self::Output => "output",
             Self::Stopping => "stopping",
             Self::Finished => "finished",
+            Self::Retrying => "retrying",
             Self::Interrupted => "interrupted",
             Self::Retried => "retried",
             Self::Paused => "paused",
@@ -118,7 +123,7 @@ impl Event {
             | Self::Resumed
             | Self::Cancelled
             | Self::Skipped => Level::INFO,
-            Self::Failed | Self::Interrupted => Level::WARN,
+            Self::Failed | Self::Interrupted | Self::Retrying => Level::WARN,
         }
     }
 

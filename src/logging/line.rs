@@ -75,6 +75,10 @@ pub struct Line<'a> {
 impl<'a> Line<'a> {
     /// What the log says of a fact.
     #[must_use]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each kind of fact, and nothing in them to split off"
+    )]
     pub fn of_fact(record: &'a Record) -> Self {
         let bare = Self::bare(Event::of(&record.fact), record.at.wall);
         match &record.fact {
@@ -129,6 +133,25 @@ impl<'a> Line<'a> {
                 state,
                 end,
             } => bare.tried(job, *run, *epoch).ended(state, end).say(job),
+            Fact::Retrying {
+                run,
+                job,
+                epoch,
+                failure,
+                end,
+                due,
+            } => {
+                let failed = FinalState::Failed(failure.clone());
+                let line = bare.tried(job, *run, *epoch).ended(&failed, end);
+                let pause = due.since(record.at.mono);
+                let again = format!("tried again in {:.3} s", pause.as_secs_f64());
+                line.now("scheduled").because(&again)
+            }
+            Fact::GivenUp { run, job, failure } => Self {
+                error: Some(failure.to_string()),
+                error_kind: Some(failure.kind()),
+                ..bare.about(job, *run).now("failed").say(job)
+            },
             Fact::Interrupted {
                 run,
                 job,
@@ -278,6 +301,7 @@ impl<'a> Line<'a> {
             | Event::Due
             | Event::Output
             | Event::Stopping
+            | Event::Retrying
             | Event::Interrupted
             | Event::Retried
             | Event::Paused

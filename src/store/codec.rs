@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::engine::CapacityName;
 use crate::engine::fact::{Fact, FinalState, SubmitKey};
 use crate::engine::id::RunId;
-use crate::engine::outcome::{End, Interruption, SkipReason, StopReason};
+use crate::engine::outcome::{End, Failure, Interruption, SkipReason, StopReason};
 use crate::engine::spec::{Definitions, JobSpec, LimitSpec, Name, PoolSpec, Priority};
 use crate::engine::time::Mono;
 
@@ -54,6 +54,17 @@ pub(super) enum Wire {
         epoch: u32,
         state: FinalState,
         end: End,
+    },
+    Retrying {
+        job: i64,
+        epoch: u32,
+        failure: Failure,
+        end: End,
+        due: Mono,
+    },
+    GivenUp {
+        job: i64,
+        failure: Failure,
     },
     Interrupted {
         job: i64,
@@ -130,6 +141,8 @@ impl Wire {
             | Fact::Started { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }
+            | Fact::Retrying { .. }
+            | Fact::GivenUp { .. }
             | Fact::Interrupted { .. }
             | Fact::Retried { .. }
             | Fact::Cancelled { .. }
@@ -165,6 +178,23 @@ impl Wire {
                 epoch: *epoch,
                 state: state.clone(),
                 end: end.clone(),
+            },
+            Fact::Retrying {
+                epoch,
+                failure,
+                end,
+                due,
+                ..
+            } => Self::Retrying {
+                job,
+                epoch: *epoch,
+                failure: failure.clone(),
+                end: end.clone(),
+                due: *due,
+            },
+            Fact::GivenUp { failure, .. } => Self::GivenUp {
+                job,
+                failure: failure.clone(),
             },
             &Fact::Interrupted { epoch, cause, .. } => Self::Interrupted { job, epoch, cause },
             Fact::Retried {
@@ -204,6 +234,8 @@ impl Wire {
             | Self::Started { job, .. }
             | Self::Stopping { job, .. }
             | Self::Ended { job, .. }
+            | Self::Retrying { job, .. }
+            | Self::GivenUp { job, .. }
             | Self::Interrupted { job, .. }
             | Self::Retried { job, .. }
             | Self::Cancelled { job, .. }
@@ -224,6 +256,8 @@ impl Wire {
             | Self::Started { .. }
             | Self::Stopping { .. }
             | Self::Ended { .. }
+            | Self::Retrying { .. }
+            | Self::GivenUp { .. }
             | Self::Interrupted { .. }
             | Self::Retried { .. }
             | Self::Cancelled { .. }
@@ -257,6 +291,8 @@ impl Wire {
                 | Self::Started { .. }
                 | Self::Stopping { .. }
                 | Self::Ended { .. }
+                | Self::Retrying { .. }
+                | Self::GivenUp { .. }
                 | Self::Interrupted { .. }
                 | Self::Retried { .. }
                 | Self::Cancelled { .. }
@@ -314,6 +350,24 @@ impl Wire {
                 state,
                 end,
             },
+            Self::Retrying {
+                job: id,
+                epoch,
+                failure,
+                end,
+                due,
+            } => Fact::Retrying {
+                run,
+                job: job(id)?,
+                epoch,
+                failure,
+                end,
+                due,
+            },
+            Self::GivenUp { job: id, failure } => {
+                let job = job(id)?;
+                Fact::GivenUp { run, job, failure }
+            }
             Self::Interrupted {
                 job: id,
                 epoch,

@@ -29,6 +29,8 @@ impl Entry {
             | Fact::Started { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }
+            | Fact::Retrying { .. }
+            | Fact::GivenUp { .. }
             | Fact::Interrupted { .. }
             | Fact::Retried { .. }
             | Fact::Cancelled { .. }
@@ -79,6 +81,8 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
             cause: Interruption::NoRoom,
             ..
         } => StateKind::Scheduled,
+        Fact::Retrying { .. } => StateKind::Scheduled,
+        Fact::GivenUp { .. } => StateKind::Failed,
         Fact::Due { .. } | Fact::Interrupted { .. } | Fact::Retried { .. } => StateKind::Queued,
         Fact::Started { .. } => StateKind::Running,
         Fact::Stopping { .. } => StateKind::Stopping,

@@ -141,6 +141,14 @@ impl Story {
                 self.leave(record.at, AttemptEnd::Left(end.clone()));
                 self.finish(state, end);
             }
+            Fact::Retrying { failure, end, .. } => {
+                self.leave(record.at, AttemptEnd::Left(end.clone()));
+                self.reason = Some(format!("to be tried again: {failure}"));
+            }
+            Fact::GivenUp { failure, .. } => {
+                self.reason = Some(failure.to_string());
+                self.failure = Some(failure.clone());
+            }
             Fact::Interrupted { cause, .. } => {
                 self.leave(record.at, AttemptEnd::Interrupted(*cause));
                 self.reason = Some(cause.to_string());
@@ -201,6 +209,8 @@ impl Story {
                 | Fact::Started { .. }
                 | Fact::Stopping { .. }
                 | Fact::Ended { .. }
+                | Fact::Retrying { .. }
+                | Fact::GivenUp { .. }
                 | Fact::Interrupted { .. }
                 | Fact::Cancelled { .. }
                 | Fact::Skipped { .. }

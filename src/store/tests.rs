@@ -163,6 +163,15 @@ fn every_kind() -> Vec<Fact> {
         epoch,
     });
     let (run, job) = of(1);
+    facts.push(Fact::Retrying {
+        run,
+        job,
+        epoch,
+        failure: Failure::Exit(75),
+        end: end(),
+        due: Mono(7),
+    });
+    let (run, job) = of(1);
     facts.push(Fact::Interrupted {
         run,
         job,
@@ -178,6 +187,14 @@ fn every_kind() -> Vec<Fact> {
     });
     facts.push(accepted(3, &a, None));
     let (run, job) = of(3);
+    let failure = Failure::Timeout(Duration::from_secs(9));
+    facts.push(Fact::GivenUp { run, job, failure });
+    facts.push(accepted(4, &a, None));
+    let (run, job) = of(4);
+    let reason = SkipReason::Late(Duration::from_secs(9));
+    facts.push(Fact::Skipped { run, job, reason });
+    facts.push(accepted(5, &a, None));
+    let (run, job) = of(5);
     let reason = SkipReason::Dependency {
         run: RunId(1),
         job: "a".into(),
@@ -262,13 +279,13 @@ fn every_kind_of_fact_comes_back_as_it_was() {
         .cloned()
         .collect();
     assert_eq!(opened.recovered.records, kept);
-    assert_eq!(opened.recovered.next_run, 4);
+    assert_eq!(opened.recovered.next_run, 6);
     assert_eq!(opened.recovered.next_record, all.len() as u64 + 1);
     assert_eq!(opened.recovered.last, all.last().unwrap().at);
     assert!(!opened.recovered.is_new);
     let found = verify(&fixture.place.db()).unwrap();
     assert!(found.is_sound(), "{found:?}");
-    assert_eq!((found.records, found.runs), (all.len() as u64, 3));
+    assert_eq!((found.records, found.runs), (all.len() as u64, 5));
 }
 
 #[test]

@@ -281,6 +281,8 @@ fn note(
             | Fact::Started { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }
+            | Fact::Retrying { .. }
+            | Fact::GivenUp { .. }
             | Fact::Interrupted { .. }
             | Fact::Retried { .. }
             | Fact::Cancelled { .. }

@@ -13,5 +13,6 @@ mod future;
 mod pause;
 mod random;
 mod reload;
+mod retry;
 mod script;
 mod time;

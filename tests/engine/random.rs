@@ -31,8 +31,8 @@ impl Random {
 
 const CONFIGURATIONS: [&str; 3] = [
     "kept 5; cpu 2; io 5; pool p io 2; limit m 1; limit n 3; job a cpu; job b io pool=p limits=m; \
-     job c cpu limits=m,n timeout=3s; job d io limits=n delay=2s; job e io after=a,d; job f cpu after=e",
-    "kept 3; cpu 1; io 2; pool p io 1; limit m 2; job a cpu timeout=1s; job b io pool=p; job c cpu limits=m; \
+     job c cpu limits=m,n timeout=3s retry=3 run_timeout=9s; job d io limits=n delay=2s start_within=4s retry=2:fixed; job e io after=a,d; job f cpu after=e",
+    "kept 3; cpu 1; io 2; pool p io 1; limit m 2; job a cpu timeout=1s retry=4 run_timeout=5s start_within=9s; job b io pool=p; job c cpu limits=m; \
      job d io; job e io after=a,d; job f cpu after=e",
     "cpu 4; io 50; job a io limits=new; limit new 1; job b io; job d cpu delay=1s; job e cpu after=a,d",
 ];

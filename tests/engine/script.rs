@@ -9,14 +9,14 @@ use std::time::Duration;
 use expect_test::Expect;
 use serde_json::Value;
 use twolane::engine::action::Action;
-use twolane::engine::command::GRACE;
 use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Failure, Measures, Outcome};
+use twolane::engine::retry::{Backoff, RetrySpec};
 use twolane::engine::spec::{
-    Definitions, JobSpec, Lane, LimitSpec, Messages, Name, OnCrash, ParamKind, ParamSpec, PoolSpec,
-    Priority, Start, TaskSpec,
+    Definitions, JobSpec, Lane, LimitSpec, Name, OnCrash, ParamKind, ParamSpec, PoolSpec, Priority,
+    TaskSpec,
 };
 use twolane::engine::time::{Mono, Now, Wall};
 use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView};
@@ -25,7 +25,8 @@ use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView};
 ///
 /// A definition a line: `io N`, `cpu N`, `aging 60s`, `max N`, `pool NAME LANE SIZE`, `limit NAME
 /// SIZE`, `job NAME LANE [pool=P] [limits=A,B] [after=A,B] [priority=N] [delay=5s] [timeout=5s]
-/// [on_crash=fail] [task=future] [params=x:integer,y:text=there]`, `kept N`.
+/// [retry=ATTEMPTS[:fixed]] [run_timeout=5s] [start_within=5s] [on_crash=fail] [task=future]
+/// [params=x:integer,y:text=there]`, `kept N`.
 ///
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
 /// `end RUN[.EPOCH] ok|error|panic|stopped`, `cancel RUN`, `retry RUN JOB EPOCH`, `complete RUN [WHY]`,
@@ -403,15 +404,13 @@ fn job(words: &[&str]) -> JobSpec {
         names.sort();
         names
     };
-    JobSpec {
-        name: words[1].into(),
-        task: match keys.get("task") {
-            Some(&"future") => TaskSpec::Future { what: "it".into() },
-            _ => TaskSpec::Sleep {
-                duration: Duration::from_secs(1),
-            },
+    let task = match keys.get("task") {
+        Some(&"future") => TaskSpec::Future { what: "it".into() },
+        _ => TaskSpec::Sleep {
+            duration: Duration::from_secs(1),
         },
-        lane: lane(words[2]),
+    };
+    JobSpec {
         pool: keys.get("pool").map(|pool| Name::from(*pool)),
         limits: names("limits"),
         priority: keys.get("priority").map_or(Priority::default(), |level| {
@@ -421,9 +420,6 @@ fn job(words: &[&str]) -> JobSpec {
             .get("delay")
             .map_or(Duration::ZERO, |text| seconds(text)),
         timeout: keys.get("timeout").map(|text| seconds(text)),
-        grace: GRACE,
-        setup: None,
-        teardown: None,
         after: names("after"),
         on_crash: match keys.get("on_crash") {
             Some(&"fail") => OnCrash::Fail,
@@ -432,8 +428,23 @@ fn job(words: &[&str]) -> JobSpec {
         params: keys.get("params").map_or(BTreeMap::new(), |params| {
             params.split(',').map(param).collect()
         }),
-        start: Start::OnDemand,
-        messages: Messages::default(),
+        run_timeout: keys.get("run_timeout").map(|text| seconds(text)),
+        start_within: keys.get("start_within").map(|text| seconds(text)),
+        retry: keys.get("retry").map(|text| Box::new(retry(text))),
+        ..JobSpec::new(words[1].into(), lane(words[2]), task)
+    }
+}
+
+/// Reads `ATTEMPTS[:fixed]`: pauses of a second, or from that doubling, none of them drawn.
+fn retry(text: &str) -> RetrySpec {
+    let (attempts, backoff) = text.split_once(':').unwrap_or((text, ""));
+    RetrySpec {
+        backoff: match backoff {
+            "fixed" => Backoff::Fixed,
+            _ => Backoff::Exponential,
+        },
+        jitter: false,
+        ..RetrySpec::of(attempts.parse().unwrap())
     }
 }
 
@@ -483,6 +494,16 @@ fn fact(fact: &Fact) -> String {
         },
         Fact::Cancelled { reason, .. } => format!("{name} cancelled {reason}, never started"),
         Fact::Skipped { reason, .. } => format!("{name} skipped: {reason}"),
+        Fact::Retrying {
+            epoch,
+            failure,
+            due,
+            ..
+        } => {
+            let due = due.since(Mono(0));
+            format!("{name} failed in attempt {epoch}: {failure}; again at {due:?}")
+        }
+        Fact::GivenUp { failure, .. } => format!("{name} given up: {failure}"),
         Fact::Interrupted { epoch, cause, .. } => {
             format!("{name} interrupted in attempt {epoch}: {cause}")
         }

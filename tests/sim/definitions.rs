@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use twolane::engine::retry::RetrySpec;
 use twolane::engine::spec::{
     Definitions, JobSpec, Lane, LimitSpec, Name, OnCrash, PoolSpec, TaskSpec,
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 8] = [
-    "io", "cpu", "once", "mutex", "slow", "late", "then", "future",
+pub(crate) const JOBS: [&str; 9] = [
+    "io", "cpu", "once", "mutex", "slow", "late", "again", "then", "future",
 ];
 
 /// A version of the definitions.
@@ -32,7 +33,15 @@ pub(crate) fn version(number: u64) -> Definitions {
         job.timeout = Some(Duration::from_secs(2));
         job.limits = vec!["two".into()];
     });
-    add("late", Lane::Io, &|job| job.delay = Duration::from_secs(3));
+    add("late", Lane::Io, &|job| {
+        job.delay = Duration::from_secs(3);
+        job.start_within = Some(Duration::from_secs(2));
+    });
+    add("again", Lane::Io, &|job| {
+        job.retry = Some(Box::new(RetrySpec::of(3)));
+        job.run_timeout = Some(Duration::from_secs(9));
+        job.timeout = Some(Duration::from_secs(2));
+    });
     add("then", Lane::Cpu, &|job| {
         job.after = vec!["cpu".into(), "io".into()]
     });

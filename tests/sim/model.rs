@@ -24,6 +24,7 @@ pub(crate) struct Model {
     pub(crate) runs: BTreeMap<RunId, Stage>,
     epochs: BTreeMap<RunId, u32>,
     crashes: BTreeMap<RunId, u32>,
+    failures: BTreeMap<RunId, u16>,
     /// Attempts whose start is on the disk.
     pub(crate) started: Vec<AttemptId>,
     records: u64,
@@ -31,6 +32,10 @@ pub(crate) struct Model {
 
 impl Model {
     /// A record is on the disk.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each kind of fact, and nothing in them to split off"
+    )]
     pub(crate) fn take(&mut self, record: &Record) {
         self.records += 1;
         assert_eq!(record.number, self.records, "records have no gaps");
@@ -54,6 +59,7 @@ impl Model {
                 expect(matches!(before, Some(Stage::Over | Stage::Succeeded)));
                 expect(*epoch == self.epochs.get(&run).copied().unwrap_or(0));
                 self.crashes.remove(&run);
+                self.failures.remove(&run);
                 Stage::Waiting
             }
             Fact::Released { .. } | Fact::Due { .. } => {
@@ -70,6 +76,20 @@ impl Model {
             Fact::Stopping { epoch, .. } => {
                 expect(before == Some(Stage::Running(*epoch)));
                 Stage::Stopping(*epoch)
+            }
+            Fact::Retrying { epoch, failure, .. } => {
+                let active = [Some(Stage::Running(*epoch)), Some(Stage::Stopping(*epoch))];
+                expect(active.contains(&before));
+                let retry = job.retry.as_ref();
+                expect(retry.is_some_and(|retry| retry.covers(failure)));
+                let failures = self.failures.entry(run).or_default();
+                *failures += 1;
+                expect(retry.is_some_and(|retry| *failures < retry.attempts));
+                Stage::Waiting
+            }
+            Fact::GivenUp { .. } => {
+                expect(before == Some(Stage::Waiting) && job.run_timeout.is_some());
+                Stage::Over
             }
             Fact::Interrupted { epoch, cause, .. } => {
                 let active = [Some(Stage::Running(*epoch)), Some(Stage::Stopping(*epoch))];
