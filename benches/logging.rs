@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use twolane::clock::Clock;
 use twolane::engine::fact::{Fact, FinalState, Record};
+use twolane::engine::flow::Ties;
 use twolane::engine::id::RunId;
 use twolane::engine::outcome::{End, Measures, Outcome};
 use twolane::engine::spec::{JobSpec, Lane, Priority, TaskSpec};
@@ -72,6 +73,7 @@ fn accepted() -> Record {
         args: None,
         after: [].into(),
         due: None,
+        ties: Ties::default(),
         key: None,
     })
 }

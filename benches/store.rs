@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 use twolane::engine::fact::{Fact, FinalState, Record};
+use twolane::engine::flow::Ties;
 use twolane::engine::id::RunId;
 use twolane::engine::outcome::{End, Measures, Outcome};
 use twolane::engine::spec::{JobSpec, Lane, Priority, TaskSpec};
@@ -69,6 +70,7 @@ fn accepted(run: u64, job: &Arc<JobSpec>) -> Fact {
         args: None,
         after: Box::default(),
         due: None,
+        ties: Ties::default(),
         key: None,
     }
 }

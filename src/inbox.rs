@@ -172,10 +172,12 @@ pub type Reply = Box<dyn FnOnce(Told) + Send>;
 pub enum Ask {
     /// Runs; each submission has an answer of its own. The callers inside are not looked at.
     Submit(Vec<Submission>),
-    /// That a run is cancelled.
-    Cancel(RunId),
+    /// That a run is cancelled; where the flag says so, with all that hang together with it.
+    Cancel(RunId, bool),
     /// That a run which is over is tried once more; with what is on record of it.
     Retry(RunId, Box<Forgotten>),
+    /// That those of these runs, which hang together, are tried once more that did not succeed.
+    RetryGraph(Vec<(RunId, Forgotten)>),
     /// That a `future` ends, with this result or for this reason.
     Complete(RunId, Result<Arc<Value>, Arc<str>>),
     /// That nothing starts that needs this.

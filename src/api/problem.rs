@@ -95,10 +95,14 @@ impl From<Refusal> for Problem {
             Refusal::Full { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "full", detail),
             Refusal::Draining => Self::unavailable("draining", detail),
             Refusal::KeyReused(_) => Self::conflict("key-reused", detail),
+            Refusal::Duplicate { .. } => Self::conflict("duplicate", detail),
+            Refusal::NoResult { .. } => Self::conflict("no-result", detail),
             Refusal::Empty
             | Refusal::MissingDependency { .. }
             | Refusal::AmbiguousDependency(_)
             | Refusal::Circle(_)
+            | Refusal::Twice(_)
+            | Refusal::TooMany { .. }
             | Refusal::ArgumentsNoObject(_) => Self::unprocessable(detail),
             Refusal::UnknownArgument { .. }
             | Refusal::MissingArgument { .. }

@@ -208,21 +208,38 @@ pub(super) async fn log(
     Ok((form, Body::from(Bytes::from(lines.text))).into_response())
 }
 
+/// How much of what hangs together is meant.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReachQuery {
+    graph: Option<bool>,
+}
+
 /// `POST /runs/N/cancel`.
 pub(super) async fn cancel(
     State(shared): State<Arc<Shared>>,
     path: Result<Path<u64>, PathRejection>,
+    asked: Result<Query<ReachQuery>, QueryRejection>,
 ) -> Result<Json<wire::Changed>, Problem> {
     let run = number(path)?;
-    changed(shared.decide(Ask::Cancel(RunId(run))).await?)
+    let graph = query(asked)?.graph == Some(true);
+    changed(shared.decide(Ask::Cancel(RunId(run), graph)).await?)
 }
 
 /// `POST /runs/N/retry`.
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
     path: Result<Path<u64>, PathRejection>,
+    asked: Result<Query<ReachQuery>, QueryRejection>,
 ) -> Result<Json<wire::Changed>, Problem> {
     let run = RunId(number(path)?);
+    if query(asked)?.graph == Some(true) {
+        let members = shared.read(move |reader| reader.graph(run)).await?;
+        if members.is_empty() {
+            return Err(Problem::no_run(run.0));
+        }
+        return changed(shared.decide(Ask::RetryGraph(members)).await?);
+    }
     let known = shared.read(move |reader| reader.forgotten(run)).await?;
     let Some(known) = known else {
         // It is not over, or there is none; the loop knows which.
@@ -322,6 +339,13 @@ fn not_ended(run: RunId) -> Problem {
 
 fn changed(answer: Answer) -> Result<Json<wire::Changed>, Problem> {
     let (run, state) = match answer {
+        Answer::RetriedGraph(runs) => {
+            let mut runs = runs.into_iter().map(|run| run.0);
+            let run = runs.next().unwrap_or_default();
+            let with = runs.collect();
+            let state = "queued".to_owned();
+            return Ok(Json(wire::Changed { run, state, with }));
+        }
         Answer::Cancelled(run) => (run, "cancelled"),
         Answer::Stopping(run) => (run, "stopping"),
         Answer::Retried(run) => (run, "queued"),
@@ -354,5 +378,6 @@ fn changed(answer: Answer) -> Result<Json<wire::Changed>, Problem> {
     Ok(Json(wire::Changed {
         run: run.0,
         state: state.to_owned(),
+        with: Vec::new(),
     }))
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::wire;
 use crate::engine::fact::{Fact, FinalState, Record};
+use crate::engine::flow::Over;
 use crate::engine::outcome::{End, Interruption, Measures, Outcome};
 use crate::engine::time::Wall;
 use crate::engine::{CapacityName, CapacityView, JobView};
@@ -69,6 +70,12 @@ pub(super) fn run(story: &Story) -> wire::Run {
         failure: story.failure.as_ref().map(|why| why.kind().to_owned()),
         key: story.key.as_ref().map(|key| key.text.to_string()),
         after: story.after.iter().map(|run| run.0).collect(),
+        part_of: story.ties.part_of.map(|run| run.0),
+        parts: story.parts.as_ref().map(|parts| {
+            let last = parts.first.0 + (parts.ends.len() as u64).saturating_sub(1);
+            (parts.first.0, last)
+        }),
+        cause: story.ties.cause.map(|run| run.0),
     }
 }
 
@@ -105,6 +112,10 @@ type Said = (
 
 /// The kind of a fact, the state that its run is in from there on where the fact alone says so, the
 /// attempt, and the reason.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each kind of fact, and nothing in them to split off"
+)]
 fn said(fact: &Fact) -> Said {
     let text = |text: &dyn ToString| Some(text.to_string());
     match fact {
@@ -116,8 +127,11 @@ fn said(fact: &Fact) -> Said {
         }
         Fact::Paused { what } => ("paused", None, None, text(what)),
         Fact::Resumed { what } => ("resumed", None, None, text(what)),
-        Fact::Accepted { after, due, .. } => {
-            let state = match (after.is_empty(), due) {
+        Fact::Accepted {
+            after, due, ties, ..
+        } => {
+            let waits = !after.is_empty() || ties.replaces.is_some();
+            let state = match (!waits, due) {
                 (false, _) => "blocked",
                 (true, Some(_)) => "scheduled",
                 (true, None) => "queued",
@@ -125,8 +139,38 @@ fn said(fact: &Fact) -> Said {
             ("accepted", Some(state), None, None)
         }
         Fact::Released { .. } => ("released", None, None, None),
+        Fact::Met { by, over, .. } => {
+            let how = match over {
+                Over::Succeeded => "succeeded",
+                Over::Failed => "failed",
+                Over::Cancelled => "was cancelled",
+                Over::Skipped => "was skipped",
+            };
+            (
+                "met",
+                Some("blocked"),
+                None,
+                Some(format!("run {by} {how}")),
+            )
+        }
+        Fact::Spread { first, count, .. } => {
+            let into = format!("into {count} runs, from {first} on");
+            ("spread", Some("blocked"), None, Some(into))
+        }
+        Fact::Gathered { state, .. } => match state {
+            FinalState::Succeeded => ("finished", Some("succeeded"), None, None),
+            FinalState::Failed(why) => ("failed", Some("failed"), None, text(why)),
+            FinalState::Cancelled(why) => ("cancelled", Some("cancelled"), None, text(why)),
+        },
         Fact::Due { .. } => ("due", Some("queued"), None, None),
-        Fact::Retried { .. } => ("retried", Some("queued"), None, None),
+        Fact::Retried { after, .. } => {
+            let state = if after.is_empty() {
+                "queued"
+            } else {
+                "blocked"
+            };
+            ("retried", Some(state), None, None)
+        }
         Fact::Started { epoch, .. } => ("started", Some("running"), Some(*epoch), None),
         Fact::Stopping { epoch, reason, .. } => {
             ("stopping", Some("stopping"), Some(*epoch), text(reason))

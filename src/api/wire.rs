@@ -107,6 +107,15 @@ pub struct Run {
     pub key: Option<String>,
     /// The runs that it comes after.
     pub after: Vec<u64>,
+    /// The run that it is one of the parts of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<u64>,
+    /// The first and the last of the runs that it was spread into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<(u64, u64)>,
+    /// The run after whose end it was run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<u64>,
 }
 
 /// A run with its history, as `GET /runs/N` gives it.
@@ -162,6 +171,9 @@ pub struct Changed {
     pub run: u64,
     /// Its state from here on.
     pub state: String,
+    /// Other runs that it became of, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<u64>,
 }
 
 /// `POST /runs/N/complete`: exactly one of the two.

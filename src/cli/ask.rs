@@ -101,7 +101,11 @@ pub(super) fn change(
         return json(out, &changed);
     }
     let state = super::table::state(out, &changed.state);
-    Ok(out.line(format_args!("run {} {state}", changed.run)))
+    let mut exit = out.line(format_args!("run {} {state}", changed.run));
+    for run in &changed.with {
+        exit = out.line(format_args!("run {run} once more with it"));
+    }
+    Ok(exit)
 }
 
 #[cfg(test)]

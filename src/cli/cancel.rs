@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::ask::{Asked, change, each};
+use super::ask::{Asked, change, each, path};
 use super::out::Out;
 use crate::api::client::Client;
 
@@ -15,6 +15,9 @@ pub(super) struct Cancel {
     /// The runs
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<u64>,
+    /// Also cancel all that hang together with them: what they come after, what comes after them, their parts
+    #[arg(long)]
+    graph: bool,
     /// Print the API's JSON, one object a run
     #[arg(long)]
     json: bool,
@@ -22,6 +25,10 @@ pub(super) struct Cancel {
 
 pub(super) fn run(args: &Cancel, client: &Client, out: &mut Out) -> Asked {
     each(&args.runs, |run| {
-        change(client, out, (run, "cancel"), &json!({}), args.json)
+        let verb = path(
+            "cancel",
+            &[("graph", args.graph.then(|| "true".to_owned()))],
+        );
+        change(client, out, (run, &verb), &json!({}), args.json)
     })
 }

@@ -61,7 +61,7 @@ fn tell(story: &RunStory, now: Timestamp, out: &mut Out) -> Exit {
 }
 
 /// What is known of a run, in the order in which people ask for it.
-fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 14] {
+fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 17] {
     let when = |at: &String| format!("{} ({at})", ago(at, now));
     let json = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string);
     let after: Vec<String> = run.after.iter().map(ToString::to_string).collect();
@@ -74,6 +74,16 @@ fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 14] {
         ),
         ("key", run.key.clone()),
         ("after", Some(after.join(", "))),
+        ("part of", run.part_of.map(|run| run.to_string())),
+        (
+            "parts",
+            run.parts
+                .map(|(first, last)| format!("runs {first} to {last}")),
+        ),
+        (
+            "because",
+            run.cause.map(|run| format!("of the end of run {run}")),
+        ),
         ("args", json(&run.args)),
         ("accepted", Some(when(&run.accepted))),
         ("started", run.started.as_ref().map(when)),

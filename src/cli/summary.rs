@@ -67,17 +67,19 @@ impl Row {
                 self.reason = Some(reason.to_string());
             }
             Fact::Ended { state, end, .. } => {
-                (self.state, self.reason) = match state {
-                    FinalState::Succeeded => (StateKind::Succeeded, None),
-                    FinalState::Failed(failure) => (StateKind::Failed, Some(failure.to_string())),
-                    FinalState::Cancelled(reason) => {
-                        (StateKind::Cancelled, Some(reason.to_string()))
-                    }
-                };
+                self.over(state);
                 self.measures = Some(end.measures);
                 if let Outcome::Succeeded(result) = &end.outcome {
                     self.result = Some(Arc::clone(result));
                 }
+            }
+            Fact::Gathered { state, result, .. } => {
+                self.over(state);
+                self.result.clone_from(result);
+            }
+            Fact::Spread { count, .. } => {
+                let into = format!("spread into {count} runs");
+                (self.state, self.reason) = (StateKind::Blocked, Some(into));
             }
             Fact::Cancelled { reason, .. } => {
                 (self.state, self.reason) = (StateKind::Cancelled, Some(reason.to_string()));
@@ -103,8 +105,17 @@ impl Row {
             | Fact::Configured { .. }
             | Fact::Accepted { .. }
             | Fact::Released { .. }
+            | Fact::Met { .. }
             | Fact::Due { .. } => {}
         }
+    }
+
+    fn over(&mut self, state: &FinalState) {
+        (self.state, self.reason) = match state {
+            FinalState::Succeeded => (StateKind::Succeeded, None),
+            FinalState::Failed(failure) => (StateKind::Failed, Some(failure.to_string())),
+            FinalState::Cancelled(reason) => (StateKind::Cancelled, Some(reason.to_string())),
+        };
     }
 
     /// From being accepted to the first line of its own code.

@@ -177,7 +177,15 @@ impl Waiting<'_> {
     ) -> Result<(), ClientError> {
         if self.json {
             let state = state.to_owned();
-            return json(self.out, &Changed { run, state }).map(|_| ());
+            return json(
+                self.out,
+                &Changed {
+                    run,
+                    state,
+                    with: Vec::new(),
+                },
+            )
+            .map(|_| ());
         }
         let reason = reason.map(|reason| format!(": {}", harmless(reason)));
         let state = table::state(self.out, state);

@@ -68,6 +68,9 @@ fn spec(
         files::placeholders(report, source, table, task, params);
     }
     let retry = flow::retry(report, source, table);
+    let fan_out = params
+        .as_ref()
+        .and_then(|params| flow::fan_out(report, source, table, params));
     let mut commands = Commands {
         report,
         source,
@@ -101,6 +104,11 @@ fn spec(
         setup: around.setup,
         teardown: around.teardown,
         after: names(table, "after"),
+        when: flow::when(table),
+        fan_out: fan_out?,
+        unique: flow::unique(table),
+        on_failure: table.text("on_failure").map(Name::from),
+        on_success: table.text("on_success").map(Name::from),
         start: match table.text("start") {
             Some(_) => Start::Boot,
             None => Start::OnDemand,
@@ -143,14 +151,24 @@ fn params(report: &mut Report, source: usize, table: &Table) -> Option<BTreeMap<
         };
         let default = param.free("default").cloned();
         match (kind, default) {
-            (Some(kind), Some(default)) if !kind.fits(&default) => {
+            (Some(kind), Some(default))
+                if !flow::takes_list(table, name) && !kind.fits(&default) =>
+            {
                 let place = param.get("default").map_or(span, |field| &field.value);
                 let message = format!("the default of parameter `{name}` is no {}", kind.as_str());
                 report.push(Diagnostic::at(source, place.clone(), message));
                 good = false;
             }
             (Some(kind), default) => {
-                params.insert(Name::from(name.as_str()), ParamSpec { kind, default });
+                let from = flow::origin(report, source, param);
+                good &= from.is_some();
+                let from = from.flatten();
+                let spec = ParamSpec {
+                    kind,
+                    default,
+                    from,
+                };
+                params.insert(Name::from(name.as_str()), spec);
             }
             (None, _) => good = false,
         }

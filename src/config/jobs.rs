@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::check::{self, Names};
 use super::diagnostic::{Complaint, Report, Source};
+use super::flow;
 use super::job::{Draft, Surroundings, draft};
 use super::keys::JOB_FILE;
 use super::pipes;
@@ -154,7 +155,11 @@ fn read_all(
             check::references(&mut report, name, draft, names, &found.pools.1);
         }
     }
+    if complete {
+        flow_references(&mut report, &found.jobs.1);
+    }
     check::circles(&mut report, &found.jobs.1);
+    flow::circles(&mut report, &found.jobs.1);
     let feeding = pipes::feeding(&found.jobs.1);
     if complete {
         pipes::connect(&mut report, &mut found.jobs.1);
@@ -162,6 +167,16 @@ fn read_all(
     report.sort();
     let jobs = (report.errors() == 0).then(|| finish(found, feeding, context));
     (jobs, report)
+}
+
+/// Looks at what jobs say of others' results and ends.
+fn flow_references(report: &mut Report, drafts: &[(String, Draft)]) {
+    let specs = drafts.iter();
+    let specs = specs.filter_map(|(name, draft)| Some((&**name, draft.spec.as_ref()?)));
+    let specs: BTreeMap<&str, &JobSpec> = specs.collect();
+    for (name, draft) in drafts {
+        flow::references(report, name, draft, &specs);
+    }
 }
 
 /// Takes in what one file defines.

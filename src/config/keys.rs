@@ -2,6 +2,7 @@
 //! are all made from these, so that they cannot disagree. A new key is a line here and a line where it
 //! is used.
 
+mod commands;
 mod flow;
 mod settings;
 
@@ -357,7 +358,7 @@ pub(super) const JOB: &[Key] = &[
     ),
     key(
         "stdin",
-        Kind::TextOrOne(STDIN),
+        Kind::TextOrOne(commands::STDIN),
         "{ file = \"in.txt\" }",
         "What the command reads: a text, a file, or what is sent to it by `twolane send`.",
     ),
@@ -407,7 +408,7 @@ pub(super) const JOB: &[Key] = &[
     ),
     key(
         "rlimits",
-        Kind::Table(RLIMITS),
+        Kind::Table(commands::RLIMITS),
         "{ memory = \"2GiB\", files = 1024 }",
         "Bounds that the kernel keeps for each process of the job's commands.",
     ),
@@ -429,7 +430,49 @@ pub(super) const JOB: &[Key] = &[
         "after",
         Kind::Names,
         "[\"fetch\"]",
-        "Jobs whose runs of the same submission have to succeed first.",
+        "Jobs whose runs of the same submission go first; `when` says what has to have become of them.",
+    ),
+    key(
+        "when",
+        Kind::Choice(&["success", "failure", "always", "any"]),
+        "\"always\"",
+        "What has to have become of the runs that it comes after: all have succeeded (`success`, unless said \
+         otherwise), all are over and one did not succeed (`failure`), all are over (`always`), or one has \
+         succeeded (`any`).",
+    ),
+    key(
+        "foreach",
+        Kind::Text,
+        "\"file\"",
+        "The parameter that is given a list: there is a run for each element, and one that stands for all of \
+         them and results in the list of what they gave.",
+    ),
+    key(
+        "matrix",
+        Kind::Free,
+        "{ size = [80, 800], format = [\"png\", \"webp\"] }",
+        "Lists by parameter: there is a run for each combination of their elements, and one that stands for \
+         all of them.",
+    ),
+    key(
+        "unique",
+        Kind::TextOrTable(flow::UNIQUE),
+        "\"args\"",
+        "Of which runs there is only one at a time: of those with the same arguments (`args`), or of all of \
+         the job (`job`).",
+    ),
+    key(
+        "on_failure",
+        Kind::Name,
+        "\"alert\"",
+        "The job that is run after a run of this one has failed. Of `job`, `run`, `state`, `error`, \
+         `error_kind` and `result` it is given what it declares as parameters.",
+    ),
+    key(
+        "on_success",
+        Kind::Name,
+        "\"publish\"",
+        "The job that is run after a run of this one has succeeded, with arguments as for `on_failure`.",
     ),
     key(
         "start",
@@ -447,7 +490,7 @@ pub(super) const JOB: &[Key] = &[
     ),
     key(
         "params",
-        Kind::Named(PARAM),
+        Kind::Named(commands::PARAM),
         "",
         "The arguments that a run may be given, by name.",
     ),
@@ -456,63 +499,6 @@ pub(super) const JOB: &[Key] = &[
         Kind::Table(MESSAGES),
         "{ started = \"{job} begins\" }",
         "Texts of its own for the log, with placeholders such as `{job}`.",
-    ),
-];
-
-const STDIN: &[Key] = &[
-    key("text", Kind::Text, "\"yes\\n\"", "This text."),
-    key(
-        "file",
-        Kind::Text,
-        "\"in.txt\"",
-        "This file; a relative path is taken from the directory of the job file.",
-    ),
-    key(
-        "open",
-        Kind::Flag,
-        "true",
-        "What is sent to the run by `twolane send` while it runs.",
-    ),
-];
-
-const RLIMITS: &[Key] = &[
-    key("memory", Kind::Bytes, "\"2GiB\"", "Bytes of address space."),
-    key(
-        "cpu",
-        Kind::Duration(Duration::from_secs(1)),
-        "\"10m\"",
-        "CPU time.",
-    ),
-    key("files", Kind::Integer(3, 1 << 30), "1024", "Open files."),
-    key(
-        "file_size",
-        Kind::Bytes,
-        "\"10GiB\"",
-        "Bytes of a file that is written.",
-    ),
-    key(
-        "processes",
-        POSITIVE,
-        "200",
-        "Processes of the same user, all in all; not kept for root.",
-    ),
-    key("core", Kind::Bytes, "0", "Bytes of a core dump."),
-    key("stack", Kind::Bytes, "\"8MiB\"", "Bytes of stack."),
-];
-
-const PARAM: &[Key] = &[
-    key(
-        "type",
-        Kind::Choice(&["text", "integer", "number", "boolean", "any"]),
-        "\"integer\"",
-        "What the argument has to be.",
-    )
-    .needed(),
-    key(
-        "default",
-        Kind::Any,
-        "80",
-        "What it is where it is not given; without one it has to be given.",
     ),
 ];
 

@@ -52,6 +52,8 @@ pub enum Answer {
     SubmittedBefore(RunId),
     /// The run waits in line once more.
     Retried(RunId),
+    /// These runs wait once more.
+    RetriedGraph(Vec<RunId>),
     /// The run has not ended, so there is nothing to try once more.
     NotEnded(RunId),
     /// The run has ended with what was brought.
@@ -140,6 +142,42 @@ pub enum Refusal {
         name: Name,
         /// What it has to be.
         kind: &'static str,
+    },
+    /// An argument comes from the result of another run, which is not there.
+    #[error(
+        "the argument `{name}` of job `{job}` comes from the result of `{from}`, which there is none of; \
+         try that once more together with it (`--graph`)"
+    )]
+    NoResult {
+        /// The job.
+        job: Name,
+        /// The parameter.
+        name: Name,
+        /// The job whose result it is.
+        from: Name,
+    },
+    /// There is a run of this job already, and may be only one at a time.
+    #[error("run {run} of job `{job}` is not over, and there may be only one at a time (`unique`)")]
+    Duplicate {
+        /// The job.
+        job: Name,
+        /// The run that there is.
+        run: RunId,
+    },
+    /// The submission has the same run twice, and there may be only one at a time.
+    #[error(
+        "job `{0}` is in the submission twice, and there may be only one run of it at a time (`unique`)"
+    )]
+    Twice(Name),
+    /// More parts than a run may be spread into.
+    #[error("a run of job `{job}` would be spread into {count} runs; it may be {bound}")]
+    TooMany {
+        /// The job.
+        job: Name,
+        /// How many it would be.
+        count: usize,
+        /// The bound.
+        bound: usize,
     },
     /// The same key came with another content.
     #[error("the key `{0}` was used for another submission")]

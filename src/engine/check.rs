@@ -204,18 +204,38 @@ fn check_timers(state: &State) -> Result<(), Broken> {
     })
 }
 
-/// A blocked run waits for unfinished runs that know it.
+/// A blocked run waits for unfinished runs that know it; what is looked for is found.
 fn check_links(state: &State) -> Result<(), Broken> {
+    let mut waited: BTreeMap<RunId, usize> = BTreeMap::new();
+    let mut alone = BTreeMap::new();
+    for (id, run) in state.runs.iter() {
+        if run.state.kind().is_final() {
+            continue;
+        }
+        for (dependent, born) in run.dependents() {
+            let waits = |run: &Run| run.born == *born;
+            if state.runs.get(*dependent).is_some_and(waits) {
+                *waited.entry(*dependent).or_default() += 1;
+            }
+        }
+        if let Some(key) = run.links.as_ref().and_then(|links| links.unique.as_ref()) {
+            let other = run
+                .state
+                .is_active()
+                .then(|| alone.insert(key, id))
+                .flatten();
+            hold(other.is_none(), || {
+                format!(
+                    "runs {other:?} and {id} execute at the same time, and only one of them may"
+                )
+            })?;
+        }
+    }
     for (id, run) in state.runs.iter() {
         if run.state != RunState::Blocked {
             continue;
         }
-        let waits_for = |other: &RunId| {
-            state.runs.get(*other).is_some_and(|other| {
-                !other.state.kind().is_final() && other.dependents().contains(&id)
-            })
-        };
-        let open = run.after().iter().filter(|other| waits_for(other)).count();
+        let open = waited.get(&id).copied().unwrap_or(0);
         let counted = run.links.as_ref().map_or(0, |links| links.open);
         hold(open > 0 && open == counted, || {
             format!("run {id} is blocked by {counted} runs, of which {open} are to be waited for")

@@ -6,15 +6,19 @@ use serde_json::Value;
 
 use super::Outputs;
 use super::action::{Action, Answer, Refusal, StartOrder};
+
 use super::capacity::CapacityName;
 use super::fact::{Fact, FinalState, Record};
+use super::flow::{Over, Ties};
+use super::follow::Ended;
 use super::id::{AttemptId, CallerId, RunId};
-use super::input::{Forgotten, Input, Submission};
+use super::input::{Input, Submission};
 use super::outcome::{End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason};
 use super::run::{Run, RunState, StateKind};
 use super::spec::JobSpec;
+use super::spread::is_spread;
 use super::state::State;
-use super::submission::{admit, plan};
+use super::submission::{Plan, Source, plan};
 use super::time::{Mono, Now, Wall};
 use super::timers::Timer;
 
@@ -33,12 +37,20 @@ impl Turn<'_> {
             Input::Open => self.record(Fact::Opened),
             Input::Configure(definitions) => self.record(Fact::Configured { definitions }),
             Input::Submit(submission) => self.submit(submission),
-            Input::Cancel { run, caller } => {
-                let answer = self.cancel(run);
+            Input::Cancel { run, graph, caller } => {
+                let answer = if graph {
+                    self.cancel_graph(run)
+                } else {
+                    self.cancel(run)
+                };
                 self.answer(caller, answer);
             }
             Input::Retry { run, known, caller } => {
                 let answer = self.retry(run, known);
+                self.answer(caller, answer);
+            }
+            Input::RetryGraph { members, caller } => {
+                let answer = self.retry_graph(members);
                 self.answer(caller, answer);
             }
             Input::Complete { run, with, caller } => {
@@ -67,7 +79,7 @@ impl Turn<'_> {
     }
 
     /// Records a fact: numbers it, takes it in, hands it out.
-    fn record(&mut self, fact: Fact) {
+    pub(super) fn record(&mut self, fact: Fact) {
         let record = Record {
             number: self.state.next_record,
             at: self.now,
@@ -111,21 +123,29 @@ impl Turn<'_> {
     /// A run has waited for as long as it may.
     fn expire(&mut self, id: RunId) {
         let run = self.state.run(id);
-        let ended = Ended::of(id, run, false);
         let job = Arc::clone(&run.job);
-        self.record(match run.end_by() {
-            Some(_) => Fact::GivenUp {
+        let ended = if run.end_by().is_some() {
+            let ended = Ended::of(id, run, Over::Failed, None);
+            let failure = Failure::Timeout(job.run_timeout.unwrap_or_default());
+            let state = FinalState::Failed(failure.clone());
+            self.record(Fact::GivenUp {
                 run: id,
-                failure: Failure::Timeout(job.run_timeout.unwrap_or_default()),
-                job,
-            },
-            None => Fact::Skipped {
+                job: Arc::clone(&job),
+                failure,
+            });
+            self.hook(id, &job, &state, None);
+            ended
+        } else {
+            let ended = Ended::of(id, run, Over::Skipped, None);
+            let reason = SkipReason::Late(job.start_within.unwrap_or_default());
+            self.record(Fact::Skipped {
                 run: id,
-                reason: SkipReason::Late(job.start_within.unwrap_or_default()),
                 job,
-            },
-        });
-        self.settle_dependents(&ended);
+                reason,
+            });
+            ended
+        };
+        self.follow(ended);
     }
 
     /// Starts what has room, best rank first, until nothing has.
@@ -139,6 +159,9 @@ impl Turn<'_> {
 
     fn start(&mut self, id: RunId) {
         let run = self.state.run(id);
+        if is_spread(run) {
+            return self.spread(id);
+        }
         let (job, args) = (Arc::clone(&run.job), run.args.clone());
         let epoch = run.epoch + 1;
         self.record(Fact::Started {
@@ -159,57 +182,44 @@ impl Turn<'_> {
         if let Some(answer) = self.known_key(&submission) {
             return self.answer(caller, answer);
         }
-        let planned = match plan(self.state, &submission) {
-            Ok(planned) => planned,
+        let Plan { new, runs } = match plan(self.state, &submission) {
+            Ok(plan) => plan,
             Err(refusal) => return self.answer(caller, Answer::Refused(refusal)),
         };
         let first = self.state.next_run;
-        let number = |item: usize| RunId(first + item as u64);
-        let runs = (0..submission.items.len()).map(number).collect();
-        for plan in planned {
+        let number = |source: &Source| match *source {
+            Source::There(run) => run,
+            Source::New(place) => RunId(first + place as u64),
+        };
+        let answer = match &runs[..] {
+            [Source::There(run)] => Answer::SubmittedBefore(*run),
+            runs => Answer::Submitted(runs.iter().map(number).collect()),
+        };
+        let hang_together = new.iter().any(|plan| !plan.after.is_empty());
+        for plan in new {
+            // Whoever makes way may be asked to by an earlier one of the same submission.
+            let replaces = plan.replaces.and_then(|run| self.make_way(run));
             let item = &submission.items[plan.item];
             let delayed =
                 || (!plan.job.delay.is_zero()).then(|| self.now.mono.plus(plan.job.delay));
             let at = item.at.map(|at| Mono::at_wall(self.now, at));
             let due = at.or_else(delayed).filter(|due| *due > self.now.mono);
             self.record(Fact::Accepted {
-                run: number(plan.item),
+                run: number(&Source::New(plan.place)),
                 priority: item.priority.unwrap_or(plan.job.priority),
                 job: plan.job,
                 args: plan.args,
-                after: plan.after.into_iter().map(number).collect(),
+                after: plan.after.iter().map(number).collect(),
+                ties: Ties {
+                    graph: hang_together.then_some(RunId(first)),
+                    replaces,
+                    ..Ties::default()
+                },
                 due,
                 key: submission.key.clone().filter(|_| plan.item == 0),
             });
         }
-        self.answer(caller, Answer::Submitted(runs));
-    }
-
-    fn cancel(&mut self, id: RunId) -> Answer {
-        let Some(run) = self.state.runs.get(id) else {
-            return self.gone(id);
-        };
-        match run.state {
-            RunState::Scheduled { .. } | RunState::Blocked | RunState::Queued { .. } => {
-                let ended = Ended::of(id, run, false);
-                self.record(Fact::Cancelled {
-                    run: id,
-                    job: Arc::clone(&ended.job),
-                    reason: StopReason::Request,
-                });
-                self.settle_dependents(&ended);
-                Answer::Cancelled(id)
-            }
-            RunState::Running { .. } => {
-                self.stop(id, StopReason::Request);
-                Answer::Stopping(id)
-            }
-            RunState::Stopping { .. } => Answer::Stopping(id),
-            RunState::Succeeded
-            | RunState::Failed(_)
-            | RunState::Cancelled(_)
-            | RunState::Skipped(_) => Answer::AlreadyEnded(id),
-        }
+        self.answer(caller, answer);
     }
 
     /// The answer to a submission that was made before.
@@ -224,7 +234,7 @@ impl Turn<'_> {
     }
 
     /// Asks the running attempt of a run to stop.
-    fn stop(&mut self, id: RunId, reason: StopReason) {
+    pub(super) fn stop(&mut self, id: RunId, reason: StopReason) {
         let run = self.state.run(id);
         let (job, epoch) = (Arc::clone(&run.job), run.epoch);
         let is_future = job.task.is_future();
@@ -242,35 +252,6 @@ impl Turn<'_> {
         } else {
             self.out.actions.push(Action::Stop { attempt, reason });
         }
-    }
-
-    fn retry(&mut self, id: RunId, known: Option<Box<Forgotten>>) -> Answer {
-        let state = self.state.runs.get(id).map(|run| run.state.kind());
-        if state.is_some_and(|state| !state.is_final()) {
-            return Answer::NotEnded(id);
-        }
-        let Some(known) = known.filter(|_| id.0 < self.state.next_run) else {
-            return Answer::UnknownRun(id);
-        };
-        if let Err(refusal) = admit(self.state, 1) {
-            return Answer::Refused(refusal);
-        }
-        let Forgotten {
-            job,
-            priority,
-            args,
-            epoch,
-        } = *known;
-        // What is on record may be older than what is remembered.
-        let remembered = self.state.runs.get(id).map_or(0, |run| run.epoch);
-        self.record(Fact::Retried {
-            run: id,
-            job,
-            priority,
-            args,
-            epoch: epoch.max(remembered),
-        });
-        Answer::Retried(id)
     }
 
     fn complete(&mut self, id: RunId, with: Result<Arc<Value>, Arc<str>>) -> Answer {
@@ -319,7 +300,7 @@ impl Turn<'_> {
     }
 
     /// The answer for a run that is not in the table.
-    fn gone(&self, id: RunId) -> Answer {
+    pub(super) fn gone(&self, id: RunId) -> Answer {
         if id.0 > 0 && id.0 < self.state.next_run {
             Answer::AlreadyEnded(id)
         } else {
@@ -422,63 +403,21 @@ impl Turn<'_> {
                 due,
             });
         }
-        let ended = Ended::of(id, run, state == FinalState::Succeeded);
+        let result = match (&state, &end.outcome) {
+            (FinalState::Succeeded, Outcome::Succeeded(result)) => Some(Arc::clone(result)),
+            _ => None,
+        };
+        let job = Arc::clone(&run.job);
+        let ended = Ended::of(id, run, Over::of_final(&state), result.clone());
         self.record(Fact::Ended {
             run: id,
-            job: Arc::clone(&ended.job),
+            job: Arc::clone(&job),
             epoch: attempt.epoch,
-            state,
+            state: state.clone(),
             end,
         });
-        self.settle_dependents(&ended);
-    }
-
-    /// After a run has ended: releases what came after it, or skips it and all that came after that.
-    fn settle_dependents(&mut self, ended: &Ended) {
-        if ended.succeeded {
-            for dependent in &ended.dependents {
-                self.release_if_free(*dependent);
-            }
-            return;
-        }
-        let mut over = vec![(
-            ended.run,
-            Arc::clone(&ended.job.name),
-            ended.dependents.clone(),
-        )];
-        while let Some((run, name, dependents)) = over.pop() {
-            for id in dependents {
-                let Some(dependent) = self.state.runs.get(id) else {
-                    continue;
-                };
-                if dependent.state != RunState::Blocked {
-                    continue;
-                }
-                let job = Arc::clone(&dependent.job);
-                // Taken down before the fact: a run that is over may be forgotten at once.
-                over.push((id, Arc::clone(&job.name), dependent.dependents().to_vec()));
-                let job_before = Arc::clone(&name);
-                let reason = SkipReason::Dependency {
-                    run,
-                    job: job_before,
-                };
-                self.record(Fact::Skipped {
-                    run: id,
-                    job,
-                    reason,
-                });
-            }
-        }
-    }
-
-    fn release_if_free(&mut self, id: RunId) {
-        let Some(run) = self.state.runs.get(id) else {
-            return;
-        };
-        if run.state == RunState::Blocked && run.links.as_ref().is_some_and(|l| l.open == 0) {
-            let job = Arc::clone(&run.job);
-            self.record(Fact::Released { run: id, job });
-        }
+        self.hook(id, &job, &state, result.as_ref());
+        self.follow(ended);
     }
 
     fn stop_running(&mut self, durable: bool) {
@@ -495,44 +434,8 @@ impl Turn<'_> {
         }
     }
 
-    fn cancel_waiting(&mut self) {
-        let waiting: Vec<(RunId, Arc<JobSpec>)> = self
-            .state
-            .runs
-            .iter()
-            .filter(|(_, run)| run.state.is_waiting())
-            .map(|(id, run)| (id, Arc::clone(&run.job)))
-            .collect();
-        for (run, job) in waiting {
-            self.record(Fact::Cancelled {
-                run,
-                job,
-                reason: StopReason::Shutdown,
-            });
-        }
-    }
-
     fn job(&self, id: RunId) -> Arc<JobSpec> {
         Arc::clone(&self.state.run(id).job)
-    }
-}
-
-/// What is still needed of a run that is over, once the fact of that has been taken in.
-struct Ended {
-    run: RunId,
-    job: Arc<JobSpec>,
-    succeeded: bool,
-    dependents: Vec<RunId>,
-}
-
-impl Ended {
-    fn of(id: RunId, run: &Run, succeeded: bool) -> Self {
-        Self {
-            run: id,
-            job: Arc::clone(&run.job),
-            succeeded,
-            dependents: run.dependents().to_vec(),
-        }
     }
 }
 

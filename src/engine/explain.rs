@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::capacity::CapacityName;
+use super::flow::Parts;
 use super::id::RunId;
 use super::outcome::{Failure, SkipReason, StopReason};
 use super::run::{Run, RunState, StateKind};
@@ -30,6 +31,8 @@ pub enum Explanation {
         by: Vec<(RunId, Name, StateKind)>,
         /// How many more.
         more: usize,
+        /// Of a run that was spread, how many parts it has; those are what it waits for.
+        parts: Option<usize>,
     },
     /// It waits in line.
     Queued {
@@ -111,15 +114,19 @@ impl Engine {
     }
 
     fn explain_blocked(&self, run: &Run) -> Explanation {
-        let mut open = run.after().iter().filter_map(|id| {
-            let run = self.state.runs.get(*id)?;
-            (run.state != RunState::Succeeded)
-                .then(|| (*id, Name::clone(&run.job.name), run.state.kind()))
+        let replaced = run.ties().and_then(|ties| ties.replaces);
+        let parts = run.parts().into_iter().flat_map(Parts::runs);
+        let all = run.after().iter().copied().chain(replaced).chain(parts);
+        let mut open = all.filter_map(|id| {
+            let run = self.state.runs.get(id)?;
+            (!run.state.kind().is_final())
+                .then(|| (id, Name::clone(&run.job.name), run.state.kind()))
         });
         let by: Vec<_> = open.by_ref().take(NAMED).collect();
         Explanation::Blocked {
             by,
             more: open.count(),
+            parts: run.parts().map(|parts| parts.ends.len()),
         }
     }
 
@@ -157,8 +164,13 @@ impl fmt::Display for Explanation {
                     "it is tried again in {remaining:?}: {failed} of {of} attempts have failed"
                 ),
             },
-            Self::Blocked { by, more } => {
-                f.write_str("it comes after ")?;
+            Self::Blocked { by, more, parts } => {
+                match parts {
+                    Some(parts) => {
+                        write!(f, "it was spread into {parts} runs and waits for ")?;
+                    }
+                    None => f.write_str("it comes after ")?,
+                }
                 for (index, (run, job, state)) in by.iter().enumerate() {
                     let comma = if index == 0 { "" } else { ", " };
                     write!(f, "{comma}run {run} of `{job}` ({})", state.as_str())?;

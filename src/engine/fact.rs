@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::capacity::CapacityName;
+use super::flow::{Over, Parts, Ties};
 use super::id::RunId;
 use super::outcome::{End, Failure, Interruption, SkipReason, StopReason};
 use super::spec::{Definitions, JobSpec, Priority};
@@ -44,19 +45,56 @@ pub enum Fact {
         priority: Priority,
         /// Its arguments.
         args: Option<Arc<Value>>,
-        /// The runs that have to succeed first.
+        /// The runs that it comes after.
         after: Box<[RunId]>,
+        /// What else ties it to others.
+        ties: Ties,
         /// When it may be queued at the earliest.
         due: Option<Mono>,
         /// The key that its caller gave the submission, if any.
         key: Option<Arc<SubmitKey>>,
     },
-    /// The last of the runs that it comes after has succeeded: scheduled if not yet due, else queued.
+    /// What it comes after has become what it waits for: scheduled if not yet due, else queued.
     Released {
         /// Its number.
         run: RunId,
         /// Its job.
         job: Arc<JobSpec>,
+    },
+    /// One of the runs that it comes after, or of its parts, is over, and something of that has to be kept.
+    Met {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The other one.
+        by: RunId,
+        /// How that ended.
+        over: Over,
+        /// What that gave it: arguments by their names; of a part its result, under an empty name.
+        given: Map<String, Value>,
+    },
+    /// It is spread into parts, and over when they are: blocked.
+    Spread {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The number of the first part; the others follow.
+        first: RunId,
+        /// How many there are.
+        count: u32,
+    },
+    /// All its parts are over, or it cannot be spread: succeeded, failed or cancelled.
+    Gathered {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// How it ended.
+        state: FinalState,
+        /// What the parts gave, in their order.
+        result: Option<Arc<Value>>,
     },
     /// Its time has come: queued.
     Due {
@@ -133,7 +171,7 @@ pub enum Fact {
         /// By what.
         cause: Interruption,
     },
-    /// A run that was over is tried once more: queued.
+    /// A run that was over is tried once more: blocked if it comes after others, else queued.
     Retried {
         /// Its number.
         run: RunId,
@@ -145,6 +183,12 @@ pub enum Fact {
         args: Option<Arc<Value>>,
         /// The epoch of its last attempt; 0 if it had none.
         epoch: u32,
+        /// The runs that it comes after, of those that are tried once more with it.
+        after: Box<[RunId]>,
+        /// What else ties it to others.
+        ties: Ties,
+        /// Its parts, where some of those are tried once more with it.
+        parts: Option<Box<Parts>>,
     },
     /// A run that had not started was cancelled.
     Cancelled {
@@ -212,6 +256,9 @@ impl Fact {
             Self::Accepted { run, job, .. }
             | Self::Released { run, job }
             | Self::Due { run, job }
+            | Self::Met { run, job, .. }
+            | Self::Spread { run, job, .. }
+            | Self::Gathered { run, job, .. }
             | Self::Started { run, job, .. }
             | Self::Stopping { run, job, .. }
             | Self::Ended { run, job, .. }

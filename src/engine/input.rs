@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::capacity::CapacityName;
 use super::fact::SubmitKey;
+use super::flow::{Parts, Ties};
 use super::id::{AttemptId, CallerId, RunId};
 use super::outcome::End;
 use super::spec::{Definitions, JobSpec, Name, Priority};
@@ -24,6 +25,8 @@ pub enum Input {
     Cancel {
         /// Which run.
         run: RunId,
+        /// With all that hang together with it.
+        graph: bool,
         /// Who gets the answer.
         caller: Option<CallerId>,
     },
@@ -33,6 +36,13 @@ pub enum Input {
         run: RunId,
         /// What is on record of it, where the engine may have forgotten it.
         known: Option<Box<Forgotten>>,
+        /// Who gets the answer.
+        caller: Option<CallerId>,
+    },
+    /// Those of runs that hang together which are over and did not succeed are to be tried once more.
+    RetryGraph {
+        /// What is on record of them.
+        members: Vec<(RunId, Forgotten)>,
         /// Who gets the answer.
         caller: Option<CallerId>,
     },
@@ -137,6 +147,12 @@ pub struct Forgotten {
     pub args: Option<Arc<Value>>,
     /// The epoch of its last attempt; 0 if it had none.
     pub epoch: u32,
+    /// The runs that it came after.
+    pub after: Box<[RunId]>,
+    /// What else tied it to others.
+    pub ties: Ties,
+    /// Its parts, if it was spread into some.
+    pub parts: Option<Box<Parts>>,
 }
 
 impl SubmitItem {

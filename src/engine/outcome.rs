@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::flow::When;
 use super::id::RunId;
 use super::spec::Name;
 use super::time::Now;
@@ -148,6 +149,15 @@ pub enum SkipReason {
         /// Its job.
         job: Name,
     },
+    /// None of the runs that it comes after has become what it waits for.
+    Unmet(When),
+    /// An argument that was to come from the result of another run is not there, or is not what it has to be.
+    Argument {
+        /// Its name.
+        name: Name,
+        /// What is wrong with it.
+        why: Arc<str>,
+    },
     /// It waited in line for longer than its `start_within`, which is given here.
     Late(Duration),
 }
@@ -161,6 +171,11 @@ impl fmt::Display for SkipReason {
                     "run {run} of `{job}`, which it comes after, did not succeed"
                 )
             }
+            Self::Unmet(When::Failure) => {
+                f.write_str("all runs that it comes after have succeeded")
+            }
+            Self::Unmet(_) => f.write_str("none of the runs that it comes after has succeeded"),
+            Self::Argument { name, why } => write!(f, "its argument `{name}` {why}"),
             Self::Late(within) => write!(f, "it could not start within {within:?}"),
         }
     }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::capacity::ClassId;
+use super::flow::{Parts, Ties};
 use super::id::RunId;
 use super::outcome::{Failure, SkipReason, StopReason};
 use super::spec::{CRASHES_BOUND, JobSpec, OnCrash, Priority};
+use super::ties::UniqueKey;
 use super::time::{Mono, Wall};
 
 /// Where a run stands. Data lives only in the state in which it is valid.
@@ -149,12 +151,6 @@ impl RunState {
         }
     }
 
-    /// Whether a run that comes after this one still has to wait for it.
-    #[must_use]
-    pub(super) fn is_open(&self) -> bool {
-        *self != Self::Succeeded
-    }
-
     /// Whether the run has not started and may still do so.
     #[must_use]
     pub const fn is_waiting(&self) -> bool {
@@ -164,6 +160,9 @@ impl RunState {
         )
     }
 }
+
+/// A run that waits for another, and the record that it began with.
+pub(super) type Dependent = (RunId, u64);
 
 /// A run in the engine's table. A million of these may wait, so what few runs have is boxed.
 #[derive(Clone, Debug, PartialEq)]
@@ -179,6 +178,8 @@ pub(super) struct Run {
     pub(super) epoch: u32,
     /// How often the daemon or the machine went down under it.
     pub(super) crashes: u8,
+    /// Number of the record that accepted it, or tried it once more.
+    pub(super) born: u64,
     /// An attempt of it has started since it was accepted or tried once more by hand.
     pub(super) begun: bool,
     /// How many of its attempts have failed.
@@ -189,12 +190,23 @@ pub(super) struct Run {
 /// What only few runs have: what ties them to others, and until when they may wait.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Links {
-    /// The runs that have to succeed first.
+    /// The runs that it comes after.
     pub(super) after: Box<[RunId]>,
-    /// How many of them have not yet.
+    /// How many runs it waits for: of those, of its parts, and the one that it replaces.
     pub(super) open: usize,
-    /// The runs that come after this one.
-    pub(super) dependents: Vec<RunId>,
+    /// One that it comes after has succeeded, and that is what it waits for.
+    pub(super) one_succeeded: bool,
+    /// One that it comes after has not succeeded, and that is what it waits for.
+    pub(super) one_failed: bool,
+    /// The runs that wait for this one, each with the record that it began with: one that was cancelled and
+    /// tried once more by hand may wait for others since.
+    pub(super) dependents: Vec<Dependent>,
+    /// What else ties it to others.
+    pub(super) ties: Ties,
+    /// What it has in common with others of which there is only one at a time.
+    pub(super) unique: Option<UniqueKey>,
+    /// What it was spread into.
+    pub(super) parts: Option<Box<Parts>>,
     /// Until when its first attempt has to have started.
     pub(super) start_by: Option<Mono>,
     /// Until when it has to be over, from its first attempt on.
@@ -239,7 +251,22 @@ impl Run {
         self.links.as_ref().map_or(&[], |links| &links.after)
     }
 
-    pub(super) fn dependents(&self) -> &[RunId] {
+    /// What ties it to others, if anything does.
+    pub(super) fn ties(&self) -> Option<&Ties> {
+        self.links.as_ref().map(|links| &links.ties)
+    }
+
+    /// The run that it is a part of.
+    pub(super) fn part_of(&self) -> Option<RunId> {
+        self.ties()?.part_of
+    }
+
+    /// What it was spread into, if it was.
+    pub(super) fn parts(&self) -> Option<&Parts> {
+        self.links.as_ref()?.parts.as_deref()
+    }
+
+    pub(super) fn dependents(&self) -> &[Dependent] {
         self.links.as_ref().map_or(&[], |links| &links.dependents)
     }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::command::{CommandSpec, GRACE, Invocation, Step};
 use super::files::FileTask;
+use super::flow::{FanOut, Origin, Unique, When};
 use super::http::HttpSpec;
 use super::retry::RetrySpec;
 
@@ -119,9 +120,24 @@ pub struct JobSpec {
     /// A command that is run after the task, however that went.
     #[serde(default)]
     pub teardown: Option<Box<Step>>,
-    /// Jobs whose runs of the same submission have to succeed first; sorted, without doubles.
+    /// Jobs whose runs of the same submission go first; sorted, without doubles.
     #[serde(default)]
     pub after: Vec<Name>,
+    /// What has to have become of those.
+    #[serde(default)]
+    pub when: When,
+    /// What a run is spread into, a run for each.
+    #[serde(default)]
+    pub fan_out: Option<FanOut>,
+    /// Of which of its runs there is only one at a time.
+    #[serde(default)]
+    pub unique: Option<Unique>,
+    /// The job that is run after a run of this one has failed.
+    #[serde(default)]
+    pub on_failure: Option<Name>,
+    /// The job that is run after a run of this one has succeeded.
+    #[serde(default)]
+    pub on_success: Option<Name>,
     /// What makes it run without being asked for.
     #[serde(default)]
     pub start: Start,
@@ -163,6 +179,9 @@ pub struct ParamSpec {
     pub kind: ParamKind,
     /// What it is where it is not given; `None`: it has to be given.
     pub default: Option<Value>,
+    /// Where it comes from when it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Origin>,
 }
 
 /// What an argument has to be.
@@ -203,6 +222,12 @@ impl ParamKind {
         }
     }
 
+    /// Whether whatever is `other` is also this.
+    #[must_use]
+    pub fn takes(self, other: Self) -> bool {
+        self == Self::Any || self == other || (self == Self::Number && other == Self::Integer)
+    }
+
     /// Whether `value` is one.
     #[must_use]
     pub fn fits(self, value: &Value) -> bool {
@@ -236,6 +261,11 @@ impl JobSpec {
             setup: None,
             teardown: None,
             after: Vec::new(),
+            when: When::default(),
+            fan_out: None,
+            unique: None,
+            on_failure: None,
+            on_success: None,
             start: Start::default(),
             on_crash: OnCrash::default(),
             params: BTreeMap::new(),

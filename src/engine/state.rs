@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Recovery;
+use super::arguments::complete;
 use super::capacity::{Capacities, ClassId};
 use super::fact::{Fact, FinalState, Record, SubmitKey};
+use super::flow::Parts;
 use super::id::RunId;
 use super::outcome::{Interruption, NO_ROOM_PAUSE};
 use super::run::{Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Name};
 use super::table::RunTable;
+use super::ties::UniqueKey;
 use super::time::{Mono, Now};
 use super::timers::{Timer, Timers};
 
@@ -38,6 +41,10 @@ pub(super) struct State {
     keys: BTreeMap<Arc<str>, (Arc<SubmitKey>, RunId)>,
     /// The same keys, oldest first.
     keys_by_age: VecDeque<Arc<str>>,
+    /// The unfinished runs of which there is only one at a time.
+    pub(super) unique: BTreeMap<UniqueKey, RunId>,
+    /// The unfinished runs that hang together, by the first of their submission.
+    pub(super) graphs: BTreeMap<RunId, BTreeSet<RunId>>,
     /// Number of the next run.
     pub(super) next_run: u64,
     /// Number of the next record.
@@ -62,6 +69,8 @@ impl State {
             draining: false,
             keys: BTreeMap::new(),
             keys_by_age: VecDeque::new(),
+            unique: BTreeMap::new(),
+            graphs: BTreeMap::new(),
             next_run: 1,
             next_record: 1,
             next_ticket: 0,
@@ -101,9 +110,23 @@ impl State {
             Fact::Configured { definitions } => self.configure(definitions),
             Fact::Accepted { .. } => self.accept(record),
             Fact::Released { run, .. } => {
-                let due = self.run(*run).due.filter(|due| *due > record.at.mono);
+                let whole = self.run_mut(*run);
+                whole.args = complete(&whole.job, whole.args.as_ref());
+                let due = whole.due.filter(|due| *due > record.at.mono);
                 self.wait(*run, due, record.at);
             }
+            Fact::Met { .. } => self.meet(&record.fact),
+            Fact::Spread {
+                run, first, count, ..
+            } => {
+                self.enter(*run, RunState::Blocked);
+                let whole = self.run_mut(*run);
+                whole.begun = true;
+                let links = whole.links_mut();
+                links.open = 0;
+                links.parts = Some(Box::new(Parts::new(*first, *count as usize)));
+            }
+            Fact::Gathered { run, state, .. } => self.finish(*run, final_state(state)),
             Fact::Due { run, .. } => self.wait(*run, None, record.at),
             Fact::Started { run, job, epoch } => {
                 let since = record.at.mono;
@@ -126,14 +149,7 @@ impl State {
                     self.enter(*run, RunState::Stopping { since, reason });
                 }
             }
-            Fact::Ended { run, state, .. } => self.finish(
-                *run,
-                match state {
-                    FinalState::Succeeded => RunState::Succeeded,
-                    FinalState::Failed(failure) => RunState::Failed(failure.clone()),
-                    FinalState::Cancelled(reason) => RunState::Cancelled(*reason),
-                },
-            ),
+            Fact::Ended { run, state, .. } => self.finish(*run, final_state(state)),
             Fact::Retrying { run, due, .. } => {
                 let whole = self.run_mut(*run);
                 whole.failures = whole.failures.saturating_add(1);
@@ -168,7 +184,7 @@ impl State {
         self.runs.get(id).expect("a fact names a run in the table")
     }
 
-    fn run_mut(&mut self, id: RunId) -> &mut Run {
+    pub(super) fn run_mut(&mut self, id: RunId) -> &mut Run {
         self.runs
             .get_mut(id)
             .expect("a fact names a run in the table")
@@ -195,6 +211,7 @@ impl State {
             priority,
             args,
             after,
+            ties,
             due,
             key,
         } = &record.fact
@@ -215,26 +232,21 @@ impl State {
             crashes: 0,
             failures: 0,
             begun: false,
+            born: record.number,
             priority: *priority,
         };
-        if !after.is_empty() {
-            // What has succeeded and is forgotten holds nobody up: a recovery knows live runs only.
-            let open = |id: &&RunId| self.runs.get(**id).is_some_and(|run| run.state.is_open());
+        if !after.is_empty() || !ties.is_empty() {
             let links = run.links_mut();
-            links.open = after.iter().filter(open).count();
             links.after = after.clone();
+            links.ties = ties.clone();
         }
         self.next_run = self.next_run.max(id.0 + 1);
         self.insert(*id, run);
-        for dependency in after {
-            if let Some(run) = self.runs.get_mut(*dependency) {
-                run.links_mut().dependents.push(*id);
-            }
-        }
+        self.tie(*id);
         if let Some(key) = key {
             self.remember(key, *id);
         }
-        if after.is_empty() {
+        if after.is_empty() && ties.replaces.is_none() {
             self.wait(*id, *due, record.at);
         }
     }
@@ -247,6 +259,9 @@ impl State {
             priority,
             args,
             epoch,
+            after,
+            ties,
+            parts,
         } = &record.fact
         else {
             return;
@@ -256,7 +271,7 @@ impl State {
             self.counts[old.state.kind() as usize] -= 1;
             self.finished.retain(|other| other != id);
         }
-        let run = Run {
+        let mut run = Run {
             job: Arc::clone(job),
             args: args.clone(),
             links: None,
@@ -268,10 +283,20 @@ impl State {
             crashes: 0,
             failures: 0,
             begun: false,
+            born: record.number,
             priority: *priority,
         };
+        if !after.is_empty() || !ties.is_empty() || parts.is_some() {
+            let links = run.links_mut();
+            links.after = after.clone();
+            links.ties = ties.clone();
+            links.parts.clone_from(parts);
+        }
         self.insert(*id, run);
-        self.wait(*id, None, record.at);
+        self.tie(*id);
+        if after.is_empty() && ties.replaces.is_none() {
+            self.wait(*id, None, record.at);
+        }
     }
 
     /// The class of an unfinished run of `job`, which is counted there.
@@ -329,22 +354,20 @@ impl State {
     }
 
     fn finish(&mut self, id: RunId, state: RunState) {
-        let succeeded = state == RunState::Succeeded;
         self.enter(id, state);
         let class = self.run(id).class;
         self.capacities.class_mut(class).runs -= 1;
         self.retire(class, id);
-        if succeeded {
-            let dependents = self.run(id).dependents().to_vec();
-            for dependent in dependents {
-                // One that was cancelled, and tried once more by hand, waits for nobody.
-                if let Some(run) = self.runs.get_mut(dependent)
-                    && run.state == RunState::Blocked
-                {
-                    run.links_mut().open -= 1;
-                }
+        let dependents = self.run(id).dependents().to_vec();
+        for (dependent, born) in dependents {
+            if let Some(run) = self.runs.get_mut(dependent)
+                && run.state == RunState::Blocked
+                && run.born == born
+            {
+                run.links_mut().open -= 1;
             }
         }
+        self.untie(id);
         // What the engine itself still needs of an ended run is little; results live in its facts.
         self.run_mut(id).args = None;
         self.finished.push_back(id);
@@ -434,5 +457,13 @@ impl State {
     fn leave_lane(&mut self, id: RunId, class: ClassId) {
         self.active.remove(&id);
         self.capacities.release(class);
+    }
+}
+
+fn final_state(state: &FinalState) -> RunState {
+    match state {
+        FinalState::Succeeded => RunState::Succeeded,
+        FinalState::Failed(failure) => RunState::Failed(failure.clone()),
+        FinalState::Cancelled(reason) => RunState::Cancelled(*reason),
     }
 }

@@ -7,19 +7,43 @@ use serde_json::Value;
 
 use super::action::Refusal;
 use super::arguments::arguments;
-use super::input::{JobRef, Submission};
+use super::flow::OnDuplicate;
+use super::id::RunId;
+use super::input::{JobRef, Submission, SubmitItem};
 use super::spec::{JobSpec, Name};
 use super::state::State;
+use super::ties::{UniqueKey, unique_key};
+
+/// What is to be done.
+pub(super) struct Plan {
+    /// The runs to be made, each behind all that it comes after.
+    pub(super) new: Vec<Planned>,
+    /// For each item of the submission its run.
+    pub(super) runs: Vec<Source>,
+}
 
 /// An item that has been found good.
 pub(super) struct Planned {
+    /// Its place among those that are made, in the order of the items.
+    pub(super) place: usize,
     /// Index of the item in the submission.
     pub(super) item: usize,
     pub(super) job: Arc<JobSpec>,
     /// Its arguments, with the defaults of those that were not given.
     pub(super) args: Option<Arc<Value>>,
-    /// Indexes of the items whose runs have to succeed first.
-    pub(super) after: Vec<usize>,
+    /// The runs that it comes after.
+    pub(super) after: Vec<Source>,
+    /// The run whose place it takes.
+    pub(super) replaces: Option<RunId>,
+}
+
+/// A run that is there or is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// There is one, and it will do.
+    There(RunId),
+    /// It is made, at this place.
+    New(usize),
 }
 
 /// Whether there is room for so many more runs.
@@ -34,8 +58,8 @@ pub(super) fn admit(state: &State, runs: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The items of `submission`, each behind all that it comes after.
-pub(super) fn plan(state: &State, submission: &Submission) -> Result<Vec<Planned>, Refusal> {
+/// What is to be done for `submission`.
+pub(super) fn plan(state: &State, submission: &Submission) -> Result<Plan, Refusal> {
     if submission.items.is_empty() {
         return Err(Refusal::Empty);
     }
@@ -43,17 +67,11 @@ pub(super) fn plan(state: &State, submission: &Submission) -> Result<Vec<Planned
     if let [item] = &submission.items[..] {
         // The common case, without the tables.
         let job = find(state, &item.job)?;
-        return match job.after.first() {
-            Some(needs) => Err(missing(job, needs)),
-            None => Ok(vec![Planned {
-                item: 0,
-                job: Arc::clone(job),
-                args: arguments(job, item.args.as_ref())?,
-                after: Vec::new(),
-            }]),
-        };
+        if let Some(needs) = job.after.first() {
+            return Err(missing(job, needs));
+        }
     }
-    in_order(resolve(state, submission)?)
+    resolve(state, submission)
 }
 
 fn find<'a>(state: &'a State, job: &'a JobRef) -> Result<&'a Arc<JobSpec>, Refusal> {
@@ -73,55 +91,117 @@ fn missing(job: &JobSpec, needs: &Name) -> Refusal {
     }
 }
 
-/// Finds for each item the items that it comes after.
-fn resolve(state: &State, submission: &Submission) -> Result<Vec<Planned>, Refusal> {
-    let mut places: BTreeMap<&Name, (usize, usize)> = BTreeMap::new();
-    for (index, item) in submission.items.iter().enumerate() {
-        places.entry(item.job.name()).or_insert((index, 0)).1 += 1;
-    }
-    let mut planned = Vec::with_capacity(submission.items.len());
-    for (index, item) in submission.items.iter().enumerate() {
+/// Finds for each item what it comes after, and what is there already.
+fn resolve(state: &State, submission: &Submission) -> Result<Plan, Refusal> {
+    let items = &submission.items;
+    let mut runs: Vec<Source> = Vec::with_capacity(items.len());
+    let mut new: Vec<Planned> = Vec::with_capacity(items.len());
+    let mut seen: BTreeMap<UniqueKey, Source> = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
         let job = find(state, &item.job)?;
-        let mut after = Vec::with_capacity(job.after.len());
+        let args = arguments(job, item.args.as_ref())?;
+        let (source, replaces) = place(state, &mut seen, new.len(), (job, args.as_deref()))?;
+        runs.push(source);
+        if source == Source::New(new.len()) {
+            new.push(Planned {
+                place: new.len(),
+                item: index,
+                job: Arc::clone(job),
+                args,
+                after: Vec::new(),
+                replaces,
+            });
+        }
+    }
+    if new.iter().all(|plan| plan.job.after.is_empty()) {
+        return Ok(Plan { new, runs });
+    }
+    connect(items, &runs, &mut new)?;
+    let new = in_order(new)?;
+    Ok(Plan { new, runs })
+}
+
+/// Whether a run is made, and in whose place.
+fn place(
+    state: &State,
+    seen: &mut BTreeMap<UniqueKey, Source>,
+    next: usize,
+    (job, args): (&Arc<JobSpec>, Option<&Value>),
+) -> Result<(Source, Option<RunId>), Refusal> {
+    let made = Source::New(next);
+    let Some((unique, key)) = job.unique.zip(unique_key(job, args)) else {
+        return Ok((made, None));
+    };
+    if let Some(before) = seen.get(&key) {
+        return match unique.on_duplicate {
+            OnDuplicate::Reject => Err(Refusal::Twice(Name::clone(&job.name))),
+            OnDuplicate::Replace | OnDuplicate::Join => Ok((*before, None)),
+        };
+    }
+    let (source, replaces) = match state.duplicate(job, args) {
+        None => (made, None),
+        Some((run, OnDuplicate::Replace)) => (made, Some(run)),
+        Some((run, OnDuplicate::Join)) => (Source::There(run), None),
+        Some((run, OnDuplicate::Reject)) => {
+            return Err(Refusal::Duplicate {
+                job: Name::clone(&job.name),
+                run,
+            });
+        }
+    };
+    seen.insert(key, source);
+    Ok((source, replaces))
+}
+
+/// Finds for each run that is made the ones that it comes after.
+fn connect(items: &[SubmitItem], runs: &[Source], new: &mut [Planned]) -> Result<(), Refusal> {
+    let mut places: BTreeMap<&Name, (Source, bool)> = BTreeMap::new();
+    for (item, run) in items.iter().zip(runs) {
+        let place = places.entry(item.job.name()).or_insert((*run, true));
+        place.1 &= place.0 == *run;
+    }
+    for plan in new {
+        let job = Arc::clone(&plan.job);
         for needs in &job.after {
             match places.get(needs) {
-                Some((place, 1)) => after.push(*place),
+                Some((place, true)) => plan.after.push(*place),
                 Some(_) => return Err(Refusal::AmbiguousDependency(Name::clone(needs))),
-                None => return Err(missing(job, needs)),
+                None => return Err(missing(&job, needs)),
             }
         }
-        planned.push(Planned {
-            item: index,
-            job: Arc::clone(job),
-            args: arguments(job, item.args.as_ref())?,
-            after,
-        });
     }
-    Ok(planned)
+    Ok(())
 }
 
 /// Sorts so that each item stands behind all that it comes after, and otherwise as it was.
 fn in_order(planned: Vec<Planned>) -> Result<Vec<Planned>, Refusal> {
-    if planned
-        .iter()
-        .all(|plan| plan.after.iter().all(|before| *before < plan.item))
-    {
+    let before = |plan: &Planned| -> Vec<usize> {
+        let after = plan.after.iter();
+        let new = after.filter_map(|source| match source {
+            Source::New(place) => Some(*place),
+            Source::There(_) => None,
+        });
+        new.collect()
+    };
+    let sorted = |plan: &Planned| before(plan).iter().all(|before| *before < plan.place);
+    if planned.iter().all(sorted) {
         return Ok(planned);
     }
-    let mut open: Vec<usize> = planned.iter().map(|plan| plan.after.len()).collect();
+    let mut open: Vec<usize> = planned.iter().map(|plan| before(plan).len()).collect();
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); planned.len()];
     for plan in &planned {
-        for before in &plan.after {
-            dependents[*before].push(plan.item);
+        for before in before(plan) {
+            dependents[before].push(plan.place);
         }
     }
-    let mut ready: std::collections::BTreeSet<usize> =
-        (0..planned.len()).filter(|item| open[*item] == 0).collect();
+    let mut ready: std::collections::BTreeSet<usize> = (0..planned.len())
+        .filter(|place| open[*place] == 0)
+        .collect();
     let mut rest: Vec<Option<Planned>> = planned.into_iter().map(Some).collect();
     let mut sorted = Vec::with_capacity(rest.len());
-    while let Some(item) = ready.pop_first() {
-        sorted.extend(rest[item].take());
-        for dependent in &dependents[item] {
+    while let Some(place) = ready.pop_first() {
+        sorted.extend(rest[place].take());
+        for dependent in &dependents[place] {
             open[*dependent] -= 1;
             if open[*dependent] == 0 {
                 ready.insert(*dependent);

@@ -76,6 +76,9 @@ impl Board {
             | Fact::Accepted { .. }
             | Fact::Released { .. }
             | Fact::Due { .. }
+            | Fact::Met { .. }
+            | Fact::Spread { .. }
+            | Fact::Gathered { .. }
             | Fact::GivenUp { .. }
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }

@@ -17,6 +17,10 @@ pub enum Event {
     Accepted,
     /// A run waits for no other one any more.
     Released,
+    /// Another run that a run waits for is over.
+    Met,
+    /// A run is spread into parts.
+    Spread,
     /// A run's time has come.
     Due,
     /// An attempt started.
@@ -57,10 +61,12 @@ impl Event {
             Fact::Draining => Self::Draining,
             Fact::Accepted { .. } => Self::Accepted,
             Fact::Released { .. } => Self::Released,
+            Fact::Met { .. } => Self::Met,
+            Fact::Spread { .. } => Self::Spread,
             Fact::Due { .. } => Self::Due,
             Fact::Started { .. } => Self::Started,
             Fact::Stopping { .. } => Self::Stopping,
-            Fact::Ended { state, .. } => match state {
+            Fact::Ended { state, .. } | Fact::Gathered { state, .. } => match state {
                 FinalState::Succeeded => Self::Finished,
                 FinalState::Failed(_) => Self::Failed,
                 FinalState::Cancelled(_) => Self::Cancelled,
@@ -85,6 +91,8 @@ impl Event {
             Self::Draining => "draining",
             Self::Accepted => "accepted",
             Self::Released => "released",
+            Self::Met => "met",
+            Self::Spread => "spread",
             Self::Due => "due",
             Self::Started => "started",
             Self::Progress => "progress",
@@ -112,8 +120,10 @@ impl Event {
             | Self::Draining
             | Self::Accepted
             | Self::Released
+            | Self::Met
             | Self::Due => Level::DEBUG,
             Self::Started
+            | Self::Spread
             | Self::Progress
             | Self::Output
             | Self::Stopping

@@ -113,6 +113,35 @@ impl<'a> Line<'a> {
                     line
                 }
             }
+            Fact::Met { run, job, by, .. } => {
+                let why = format!("run {by} is over");
+                bare.about(job, *run).now("blocked").because(&why)
+            }
+            Fact::Spread {
+                run,
+                job,
+                first,
+                count,
+            } => {
+                let into = format!("into {count} runs, from {first} on");
+                bare.about(job, *run).now("blocked").because(&into)
+            }
+            Fact::Gathered {
+                run,
+                job,
+                state,
+                result,
+            } => {
+                let line = bare.about(job, *run).over(state);
+                let result = result
+                    .as_deref()
+                    .filter(|_| *state == FinalState::Succeeded);
+                Self {
+                    result: result.map(json),
+                    ..line
+                }
+                .say(job)
+            }
             Fact::Due { run, job } => bare.about(job, *run).now("queued"),
             Fact::Started { run, job, epoch } => {
                 bare.tried(job, *run, *epoch).now("running").say(job)
@@ -267,11 +296,18 @@ impl<'a> Line<'a> {
             teardown: end.teardown.as_ref().map(ToString::to_string),
             ..self
         };
+        let result = result_of(&end.outcome).filter(|_| *state == FinalState::Succeeded);
+        Self {
+            result: result.map(json),
+            ..line.over(state)
+        }
+    }
+
+    /// What became of the run.
+    fn over(self, state: &FinalState) -> Self {
+        let line = self;
         match state {
-            FinalState::Succeeded => Self {
-                result: result_of(&end.outcome).map(json),
-                ..line.now("succeeded")
-            },
+            FinalState::Succeeded => line.now("succeeded"),
             FinalState::Failed(failure) => Self {
                 error: Some(failure.to_string()),
                 error_kind: Some(failure.kind()),
@@ -298,6 +334,8 @@ impl<'a> Line<'a> {
             | Event::Draining
             | Event::Accepted
             | Event::Released
+            | Event::Met
+            | Event::Spread
             | Event::Due
             | Event::Output
             | Event::Stopping

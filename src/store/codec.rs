@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::engine::CapacityName;
 use crate::engine::fact::{Fact, FinalState, SubmitKey};
+use crate::engine::flow::{Over, Parts, Ties};
 use crate::engine::id::RunId;
 use crate::engine::outcome::{End, Failure, Interruption, SkipReason, StopReason};
 use crate::engine::spec::{Definitions, JobSpec, LimitSpec, Name, PoolSpec, Priority};
@@ -33,6 +34,26 @@ pub(super) enum Wire {
         due: Option<Mono>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<Arc<SubmitKey>>,
+        #[serde(default, skip_serializing_if = "Ties::is_empty")]
+        ties: Ties,
+    },
+    Met {
+        job: i64,
+        by: RunId,
+        over: Over,
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        given: Map<String, Value>,
+    },
+    Spread {
+        job: i64,
+        first: RunId,
+        count: u32,
+    },
+    Gathered {
+        job: i64,
+        state: FinalState,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result: Option<Arc<Value>>,
     },
     Released {
         job: i64,
@@ -78,6 +99,12 @@ pub(super) enum Wire {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         args: Option<Arc<Value>>,
         epoch: u32,
+        #[serde(default, skip_serializing_if = "is_empty")]
+        after: Box<[RunId]>,
+        #[serde(default, skip_serializing_if = "Ties::is_empty")]
+        ties: Ties,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parts: Option<Box<Parts>>,
     },
     Cancelled {
         job: i64,
@@ -138,6 +165,9 @@ impl Wire {
             | Fact::Accepted { .. }
             | Fact::Released { .. }
             | Fact::Due { .. }
+            | Fact::Met { .. }
+            | Fact::Spread { .. }
+            | Fact::Gathered { .. }
             | Fact::Started { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }
@@ -150,12 +180,17 @@ impl Wire {
         })
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each kind of fact, and nothing in them to split off"
+    )]
     fn of_run(fact: &Fact, job: i64) -> Self {
         match fact {
             Fact::Accepted {
                 priority,
                 args,
                 after,
+                ties,
                 due,
                 key,
                 ..
@@ -166,6 +201,21 @@ impl Wire {
                 after: after.clone(),
                 due: *due,
                 key: key.clone(),
+                ties: ties.clone(),
+            },
+            Fact::Met {
+                by, over, given, ..
+            } => Self::Met {
+                job,
+                by: *by,
+                over: *over,
+                given: given.clone(),
+            },
+            &Fact::Spread { first, count, .. } => Self::Spread { job, first, count },
+            Fact::Gathered { state, result, .. } => Self::Gathered {
+                job,
+                state: state.clone(),
+                result: result.clone(),
             },
             Fact::Released { .. } => Self::Released { job },
             Fact::Due { .. } => Self::Due { job },
@@ -201,12 +251,18 @@ impl Wire {
                 priority,
                 args,
                 epoch,
+                after,
+                ties,
+                parts,
                 ..
             } => Self::Retried {
                 job,
                 priority: *priority,
                 args: args.clone(),
                 epoch: *epoch,
+                after: after.clone(),
+                ties: ties.clone(),
+                parts: parts.clone(),
             },
             &Fact::Cancelled { reason, .. } => Self::Cancelled { job, reason },
             Fact::Skipped { reason, .. } => Self::Skipped {
@@ -231,6 +287,9 @@ impl Wire {
             Self::Accepted { job, .. }
             | Self::Released { job }
             | Self::Due { job }
+            | Self::Met { job, .. }
+            | Self::Spread { job, .. }
+            | Self::Gathered { job, .. }
             | Self::Started { job, .. }
             | Self::Stopping { job, .. }
             | Self::Ended { job, .. }
@@ -253,6 +312,9 @@ impl Wire {
             | Self::Accepted { .. }
             | Self::Released { .. }
             | Self::Due { .. }
+            | Self::Met { .. }
+            | Self::Spread { .. }
+            | Self::Gathered { .. }
             | Self::Started { .. }
             | Self::Stopping { .. }
             | Self::Ended { .. }
@@ -288,6 +350,9 @@ impl Wire {
                 Self::Accepted { .. }
                 | Self::Released { .. }
                 | Self::Due { .. }
+                | Self::Met { .. }
+                | Self::Spread { .. }
+                | Self::Gathered { .. }
                 | Self::Started { .. }
                 | Self::Stopping { .. }
                 | Self::Ended { .. }
@@ -313,14 +378,48 @@ impl Wire {
                 after,
                 due,
                 key,
+                ties,
             } => Fact::Accepted {
                 run,
                 job: job(id)?,
                 priority,
                 args,
                 after,
+                ties,
                 due,
                 key,
+            },
+            Self::Met {
+                job: id,
+                by,
+                over,
+                given,
+            } => Fact::Met {
+                run,
+                job: job(id)?,
+                by,
+                over,
+                given,
+            },
+            Self::Spread {
+                job: id,
+                first,
+                count,
+            } => Fact::Spread {
+                run,
+                job: job(id)?,
+                first,
+                count,
+            },
+            Self::Gathered {
+                job: id,
+                state,
+                result,
+            } => Fact::Gathered {
+                run,
+                job: job(id)?,
+                state,
+                result,
             },
             Self::Released { job: id } => Fact::Released { run, job: job(id)? },
             Self::Due { job: id } => Fact::Due { run, job: job(id)? },
@@ -383,12 +482,18 @@ impl Wire {
                 priority,
                 args,
                 epoch,
+                after,
+                ties,
+                parts,
             } => Fact::Retried {
                 run,
                 job: job(id)?,
                 priority,
                 args,
                 epoch,
+                after,
+                ties,
+                parts,
             },
             Self::Cancelled { job: id, reason } => {
                 let job = job(id)?;

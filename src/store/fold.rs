@@ -26,6 +26,9 @@ impl Entry {
             | Fact::Configured { .. }
             | Fact::Released { .. }
             | Fact::Due { .. }
+            | Fact::Met { .. }
+            | Fact::Spread { .. }
+            | Fact::Gathered { .. }
             | Fact::Started { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }
@@ -74,8 +77,14 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::Configured { .. }
         | Fact::Draining
         | Fact::Paused { .. }
+        | Fact::Met { .. }
         | Fact::Resumed { .. } => return None,
-        Fact::Accepted { after, .. } if !after.is_empty() => StateKind::Blocked,
+        Fact::Accepted { after, ties, .. } | Fact::Retried { after, ties, .. }
+            if !after.is_empty() || ties.replaces.is_some() =>
+        {
+            StateKind::Blocked
+        }
+        Fact::Spread { .. } => StateKind::Blocked,
         Fact::Accepted { .. } | Fact::Released { .. } => wait(),
         Fact::Interrupted {
             cause: Interruption::NoRoom,
@@ -86,7 +95,7 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         Fact::Due { .. } | Fact::Interrupted { .. } | Fact::Retried { .. } => StateKind::Queued,
         Fact::Started { .. } => StateKind::Running,
         Fact::Stopping { .. } => StateKind::Stopping,
-        Fact::Ended { state, .. } => match state {
+        Fact::Ended { state, .. } | Fact::Gathered { state, .. } => match state {
             FinalState::Succeeded => StateKind::Succeeded,
             FinalState::Failed(_) => StateKind::Failed,
             FinalState::Cancelled(_) => StateKind::Cancelled,

@@ -1,6 +1,7 @@
 //! Questions to the store from any thread, beside what is written: what is shown is told by records
 //! that are known to be what was written. Knows no daemon and no engine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -86,12 +87,38 @@ impl Reader {
     /// As for [`runs`](Self::runs).
     pub fn forgotten(&self, run: RunId) -> Result<Option<Forgotten>, StoreError> {
         let story = self.run(run)?.filter(|story| story.state.is_final());
-        Ok(story.map(|story| Forgotten {
-            epoch: story.epoch(),
-            job: story.job,
-            priority: story.priority,
-            args: story.args,
-        }))
+        Ok(story.map(forgotten))
+    }
+
+    /// What has to be known of the runs that hang together with this one and are over, to try them once
+    /// more. Empty where there is no such run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`runs`](Self::runs).
+    pub fn graph(&self, run: RunId) -> Result<Vec<(RunId, Forgotten)>, StoreError> {
+        let Some(story) = self.run(run)? else {
+            return Ok(Vec::new());
+        };
+        let first = story.ties.graph.unwrap_or(run);
+        let mut members = Vec::new();
+        // Those of one submission have numbers that follow each other, and so have the parts of one run.
+        let mut open = Vec::new();
+        for number in first.0.. {
+            match self.run(RunId(number))? {
+                Some(story) if story.run == first || story.ties.graph == Some(first) => {
+                    open.extend(story.parts.iter().flat_map(|parts| parts.runs()));
+                    members.push(story);
+                }
+                _ => break,
+            }
+        }
+        let there: BTreeSet<RunId> = members.iter().map(|story| story.run).collect();
+        for part in open.into_iter().filter(|part| !there.contains(part)) {
+            members.extend(self.run(part)?);
+        }
+        let over = members.into_iter().filter(|story| story.state.is_final());
+        Ok(over.map(|story| (story.run, forgotten(story))).collect())
     }
 
     /// The records after `number`, in order, without those that retention has removed.
@@ -303,5 +330,17 @@ fn entry_of(conn: &Connection, run: i64) -> Result<Option<Row>, Fault> {
             Err(of_run(run, "has a column of the wrong kind").into())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+fn forgotten(story: Story) -> Forgotten {
+    Forgotten {
+        epoch: story.epoch(),
+        job: story.job,
+        priority: story.priority,
+        args: story.args,
+        after: story.after,
+        ties: story.ties,
+        parts: story.parts,
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fold::{Entry, state_after};
-use crate::engine::StateKind;
 use crate::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use crate::engine::flow::{Parts, Ties};
 use crate::engine::id::RunId;
 use crate::engine::outcome::{End, Failure, Interruption, Outcome, StopReason};
 use crate::engine::spec::{JobSpec, Priority};
 use crate::engine::time::{Mono, Now, Wall};
+use crate::engine::{StateKind, complete, merged};
 
 /// What became of one run.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +26,12 @@ pub struct Story {
     pub args: Option<Arc<Value>>,
     /// What its caller called the submission.
     pub key: Option<Arc<SubmitKey>>,
-    /// The runs that have to succeed first.
+    /// The runs that it comes after.
     pub after: Box<[RunId]>,
+    /// What else ties it to others.
+    pub ties: Ties,
+    /// What it was spread into, if it was.
+    pub parts: Option<Box<Parts>>,
     /// Where it stands.
     pub state: StateKind,
     /// Why it stands there, in words, where there is more to say than the state.
@@ -85,6 +90,8 @@ impl Story {
             args: None,
             key: None,
             after: Box::default(),
+            ties: Ties::default(),
+            parts: None,
             state: entry.state,
             reason: None,
             accepted: first.at.wall,
@@ -104,6 +111,10 @@ impl Story {
         Some((story, entry))
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each kind of fact, and nothing in them to split off"
+    )]
     fn step(&mut self, record: &Record, due: Option<i64>) {
         if let Some(state) = state_after(record, due) {
             self.state = state;
@@ -114,6 +125,7 @@ impl Story {
                 priority,
                 args,
                 after,
+                ties,
                 due,
                 key,
                 ..
@@ -121,6 +133,7 @@ impl Story {
                 self.priority = *priority;
                 self.args.clone_from(args);
                 self.after.clone_from(after);
+                self.ties.clone_from(ties);
                 self.due = *due;
                 self.key.clone_from(key);
             }
@@ -139,7 +152,10 @@ impl Story {
             }
             Fact::Ended { state, end, .. } => {
                 self.leave(record.at, AttemptEnd::Left(end.clone()));
-                self.finish(state, end);
+                self.finish(state);
+                if let (FinalState::Succeeded, Outcome::Succeeded(result)) = (state, &end.outcome) {
+                    self.result = Some(Arc::clone(result));
+                }
             }
             Fact::Retrying { failure, end, .. } => {
                 self.leave(record.at, AttemptEnd::Left(end.clone()));
@@ -153,16 +169,44 @@ impl Story {
                 self.leave(record.at, AttemptEnd::Interrupted(*cause));
                 self.reason = Some(cause.to_string());
             }
-            Fact::Retried { priority, args, .. } => {
+            Fact::Met {
+                by, over, given, ..
+            } => match &mut self.parts {
+                Some(parts) => {
+                    let result = given.values().next().cloned().unwrap_or_default();
+                    parts.take(*by, *over, result);
+                }
+                None if given.is_empty() => {}
+                None => self.args = Some(merged(self.args.as_ref(), given)),
+            },
+            Fact::Spread { first, count, .. } => {
+                self.parts = Some(Box::new(Parts::new(*first, *count as usize)));
+                self.reason = Some(format!("spread into {count} runs, from {first} on"));
+            }
+            Fact::Gathered { state, result, .. } => {
+                self.finish(state);
+                self.result.clone_from(result);
+            }
+            Fact::Released { job, .. } => self.args = complete(job, self.args.as_ref()),
+            Fact::Retried {
+                priority,
+                args,
+                after,
+                ties,
+                parts,
+                ..
+            } => {
                 self.priority = *priority;
                 self.args.clone_from(args);
+                self.after.clone_from(after);
+                self.ties.clone_from(ties);
+                self.parts.clone_from(parts);
                 (self.result, self.failure) = (None, None);
             }
             Fact::Cancelled { reason, .. } => self.reason = Some(reason.to_string()),
             Fact::Skipped { reason, .. } => self.reason = Some(reason.to_string()),
             Fact::Opened
             | Fact::Configured { .. }
-            | Fact::Released { .. }
             | Fact::Due { .. }
             | Fact::Draining
             | Fact::Paused { .. }
@@ -177,13 +221,9 @@ impl Story {
         }
     }
 
-    fn finish(&mut self, state: &FinalState, end: &End) {
+    fn finish(&mut self, state: &FinalState) {
         match state {
-            FinalState::Succeeded => {
-                if let Outcome::Succeeded(result) = &end.outcome {
-                    self.result = Some(Arc::clone(result));
-                }
-            }
+            FinalState::Succeeded => {}
             FinalState::Failed(failure) => {
                 self.reason = Some(failure.to_string());
                 self.failure = Some(failure.clone());
@@ -206,6 +246,9 @@ impl Story {
                 | Fact::Accepted { .. }
                 | Fact::Released { .. }
                 | Fact::Due { .. }
+                | Fact::Met { .. }
+                | Fact::Spread { .. }
+                | Fact::Gathered { .. }
                 | Fact::Started { .. }
                 | Fact::Stopping { .. }
                 | Fact::Ended { .. }

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::codec::Wire;
 use super::*;
 use crate::engine::fact::{Fact, FinalState, SubmitKey};
+use crate::engine::flow::Ties;
 use crate::engine::id::RunId;
 use crate::engine::outcome::{
     End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason,
@@ -20,6 +21,7 @@ use crate::engine::spec::{Definitions, JobSpec, Lane, LimitSpec, PoolSpec, Prior
 use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{CapacityName, StateKind};
 
+mod graphs;
 mod retention;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -58,6 +60,7 @@ fn accepted(run: u64, job: &Arc<JobSpec>, key: Option<&str>) -> Fact {
         priority: Priority::default(),
         args: None,
         after: Box::default(),
+        ties: Ties::default(),
         due: None,
         key: key.map(|text| {
             Arc::new(SubmitKey {
@@ -130,6 +133,7 @@ fn every_kind() -> Vec<Fact> {
             args: Some(Arc::new(json!({"x": [1, null, "ü"]}))),
             after: [RunId(7)].into(),
             due: Some(Mono(u64::MAX)),
+            ties: Ties::default(),
             key: None,
         },
     ];
@@ -137,6 +141,7 @@ fn every_kind() -> Vec<Fact> {
     facts.push(Fact::Released { run, job });
     let (run, job) = of(1);
     facts.push(Fact::Due { run, job });
+    facts.extend(graphs::of_graphs(&a));
     let (run, job) = of(1);
     facts.push(Fact::Started { run, job, epoch });
     let (run, job) = of(1);
@@ -161,6 +166,9 @@ fn every_kind() -> Vec<Fact> {
         priority: Priority::MIN,
         args: None,
         epoch,
+        after: Box::default(),
+        ties: Ties::default(),
+        parts: None,
     });
     let (run, job) = of(1);
     facts.push(Fact::Retrying {
@@ -279,13 +287,13 @@ fn every_kind_of_fact_comes_back_as_it_was() {
         .cloned()
         .collect();
     assert_eq!(opened.recovered.records, kept);
-    assert_eq!(opened.recovered.next_run, 6);
+    assert_eq!(opened.recovered.next_run, 7);
     assert_eq!(opened.recovered.next_record, all.len() as u64 + 1);
     assert_eq!(opened.recovered.last, all.last().unwrap().at);
     assert!(!opened.recovered.is_new);
     let found = verify(&fixture.place.db()).unwrap();
     assert!(found.is_sound(), "{found:?}");
-    assert_eq!((found.records, found.runs), (all.len() as u64, 5));
+    assert_eq!((found.records, found.runs), (all.len() as u64, 6));
 }
 
 #[test]

@@ -278,6 +278,9 @@ fn note(
             Fact::Opened
             | Fact::Configured { .. }
             | Fact::Due { .. }
+            | Fact::Met { .. }
+            | Fact::Spread { .. }
+            | Fact::Gathered { .. }
             | Fact::Started { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }

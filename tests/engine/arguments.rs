@@ -11,7 +11,7 @@ fn arguments_are_what_the_job_declares() {
         "0 submit a{\"x\":5}\n0 submit a\n0 submit a{\"x\":\"5\"}\n0 submit a{\"x\":5,\"z\":1}\n0 submit b{\"z\":1}\n0 submit b{}",
         expect![[r#"
             0 submit a{"x":5}
-                run 1 (a) accepted
+                run 1 (a) accepted {"x":5,"y":"there"}
                 run 1 (a) started, attempt 1
                 -> answer Submitted([RunId(1)])
                 -> start 1.1 in io

@@ -87,9 +87,9 @@ fn a_failure_skips_all_that_comes_after_it() {
                 run 1 (a) failed: no luck
                 run 2 (b) skipped: run 1 of `a`, which it comes after, did not succeed
                 run 3 (c) skipped: run 1 of `a`, which it comes after, did not succeed
-                run 4 (d) skipped: run 3 of `c`, which it comes after, did not succeed
+                run 4 (d) skipped: run 2 of `b`, which it comes after, did not succeed
             5s explain 4
-                it was skipped: run 3 of `c`, which it comes after, did not succeed
+                it was skipped: run 2 of `b`, which it comes after, did not succeed
         "#]],
     );
 }

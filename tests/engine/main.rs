@@ -4,11 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admission;
+mod alone;
 mod arguments;
 mod cancel;
 mod capacity;
 mod crash;
 mod dependencies;
+mod flow;
 mod future;
 mod pause;
 mod random;

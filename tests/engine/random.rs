@@ -31,10 +31,14 @@ impl Random {
 
 const CONFIGURATIONS: [&str; 3] = [
     "kept 5; cpu 2; io 5; pool p io 2; limit m 1; limit n 3; job a cpu; job b io pool=p limits=m; \
-     job c cpu limits=m,n timeout=3s retry=3 run_timeout=9s; job d io limits=n delay=2s start_within=4s retry=2:fixed; job e io after=a,d; job f cpu after=e",
+     job c cpu limits=m,n timeout=3s retry=3 run_timeout=9s; job d io limits=n delay=2s start_within=4s retry=2:fixed; job e io after=a,d when=failure; job f cpu after=e when=always on_failure=a; \
+     job g io after=a when=any params=n:integer<a=7; job h io foreach=n params=n:integer retry=2 on_success=a; \
+     job u io unique=job:replace; job v io unique=args:join params=x:integer=1 on_failure=u",
     "kept 3; cpu 1; io 2; pool p io 1; limit m 2; job a cpu timeout=1s retry=4 run_timeout=5s start_within=9s; job b io pool=p; job c cpu limits=m; \
-     job d io; job e io after=a,d; job f cpu after=e",
-    "cpu 4; io 50; job a io limits=new; limit new 1; job b io; job d cpu delay=1s; job e cpu after=a,d",
+     job d io; job e io after=a,d; job f cpu after=e; job g io; job h io params=n:any=1; \
+     job u io unique=job; job v io",
+    "cpu 4; io 50; job a io limits=new; limit new 1; job b io; job d cpu delay=1s; job e cpu after=a,d; job u io unique=job:join; \
+     job v io unique=job:replace; job h io matrix=n:1,2,3+m:1,2 params=n:any,m:any",
 ];
 
 #[test]
@@ -51,7 +55,7 @@ fn history(seed: u64) {
     let mut millis = 0;
     for step in 0..300 {
         millis += random.below(400);
-        let input = any_input(&mut random, &running);
+        let input = any_input(&mut random, &running, &bench);
         apply(&mut bench, millis, input, &mut running);
         if step % 50 == 0 {
             bench.check_recovery();
@@ -124,13 +128,40 @@ fn apply(bench: &mut Bench, millis: u64, input: Input, running: &mut Vec<Attempt
     }
 }
 
-fn any_input(random: &mut Random, running: &[AttemptId]) -> Input {
+/// Tries a few runs once more, whatever has become of them.
+fn again(random: &mut Random, bench: &Bench) -> Input {
+    let top = bench.engine.runs().last().map_or(1, |view| view.run.0);
+    let runs = (0..3).map(|_| RunId(1 + random.below(top)));
+    let runs: Vec<RunId> = runs.collect();
+    let known = runs
+        .into_iter()
+        .filter_map(|run| Some((run, bench.known(run)?)));
+    let mut members: Vec<_> = known.collect();
+    if members.is_empty() || random.below(2) == 0 {
+        return Input::RetryGraph {
+            members,
+            caller: None,
+        };
+    }
+    let (run, known) = members.remove(0);
+    Input::Retry {
+        run,
+        known: Some(Box::new(known)),
+        caller: None,
+    }
+}
+
+fn any_input(random: &mut Random, running: &[AttemptId], bench: &Bench) -> Input {
     match random.below(100) {
         0..35 => Input::Submit(Submission {
             items: (0..=random.below(4))
                 .map(|_| SubmitItem {
+                    args: (random.below(5) == 0)
+                        .then(|| Arc::new(serde_json::json!({ "n": [1, 2, 3] }))),
                     priority: Priority::new(i64::try_from(random.below(20)).unwrap() - 10),
-                    ..SubmitItem::of(&Name::from(random.of(&["a", "b", "c", "d", "e", "f"])))
+                    ..SubmitItem::of(&Name::from(
+                        random.of(&["a", "b", "c", "d", "e", "f", "g", "h", "u", "v"]),
+                    ))
                 })
                 .collect(),
             key: None,
@@ -162,13 +193,10 @@ fn any_input(random: &mut Random, running: &[AttemptId]) -> Input {
             what: any_capacity(random),
             caller: None,
         },
-        85..86 => Input::Retry {
-            run: RunId(random.below(300)),
-            known: None,
-            caller: None,
-        },
+        85..86 => again(random, bench),
         86..90 => Input::Cancel {
             run: RunId(random.below(300)),
+            graph: random.below(4) == 0,
             caller: None,
         },
         90..93 => Input::Drain,

@@ -10,6 +10,7 @@ use expect_test::Expect;
 use serde_json::Value;
 use twolane::engine::action::Action;
 use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use twolane::engine::flow::{FanOut, OnDuplicate, Origin, Parts, Ties, Unique, UniqueBy, When};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Failure, Measures, Outcome};
@@ -26,10 +27,12 @@ use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView};
 /// A definition a line: `io N`, `cpu N`, `aging 60s`, `max N`, `pool NAME LANE SIZE`, `limit NAME
 /// SIZE`, `job NAME LANE [pool=P] [limits=A,B] [after=A,B] [priority=N] [delay=5s] [timeout=5s]
 /// [retry=ATTEMPTS[:fixed]] [run_timeout=5s] [start_within=5s] [on_crash=fail] [task=future]
-/// [params=x:integer,y:text=there]`, `kept N`.
+/// [params=x:integer,y:text=there,z:any<JOB/PATH] [when=WHEN] [foreach=PARAM] [matrix=x:1,2+y:3,4]
+/// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB]`, `kept N`.
 ///
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
-/// `end RUN[.EPOCH] ok|error|panic|stopped`, `cancel RUN`, `retry RUN JOB EPOCH`, `complete RUN [WHY]`,
+/// `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped`, `cancel RUN [graph]`,
+/// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
 /// `tick`, `explain RUN`, `status`, `crash` (a recovery from what is on record of live runs), or
 /// `define` with definitions up to the next `.`, separated by `;`.
@@ -37,7 +40,7 @@ pub(crate) fn check(definitions: &str, script: &str, expected: Expect) {
     expected.assert_eq(&play(definitions, script));
 }
 
-fn play(definitions: &str, script: &str) -> String {
+pub(crate) fn play(definitions: &str, script: &str) -> String {
     let mut bench = Bench::new(define(definitions));
     let mut printed = String::new();
     for line in script
@@ -53,6 +56,7 @@ fn play(definitions: &str, script: &str) -> String {
             Some("explain") => vec![bench.explain(words.next().unwrap(), now)],
             Some("status") => bench.status(),
             Some("crash") => bench.crash(),
+            Some("again") => bench.again(now, words.map(run_id)),
             _ => bench.step(now, input(what)),
         };
         for line in lines {
@@ -176,6 +180,80 @@ impl Bench {
         self.status()
     }
 
+    /// Tries runs once more with what their records tell of them.
+    fn again(&mut self, now: Now, runs: impl Iterator<Item = RunId>) -> Vec<String> {
+        let members = runs.map(|run| (run, self.known(run).unwrap())).collect();
+        let caller = Some(CallerId(1));
+        self.step(now, Input::RetryGraph { members, caller })
+    }
+
+    /// What the records tell of a run, as the store does.
+    pub(crate) fn known(&self, run: RunId) -> Option<Forgotten> {
+        let mut known: Option<Forgotten> = None;
+        for record in &self.records {
+            let Some((_, job)) = record.fact.run().filter(|(other, _)| *other == run) else {
+                continue;
+            };
+            let known = known.get_or_insert_with(|| Forgotten {
+                job: Arc::clone(job),
+                priority: Priority::default(),
+                args: None,
+                epoch: 0,
+                after: Box::default(),
+                ties: Ties::default(),
+                parts: None,
+            });
+            match &record.fact {
+                Fact::Accepted {
+                    after, ties, args, ..
+                }
+                | Fact::Retried {
+                    after, ties, args, ..
+                } => {
+                    (known.after, known.ties) = (after.clone(), ties.clone());
+                    known.args.clone_from(args);
+                    if let Fact::Retried { parts, .. } = &record.fact {
+                        known.parts.clone_from(parts);
+                    }
+                }
+                Fact::Started { epoch, .. } => known.epoch = *epoch,
+                Fact::Spread { first, count, .. } => {
+                    known.parts = Some(Box::new(Parts::new(*first, *count as usize)));
+                }
+                Fact::Met {
+                    by, over, given, ..
+                } => {
+                    if let Some(parts) = &mut known.parts {
+                        let result = given.values().next().cloned().unwrap_or_default();
+                        parts.take(*by, *over, result);
+                    } else if !given.is_empty() {
+                        let mut args = known.args.as_deref().cloned().unwrap_or_default();
+                        for (name, value) in given {
+                            args[name] = value.clone();
+                        }
+                        known.args = Some(Arc::new(args));
+                    }
+                }
+                Fact::Opened
+                | Fact::Configured { .. }
+                | Fact::Released { .. }
+                | Fact::Gathered { .. }
+                | Fact::Due { .. }
+                | Fact::Stopping { .. }
+                | Fact::Ended { .. }
+                | Fact::Retrying { .. }
+                | Fact::GivenUp { .. }
+                | Fact::Interrupted { .. }
+                | Fact::Cancelled { .. }
+                | Fact::Skipped { .. }
+                | Fact::Draining
+                | Fact::Paused { .. }
+                | Fact::Resumed { .. } => {}
+            }
+        }
+        known
+    }
+
     fn explain(&self, run: &str, now: Now) -> String {
         match self.engine.explain(run_id(run), now.mono) {
             Some(explanation) => explanation.to_string(),
@@ -248,6 +326,7 @@ fn input(text: &str) -> Input {
         }),
         "cancel" => Input::Cancel {
             run: run_id(word()),
+            graph: words.next() == Some("graph"),
             caller: Some(CallerId(1)),
         },
         "end" => {
@@ -303,6 +382,9 @@ fn from_outside(what: &str, rest: &str) -> Input {
                 priority: Priority::default(),
                 args: None,
                 epoch: word().parse().unwrap(),
+                after: Box::default(),
+                ties: Ties::default(),
+                parts: None,
             })),
             caller,
         },
@@ -340,6 +422,10 @@ fn capacity(what: &str, name: &str) -> CapacityName {
 }
 
 pub(crate) fn outcome(text: &str) -> Outcome {
+    if let Some(result) = text.strip_prefix("ok=") {
+        let result = serde_json::from_str(result).unwrap();
+        return Outcome::Succeeded(Arc::new(result));
+    }
     match text {
         "ok" => Outcome::Succeeded(Arc::new(Value::Null)),
         "error" => Outcome::Failed(Failure::Error("no luck".into())),
@@ -428,10 +514,51 @@ fn job(words: &[&str]) -> JobSpec {
         params: keys.get("params").map_or(BTreeMap::new(), |params| {
             params.split(',').map(param).collect()
         }),
+        when: keys.get("when").map_or(When::Success, |when| {
+            let all = [When::Success, When::Failure, When::Always, When::Any];
+            let mut all = all.into_iter();
+            all.find(|known| known.as_str() == *when)
+                .expect("a condition")
+        }),
+        fan_out: keys
+            .get("foreach")
+            .map(|param| FanOut::Each((*param).into()))
+            .or_else(|| keys.get("matrix").map(|text| matrix(text))),
+        unique: keys.get("unique").map(|text| unique(text)),
+        on_failure: keys.get("on_failure").map(|name| (*name).into()),
+        on_success: keys.get("on_success").map(|name| (*name).into()),
         run_timeout: keys.get("run_timeout").map(|text| seconds(text)),
         start_within: keys.get("start_within").map(|text| seconds(text)),
         retry: keys.get("retry").map(|text| Box::new(retry(text))),
         ..JobSpec::new(words[1].into(), lane(words[2]), task)
+    }
+}
+
+/// Reads `x:1,2+y:3,4`.
+fn matrix(text: &str) -> FanOut {
+    let list = |text: &str| {
+        let (name, values) = text.split_once(':').expect("NAME:VALUES");
+        let values = values
+            .split(',')
+            .map(|value| serde_json::from_str(value).unwrap());
+        (Name::from(name), values.collect())
+    };
+    FanOut::Matrix(text.split('+').map(list).collect())
+}
+
+/// Reads `args|job[:replace|join]`.
+fn unique(text: &str) -> Unique {
+    let (by, on_duplicate) = text.split_once(':').unwrap_or((text, ""));
+    Unique {
+        by: match by {
+            "job" => UniqueBy::Job,
+            _ => UniqueBy::Args,
+        },
+        on_duplicate: match on_duplicate {
+            "replace" => OnDuplicate::Replace,
+            "join" => OnDuplicate::Join,
+            _ => OnDuplicate::Reject,
+        },
     }
 }
 
@@ -448,20 +575,34 @@ fn retry(text: &str) -> RetrySpec {
     }
 }
 
-/// Reads `NAME:KIND[=DEFAULT]`.
+/// Reads `NAME:KIND[<JOB/PATH][=DEFAULT]`.
 fn param(text: &str) -> (Name, ParamSpec) {
     let (name, rest) = text.split_once(':').expect("NAME:KIND");
     let (kind, default) = rest
         .split_once("=")
         .map_or((rest, None), |(kind, default)| (kind, Some(default)));
+    let (kind, from) = kind
+        .split_once('<')
+        .map_or((kind, None), |(k, f)| (k, Some(f)));
     let kind = ParamKind::ALL.into_iter().find(|k| k.as_str() == kind);
     let spec = ParamSpec {
         kind: kind.expect("a kind"),
         default: default.map(Value::from),
+        from: from.map(|from| {
+            let (job, path) = from.split_at(from.find('/').unwrap_or(from.len()));
+            Origin {
+                job: job.into(),
+                path: path.to_owned(),
+            }
+        }),
     };
     (name.into(), spec)
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each kind of fact, and nothing in them to split off"
+)]
 fn fact(fact: &Fact) -> String {
     let name = fact
         .run()
@@ -471,7 +612,13 @@ fn fact(fact: &Fact) -> String {
         Fact::Opened => "opened".to_owned(),
         Fact::Draining => "draining".to_owned(),
         Fact::Configured { definitions } => format!("configured: {} jobs", definitions.jobs.len()),
-        Fact::Accepted { after, due, .. } => {
+        Fact::Accepted {
+            after,
+            due,
+            args,
+            ties,
+            ..
+        } => {
             let after: Vec<String> = after.iter().map(ToString::to_string).collect();
             let after = if after.is_empty() {
                 String::new()
@@ -481,9 +628,31 @@ fn fact(fact: &Fact) -> String {
             let due = due.map_or(String::new(), |due| {
                 format!(" due {:?}", due.since(Mono(0)))
             });
-            format!("{name} accepted{after}{due}")
+            let args = args
+                .as_ref()
+                .map_or(String::new(), |args| format!(" {args}"));
+            let tied = |word: &str, run: Option<RunId>| {
+                run.map_or(String::new(), |run| format!(" {word} {run}"))
+            };
+            let ties = tied("part of", ties.part_of)
+                + &tied("in place of", ties.replaces)
+                + &tied("because of", ties.cause);
+            format!("{name} accepted{args}{after}{ties}{due}")
         }
         Fact::Released { .. } => format!("{name} released"),
+        Fact::Met {
+            by, over, given, ..
+        } => {
+            let given = serde_json::to_string(given).unwrap();
+            format!("{name} met {by}, {over:?}, {given}")
+        }
+        Fact::Spread { first, count, .. } => format!("{name} spread into {count} from {first} on"),
+        Fact::Gathered { state, result, .. } => {
+            let result = result
+                .as_ref()
+                .map_or(String::new(), |result| format!(" {result}"));
+            format!("{name} gathered: {state:?}{result}")
+        }
         Fact::Due { .. } => format!("{name} due"),
         Fact::Started { epoch, .. } => format!("{name} started, attempt {epoch}"),
         Fact::Stopping { reason, .. } => format!("{name} stopping {reason}"),
@@ -506,6 +675,9 @@ fn fact(fact: &Fact) -> String {
         Fact::GivenUp { failure, .. } => format!("{name} given up: {failure}"),
         Fact::Interrupted { epoch, cause, .. } => {
             format!("{name} interrupted in attempt {epoch}: {cause}")
+        }
+        Fact::Retried { after, .. } if !after.is_empty() => {
+            format!("{name} retried after {after:?}")
         }
         Fact::Retried { .. } => format!("{name} retried"),
         Fact::Paused { what } => format!("{what} paused"),

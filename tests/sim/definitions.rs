@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use twolane::engine::flow::{FanOut, OnDuplicate, Unique, UniqueBy, When};
 use twolane::engine::retry::RetrySpec;
 use twolane::engine::spec::{
-    Definitions, JobSpec, Lane, LimitSpec, Name, OnCrash, PoolSpec, TaskSpec,
+    Definitions, JobSpec, Lane, LimitSpec, Name, OnCrash, ParamKind, ParamSpec, PoolSpec, TaskSpec,
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 9] = [
-    "io", "cpu", "once", "mutex", "slow", "late", "again", "then", "future",
+pub(crate) const JOBS: [&str; 12] = [
+    "io", "cpu", "once", "mutex", "slow", "late", "again", "then", "future", "alone", "spread",
+    "clean",
 ];
 
 /// A version of the definitions.
@@ -45,6 +47,7 @@ pub(crate) fn version(number: u64) -> Definitions {
     add("then", Lane::Cpu, &|job| {
         job.after = vec!["cpu".into(), "io".into()]
     });
+    hang_together(&mut add);
     add("future", Lane::Io, &|job| {
         job.task = TaskSpec::Future { what: "it".into() }
     });
@@ -70,6 +73,36 @@ pub(crate) fn version(number: u64) -> Definitions {
         ended_kept: 10,
         ..Definitions::empty(3)
     }
+}
+
+type Add<'a> = &'a mut dyn FnMut(&str, Lane, &dyn Fn(&mut JobSpec));
+
+/// Jobs whose runs hang together with others.
+fn hang_together(add: Add<'_>) {
+    add("alone", Lane::Io, &|job| {
+        job.unique = Some(Unique {
+            by: UniqueBy::Job,
+            on_duplicate: OnDuplicate::Replace,
+        });
+        job.on_failure = Some("io".into());
+    });
+    add("spread", Lane::Cpu, &|job| {
+        let values = vec![1.into(), 2.into(), 3.into()];
+        job.fan_out = Some(FanOut::Matrix(BTreeMap::from([("n".into(), values)])));
+        job.params.insert(
+            "n".into(),
+            ParamSpec {
+                kind: ParamKind::Integer,
+                default: None,
+                from: None,
+            },
+        );
+        job.on_success = Some("cpu".into());
+    });
+    add("clean", Lane::Io, &|job| {
+        job.after = vec!["again".into(), "cpu".into()];
+        job.when = When::Failure;
+    });
 }
 
 /// The most that any version allows of each capacity beside the lanes.

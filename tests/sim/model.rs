@@ -62,7 +62,14 @@ impl Model {
                 self.failures.remove(&run);
                 Stage::Waiting
             }
-            Fact::Released { .. } | Fact::Due { .. } => {
+            Fact::Gathered { state, .. } => {
+                expect(before == Some(Stage::Waiting) && job.fan_out.is_some());
+                match state {
+                    FinalState::Succeeded => Stage::Succeeded,
+                    FinalState::Failed(_) | FinalState::Cancelled(_) => Stage::Over,
+                }
+            }
+            Fact::Released { .. } | Fact::Due { .. } | Fact::Met { .. } | Fact::Spread { .. } => {
                 expect(before == Some(Stage::Waiting));
                 Stage::Waiting
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use twolane::engine::action::{Action, Answer};
 use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use twolane::engine::flow::Ties;
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::End;
@@ -343,7 +344,11 @@ impl World {
     fn cancel(&mut self) {
         let run = self.any_run();
         let caller = self.caller(None);
-        self.apply(Input::Cancel { run, caller });
+        self.apply(Input::Cancel {
+            run,
+            graph: run.0.is_multiple_of(5),
+            caller,
+        });
     }
 
     fn retry(&mut self) {
@@ -353,6 +358,9 @@ impl World {
             return;
         };
         let known = Some(Box::new(Forgotten {
+            after: Box::default(),
+            ties: Ties::default(),
+            parts: None,
             job,
             priority: Priority::default(),
             args: None,

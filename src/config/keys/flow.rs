@@ -55,3 +55,35 @@ pub(super) const RETRY: &[Key] = &[
         "Kinds of failures after which it is tried again: `exit`, `signal`, `timeout`, `panic`, `error`.",
     ),
 ];
+
+pub(super) const UNIQUE: &[Key] = &[
+    key(
+        "by",
+        Kind::Choice(&["args", "job"]),
+        "\"args\"",
+        "Which runs count as the same: those with the same arguments (`args`), or all of the job (`job`).",
+    ),
+    key(
+        "on_duplicate",
+        Kind::Choice(&["reject", "replace", "join"]),
+        "\"join\"",
+        "What becomes of another one: it is refused (`reject`, unless said otherwise), takes the place of the \
+         one that there is, which is cancelled (`replace`), or is that one (`join`).",
+    ),
+];
+
+pub(super) const ORIGIN: &[Key] = &[
+    key(
+        "job",
+        Kind::Text,
+        "\"scan\"",
+        "The job whose result it is; one of those in `after`.",
+    )
+    .needed(),
+    key(
+        "path",
+        Kind::Text,
+        "\"/files/0\"",
+        "Which part of the result, as a JSON pointer; all of it unless said otherwise.",
+    ),
+];

@@ -16,7 +16,12 @@ impl Turn {
         let Request { ask, reply } = request;
         match ask {
             Ask::Submit(submissions) => return self.submit(submissions, reply),
-            Ask::Cancel(run) => self.decide(reply, |caller| Input::Cancel { run, caller }),
+            Ask::Cancel(run, graph) => {
+                self.decide(reply, |caller| Input::Cancel { run, graph, caller });
+            }
+            Ask::RetryGraph(members) => {
+                self.decide(reply, |caller| Input::RetryGraph { members, caller });
+            }
             Ask::Retry(run, known) => self.decide(reply, |caller| Input::Retry {
                 run,
                 known: Some(known),

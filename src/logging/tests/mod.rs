@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::engine::fact::{Fact, FinalState, Record};
+use crate::engine::flow::Ties;
 use crate::engine::id::{AttemptId, RunId};
 use crate::engine::outcome::{End, Failure, Measures, Outcome, SkipReason, StopReason};
 use crate::engine::spec::{
@@ -112,6 +113,7 @@ fn accepted(job: &JobSpec, after: &[RunId], due: Option<Mono>) -> Said {
         args: None,
         after: after.into(),
         due,
+        ties: Ties::default(),
         key: None,
     })
 }

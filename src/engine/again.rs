@@ -1,0 +1,170 @@
+//! Runs that are over are tried once more: one by itself, or of those that hang together the ones that did
+//! not succeed, each behind what it comes after.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::action::{Answer, Refusal};
+use super::arguments::missing;
+use super::decide::Turn;
+use super::fact::Fact;
+use super::flow::{OnDuplicate, Over, Ties};
+use super::id::RunId;
+use super::input::Forgotten;
+use super::spec::Name;
+use super::submission::admit;
+
+impl Turn<'_> {
+    /// Tries one run once more, by itself.
+    pub(super) fn retry(&mut self, id: RunId, known: Option<Box<Forgotten>>) -> Answer {
+        let state = self.state.runs.get(id).map(|run| run.state.kind());
+        if state.is_some_and(|state| !state.is_final()) {
+            return Answer::NotEnded(id);
+        }
+        let Some(known) = known.filter(|_| id.0 < self.state.next_run) else {
+            return Answer::UnknownRun(id);
+        };
+        if let Err(refusal) = admit(self.state, 1) {
+            return Answer::Refused(refusal);
+        }
+        // Alone it waits for nobody; a run that was spread is spread anew.
+        let alone = Forgotten {
+            after: Box::default(),
+            parts: None,
+            ..*known
+        };
+        match self.retry_one(id, alone) {
+            Ok(()) => Answer::Retried(id),
+            Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    fn retry_one(&mut self, id: RunId, known: Forgotten) -> Result<(), Refusal> {
+        let Forgotten {
+            job,
+            priority,
+            args,
+            epoch,
+            after,
+            ties,
+            parts,
+        } = known;
+        if after.is_empty()
+            && let Some((name, from)) = missing(&job, args.as_deref())
+        {
+            return Err(Refusal::NoResult {
+                job: Name::clone(&job.name),
+                name: Name::clone(name),
+                from: Name::clone(&from.job),
+            });
+        }
+        let mut ties = Ties {
+            replaces: None,
+            ..ties
+        };
+        if ties.part_of.is_none()
+            && let Some((run, on_duplicate)) = self.state.duplicate(&job, args.as_deref())
+        {
+            match on_duplicate {
+                OnDuplicate::Replace => ties.replaces = self.make_way(run),
+                OnDuplicate::Reject | OnDuplicate::Join => {
+                    let job = Name::clone(&job.name);
+                    return Err(Refusal::Duplicate { job, run });
+                }
+            }
+        }
+        // What is on record may be older than what is remembered.
+        let remembered = self.state.runs.get(id).map_or(0, |run| run.epoch);
+        self.record(Fact::Retried {
+            run: id,
+            job,
+            priority,
+            args,
+            epoch: epoch.max(remembered),
+            after,
+            ties,
+            parts,
+        });
+        Ok(())
+    }
+
+    /// Tries those of `members` once more which are over and did not succeed.
+    pub(super) fn retry_graph(&mut self, members: Vec<(RunId, Forgotten)>) -> Answer {
+        let Some(first) = members.first().map(|(run, _)| *run) else {
+            return Answer::RetriedGraph(Vec::new());
+        };
+        if let Some((unknown, _)) = members.iter().find(|(run, _)| run.0 >= self.state.next_run) {
+            return Answer::UnknownRun(*unknown);
+        }
+        let is_over = |run: RunId| {
+            let run = self.state.runs.get(run);
+            run.is_none_or(|run| !matches!(Over::of(&run.state), None | Some(Over::Succeeded)))
+        };
+        let members: BTreeMap<RunId, Forgotten> = members
+            .into_iter()
+            .filter(|(run, _)| is_over(*run))
+            .collect();
+        if members.is_empty() {
+            return Answer::AlreadyEnded(first);
+        }
+        if let Err(refusal) = admit(self.state, members.len()) {
+            return Answer::Refused(refusal);
+        }
+        let order = in_order(&members);
+        let mut members = members;
+        let mut retried = Vec::with_capacity(order.len());
+        for run in order {
+            let Some(mut known) = members.remove(&run) else {
+                continue;
+            };
+            let again: BTreeSet<RunId> = retried.iter().copied().collect();
+            known.after = waits_for(&known)
+                .into_iter()
+                .filter(|run| again.contains(run))
+                .collect();
+            match &mut known.parts {
+                Some(parts) if !known.after.is_empty() => {
+                    for run in &known.after {
+                        parts.forget(*run);
+                    }
+                }
+                // None of its parts is tried again, so it is spread anew.
+                parts => *parts = None,
+            }
+            match self.retry_one(run, known) {
+                Ok(()) => retried.push(run),
+                // What comes first is the first that is tried: nothing has changed yet.
+                Err(refusal) if retried.is_empty() => return Answer::Refused(refusal),
+                Err(_) => {}
+            }
+        }
+        Answer::RetriedGraph(retried)
+    }
+}
+
+/// What a run waited for: what it came after, and its parts.
+fn waits_for(known: &Forgotten) -> Vec<RunId> {
+    let parts = known.parts.iter().flat_map(|parts| parts.runs());
+    known.after.iter().copied().chain(parts).collect()
+}
+
+/// The members, each behind those that it waits for.
+fn in_order(members: &BTreeMap<RunId, Forgotten>) -> Vec<RunId> {
+    let mut done: BTreeSet<RunId> = BTreeSet::new();
+    let mut order = Vec::with_capacity(members.len());
+    for start in members.keys() {
+        let mut path = vec![(*start, false)];
+        while let Some((run, entered)) = path.pop() {
+            let Some(known) = members.get(&run).filter(|_| !done.contains(&run)) else {
+                continue;
+            };
+            if entered {
+                done.insert(run);
+                order.push(run);
+                continue;
+            }
+            path.push((run, true));
+            path.extend(waits_for(known).into_iter().map(|before| (before, false)));
+        }
+    }
+    order
+}

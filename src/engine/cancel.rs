@@ -1,0 +1,110 @@
+//! Runs are taken out of the line or asked to stop: one, its parts, or all that hangs together with it.
+
+use std::sync::Arc;
+
+use super::action::Answer;
+use super::decide::Turn;
+use super::fact::Fact;
+use super::flow::Over;
+use super::follow::Ended;
+use super::id::RunId;
+use super::outcome::StopReason;
+use super::run::{RunState, StateKind};
+use super::spec::JobSpec;
+
+impl Turn<'_> {
+    /// Cancels a run, or asks its attempt to stop.
+    pub(super) fn cancel(&mut self, id: RunId) -> Answer {
+        let Some(run) = self.state.runs.get(id) else {
+            return self.gone(id);
+        };
+        if run.state == RunState::Blocked
+            && let Some(parts) = run.parts()
+        {
+            return self.cancel_parts(id, parts.runs().collect());
+        }
+        match run.state {
+            RunState::Scheduled { .. } | RunState::Blocked | RunState::Queued { .. } => {
+                let ended = self.cancelled(id);
+                self.follow(ended);
+                Answer::Cancelled(id)
+            }
+            RunState::Running { .. } => {
+                self.stop(id, StopReason::Request);
+                Answer::Stopping(id)
+            }
+            RunState::Stopping { .. } => Answer::Stopping(id),
+            RunState::Succeeded
+            | RunState::Failed(_)
+            | RunState::Cancelled(_)
+            | RunState::Skipped(_) => Answer::AlreadyEnded(id),
+        }
+    }
+
+    /// Cancels a run that waits.
+    fn cancelled(&mut self, id: RunId) -> Ended {
+        let run = self.state.run(id);
+        let ended = Ended::of(id, run, Over::Cancelled, None);
+        let job = Arc::clone(&run.job);
+        let reason = StopReason::Request;
+        self.record(Fact::Cancelled {
+            run: id,
+            job,
+            reason,
+        });
+        ended
+    }
+
+    /// Cancels the parts of a run, with which it ends.
+    fn cancel_parts(&mut self, id: RunId, parts: Vec<RunId>) -> Answer {
+        for part in parts {
+            self.cancel(part);
+        }
+        match self.state.runs.get(id).map(|run| run.state.kind()) {
+            Some(state) if !state.is_final() => Answer::Stopping(id),
+            Some(_) | None => Answer::Cancelled(id),
+        }
+    }
+
+    /// Cancels all that hangs together with a run.
+    pub(super) fn cancel_graph(&mut self, id: RunId) -> Answer {
+        let members = self.state.graph_of(id);
+        // What waits first, and all of it: what is cancelled is not skipped for another one's sake.
+        let mut over = Vec::new();
+        for member in &members {
+            let run = self.state.runs.get(*member);
+            if run.is_some_and(|run| run.state.is_waiting() && run.parts().is_none()) {
+                over.push(self.cancelled(*member));
+            }
+        }
+        for ended in over {
+            self.follow(ended);
+        }
+        let waited = self.state.runs.get(id).map(|run| run.state.kind());
+        for member in members.iter().filter(|member| **member != id) {
+            self.cancel(*member);
+        }
+        match waited {
+            Some(StateKind::Cancelled) => Answer::Cancelled(id),
+            _ => self.cancel(id),
+        }
+    }
+
+    /// Cancels all that waits, because nobody will be there to start it.
+    pub(super) fn cancel_waiting(&mut self) {
+        let waiting: Vec<(RunId, Arc<JobSpec>)> = self
+            .state
+            .runs
+            .iter()
+            .filter(|(_, run)| run.state.is_waiting())
+            .map(|(id, run)| (id, Arc::clone(&run.job)))
+            .collect();
+        for (run, job) in waiting {
+            self.record(Fact::Cancelled {
+                run,
+                job,
+                reason: StopReason::Shutdown,
+            });
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Runs of which there is only one at a time, and jobs that are run after others.
+
+use expect_test::expect;
+
+use crate::script::check;
+
+#[test]
+fn there_is_one_run_at_a_time_where_it_is_to_be_alone() {
+    check(
+        "job j io unique=job
+         job a io unique=args params=x:integer
+         job n io unique=args:join params=x:integer",
+        "0s submit j
+         0s submit j
+         1s end 1 ok
+         1s submit j
+         2s submit a{\"x\":1}
+         2s submit a{\"x\":2}
+         2s submit a{\"x\":1}
+         3s submit n{\"x\":1}
+         3s submit n{\"x\":1}
+         3s submit n{\"x\":1} n{\"x\":2} n{\"x\":2}",
+        expect![[r#"
+            0s submit j
+                run 1 (j) accepted
+                run 1 (j) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            0s submit j
+                -> answer Refused(Duplicate { job: "j", run: RunId(1) })
+            1s end 1 ok
+                run 1 (j) succeeded
+            1s submit j
+                run 2 (j) accepted
+                run 2 (j) started, attempt 1
+                -> answer Submitted([RunId(2)])
+                -> start 2.1 in io
+            2s submit a{"x":1}
+                run 3 (a) accepted {"x":1}
+                run 3 (a) started, attempt 1
+                -> answer Submitted([RunId(3)])
+                -> start 3.1 in io
+            2s submit a{"x":2}
+                run 4 (a) accepted {"x":2}
+                run 4 (a) started, attempt 1
+                -> answer Submitted([RunId(4)])
+                -> start 4.1 in io
+            2s submit a{"x":1}
+                -> answer Refused(Duplicate { job: "a", run: RunId(3) })
+            3s submit n{"x":1}
+                run 5 (n) accepted {"x":1}
+                run 5 (n) started, attempt 1
+                -> answer Submitted([RunId(5)])
+                -> start 5.1 in io
+            3s submit n{"x":1}
+                -> answer SubmittedBefore(RunId(5))
+            3s submit n{"x":1} n{"x":2} n{"x":2}
+                run 6 (n) accepted {"x":2}
+                run 6 (n) started, attempt 1
+                -> answer Submitted([RunId(5), RunId(6), RunId(6)])
+                -> start 6.1 in io
+        "#]],
+    );
+}
+
+#[test]
+fn one_that_takes_the_place_of_others_waits_until_nothing_of_them_runs() {
+    check(
+        "job r io unique=job:replace",
+        "0s submit r
+         1s submit r
+         2s submit r
+         3s crash
+         3s open
+         4s end 1 stopped
+         5s submit r",
+        expect![[r#"
+            0s submit r
+                run 1 (r) accepted
+                run 1 (r) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            1s submit r
+                run 1 (r) stopping on request
+                run 2 (r) accepted in place of 1
+                -> stop 1.1 on request
+                -> answer Submitted([RunId(2)])
+            2s submit r
+                run 2 (r) cancelled on request, never started
+                run 3 (r) accepted in place of 1
+                -> answer Submitted([RunId(3)])
+            3s crash
+                1 blocked
+                1 stopping
+                lane `io`: 1 of 10000
+                lane `cpu`: 0 of 2
+            3s open
+                opened
+            4s end 1 stopped
+                run 1 (r) cancelled on request
+                run 3 (r) released
+                run 3 (r) started, attempt 1
+                -> start 3.1 in io
+            5s submit r
+                run 3 (r) stopping on request
+                run 4 (r) accepted in place of 3
+                -> stop 3.1 on request
+                -> answer Submitted([RunId(4)])
+        "#]],
+    );
+}
+
+#[test]
+fn the_job_for_the_end_is_run_in_the_same_breath() {
+    check(
+        "job a io on_failure=alert on_success=done retry=2:fixed
+         job alert io params=job:text,run:integer,error:text,error_kind:text,note:text=x
+         job done io params=result:any
+         job s io on_failure=alert start_within=1s run_timeout=1s",
+        "0s submit a a
+         1s end 1.1 error
+         2s tick
+         3s end 1.2 panic
+         4s end 2.1 ok=7
+         5s submit a
+         6s cancel 5
+         7s end 5 stopped",
+        expect![[r#"
+            0s submit a a
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 1 (a) started, attempt 1
+                run 2 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2)])
+                -> start 1.1 in io
+                -> start 2.1 in io
+            1s end 1.1 error
+                run 1 (a) failed in attempt 1: no luck; again at 2s
+            2s tick
+                run 1 (a) due
+                run 1 (a) started, attempt 2
+                -> start 1.2 in io
+            3s end 1.2 panic
+                run 1 (a) failed: panicked: oh
+                run 3 (alert) accepted {"error":"panicked: oh","error_kind":"panic","job":"a","note":"x","run":1} because of 1
+                run 3 (alert) started, attempt 1
+                -> start 3.1 in io
+            4s end 2.1 ok=7
+                run 2 (a) succeeded
+                run 4 (done) accepted {"result":7} because of 2
+                run 4 (done) started, attempt 1
+                -> start 4.1 in io
+            5s submit a
+                run 5 (a) accepted
+                run 5 (a) started, attempt 1
+                -> answer Submitted([RunId(5)])
+                -> start 5.1 in io
+            6s cancel 5
+                run 5 (a) stopping on request
+                -> stop 5.1 on request
+                -> answer Stopping(RunId(5))
+            7s end 5 stopped
+                run 5 (a) cancelled on request
+        "#]],
+    );
+}
