@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Socket {
     path: PathBuf,
     listener: UnixListener,
+    /// Whether it is somebody else's, who keeps it when the daemon leaves.
+    is_lent: bool,
 }
 
 /// A socket that cannot be had.
@@ -42,9 +44,34 @@ impl Socket {
     /// [`SocketError`].
     pub fn bind(path: PathBuf) -> Result<Self, SocketError> {
         match Self::try_bind(&path) {
-            Ok(listener) => Ok(Self { path, listener }),
+            Ok(listener) => Ok(Self {
+                path,
+                listener,
+                is_lent: false,
+            }),
             Err(Refused::Named(error)) => Err(error),
             Err(Refused::Io(source)) => Err(SocketError::Io { path, source }),
+        }
+    }
+
+    /// A socket that somebody else has bound to a path and keeps: whoever comes while no daemon is there
+    /// waits for the next one.
+    ///
+    /// # Errors
+    /// [`SocketError::Io`].
+    pub fn passed(listener: UnixListener) -> Result<Self, SocketError> {
+        let address = listener.local_addr();
+        let path = address
+            .ok()
+            .and_then(|a| a.as_pathname().map(Path::to_owned));
+        let path = path.unwrap_or_default();
+        match listener.set_nonblocking(true) {
+            Ok(()) => Ok(Self {
+                path,
+                listener,
+                is_lent: true,
+            }),
+            Err(source) => Err(SocketError::Io { path, source }),
         }
     }
 
@@ -86,8 +113,11 @@ impl Socket {
         self.listener.try_clone()
     }
 
-    /// Takes it away, so that whoever comes is told at once that nobody is there.
+    /// Takes it away if it is our own, so that whoever comes is told at once that nobody is there.
     pub(super) fn remove(&self) {
+        if self.is_lent {
+            return;
+        }
         // Gone already is as good.
         let _ = fs::remove_file(&self.path);
     }

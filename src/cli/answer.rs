@@ -1,6 +1,7 @@
 //! The API of a daemon, tied to its loop, its store and its configuration.
 
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,19 +47,25 @@ pub(super) struct Answering {
     pub(super) announcer: Box<dyn Observer>,
 }
 
-/// Begins to answer; requests wait until the loop turns. What is wrong is told here.
+/// Begins to answer, on the socket that was passed in, if one was; requests wait until the loop turns. What
+/// is wrong is told here.
 pub(super) fn start(
     loaded: &Loaded,
     durable: &Durable,
     handlers: &Arc<Handlers>,
     in_force: &InForce,
+    passed: Option<UnixListener>,
 ) -> Result<Answering, Exit> {
     let unable = |error: &dyn std::fmt::Display| {
         complain(&format!("cannot begin to answer requests: {error}"));
         Exit::System
     };
     let path = place::runtime_dir(loaded).join(place::SOCKET);
-    let socket = Socket::bind(path).map_err(|error| unable(&error))?;
+    let socket = match passed {
+        Some(listener) => Socket::passed(listener),
+        None => Socket::bind(path),
+    };
+    let socket = socket.map_err(|error| unable(&error))?;
     let tcp = tcp(loaded, &durable.directory)?;
     let (ask, requests) = bounded(REQUESTS_BOUND);
     let (announce, committed) = watch::channel(0);

@@ -1,5 +1,6 @@
 //! The command line: what can be asked, one file a command, and one flat match.
 
+mod activation;
 mod answer;
 mod ask;
 mod cancel;

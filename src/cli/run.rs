@@ -13,7 +13,7 @@ use super::summary::Summary;
 use super::{Exit, SettingsArgs, load};
 use crate::clock::Clock;
 use crate::config::{Jobs, nearest};
-use crate::daemon::{EndSignal, Patience, SignalListener};
+use crate::daemon::{EndSignal, Patience, SignalListener, Supervisor};
 use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Name;
@@ -99,6 +99,7 @@ fn run_jobs(
         requests: crossbeam_channel::never(),
         first: Some(items),
         observers: vec![Box::new(summary.clone())],
+        supervisor: Supervisor::default(),
         reader: None,
         patience: Patience::Stop(STOP_TIME),
         until_done: true,

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 
+use super::activation;
 use super::answer::{self, InForce};
 use super::durable::Durable;
 use super::out::complain;
 use super::start::{self, Plan};
 use super::{Exit, SettingsArgs, load};
 use crate::config::{self, Jobs, Loaded, PatternError, Shown};
-use crate::daemon::{Patience, Reader, Rejected, Reread};
+use crate::daemon::{Patience, Reader, Rejected, Reread, Supervisor};
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
 use crate::engine::{Engine, RunView};
@@ -31,6 +32,8 @@ pub(super) fn run(_: &Serve, settings_args: &SettingsArgs, handlers: &Arc<Handle
 }
 
 fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit, Exit> {
+    let passed = activation::socket()?;
+    let supervisor = supervisor()?;
     let loaded = load::settings(settings_args)?;
     let settings = &loaded.settings;
     let files = job_files(&loaded).map_err(|error| {
@@ -62,9 +65,10 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let first = boot(&definitions, &order, &durable.engine);
     let definitions = Arc::new(definitions);
     let in_force: InForce = Arc::new(Mutex::new(Arc::clone(&definitions)));
-    let answering = answer::start(&loaded, &durable, handlers, &in_force)?;
+    let answering = answer::start(&loaded, &durable, handlers, &in_force, passed)?;
     let plan = Plan {
         first,
+        supervisor,
         reader: Some(reader(settings_args, handlers, &loaded, &in_force)),
         engine: durable.engine,
         definitions,
@@ -90,6 +94,17 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         Exit::Success
     } else {
         exit
+    })
+}
+
+/// Whoever has started the daemon and wants to know how it is.
+fn supervisor() -> Result<Supervisor, Exit> {
+    Supervisor::from_environment().map_err(|error| {
+        complain(&format!(
+            "cannot reach the service manager on $NOTIFY_SOCKET: {error}\n\
+             hint: unset it where none has started the daemon"
+        ));
+        Exit::System
     })
 }
 

@@ -7,7 +7,9 @@ use super::out::complain;
 use super::{Exit, load};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
-use crate::daemon::{self, EndSignal, Farewell, Observer, Parts, Patience, Reader, SignalListener};
+use crate::daemon::{
+    self, EndSignal, Farewell, Observer, Parts, Patience, Reader, SignalListener, Supervisor,
+};
 use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Definitions;
@@ -29,6 +31,7 @@ pub(super) struct Plan {
     pub(super) requests: Receiver<Request>,
     pub(super) first: Option<Vec<SubmitItem>>,
     pub(super) observers: Vec<Box<dyn Observer>>,
+    pub(super) supervisor: Supervisor,
     pub(super) reader: Option<Reader>,
     pub(super) patience: Patience,
     pub(super) until_done: bool,
@@ -71,6 +74,7 @@ pub(super) fn daemon(
         log: plan.log,
         clock,
         signals: listener.signals.clone(),
+        supervisor: plan.supervisor,
         observers,
         reader: plan.reader,
         patience: plan.patience,

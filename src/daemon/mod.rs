@@ -9,6 +9,7 @@ mod report;
 mod retaining;
 mod shutdown;
 mod signals;
+mod supervisor;
 mod turn;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::store::FactLog;
 pub use reload::{Reader, Rejected, Reread};
 pub use shutdown::Patience;
 pub use signals::{EndSignal, SignalListener, SignalMail};
+pub use supervisor::Supervisor;
 use turn::Turn;
 
 /// Learns of everything that is committed and of every note, in order, on the loop's own thread: it
@@ -83,6 +85,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Signals.
     pub signals: SignalMail,
+    /// The service manager.
+    pub supervisor: Supervisor,
     /// Who is told.
     pub observers: Vec<Box<dyn Observer>>,
     /// What a reload reads; `None` where reloading makes no sense and SIGHUP means the end.

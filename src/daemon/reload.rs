@@ -84,9 +84,18 @@ impl Reloader {
         }
     }
 
-    /// A result has been taken in, and this is what came of it.
-    pub(super) fn finished(&mut self, lines: &Result<Vec<String>, Vec<String>>) {
+    /// Whether the configuration is being read, or is about to be.
+    pub(super) const fn reads(&self) -> bool {
+        self.busy || self.again
+    }
+
+    /// A result has been taken in.
+    pub(super) const fn read(&mut self) {
         self.busy = false;
+    }
+
+    /// This is what came of what was read.
+    pub(super) fn finished(&mut self, lines: &Result<Vec<String>, Vec<String>>) {
         for reply in std::mem::take(&mut self.waiting) {
             reply(Told::Reloaded(lines.clone()));
         }

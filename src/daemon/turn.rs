@@ -11,6 +11,7 @@ use super::outbox::{Batch, Outbox};
 use super::reload::{Rejected, Reloader, Reread};
 use super::retaining::Retaining;
 use super::shutdown::{Shutdown, Step};
+use super::supervisor::Supervisor;
 use super::{
     EndSignal, Farewell, LAST_MOMENT, Observer, Parts, Patience, STARTER, SignalMail, late, report,
 };
@@ -56,6 +57,7 @@ pub(super) struct Turn {
     committed: u64,
     clock: Clock,
     signals: SignalMail,
+    supervisor: Supervisor,
     observers: Vec<Box<dyn Observer>>,
     reloader: Option<Reloader>,
     rereads: Receiver<Result<Reread, Rejected>>,
@@ -64,6 +66,8 @@ pub(super) struct Turn {
     asked: Option<EndSignal>,
     until_done: bool,
     refused: Option<Refusal>,
+    /// What was wrong with the configuration that was read last.
+    rejected: Option<String>,
 }
 
 /// What wakes the loop.
@@ -122,6 +126,7 @@ impl Turn {
             log: parts.log,
             clock: parts.clock,
             signals: parts.signals,
+            supervisor: parts.supervisor,
             observers: parts.observers,
             rereads: reloader.as_ref().map_or_else(never, Reloader::results),
             reloader,
@@ -130,6 +135,7 @@ impl Turn {
             asked: None,
             until_done: parts.until_done,
             refused: None,
+            rejected: None,
         }
     }
 
@@ -178,10 +184,12 @@ impl Turn {
             actions,
         });
         self.log.append(number, &records);
+        self.supervisor.stir();
     }
 
     /// Sleeps until something happens, and takes it in, with the ends and requests that wait behind it.
     pub(super) fn wait(&mut self) {
+        self.supervise();
         let wake = self.next_wake();
         self.take(wake);
         let now = self.clock.now();
@@ -204,6 +212,8 @@ impl Turn {
 
     /// Asks what still runs to stop, gives it a moment, and says what is late.
     pub(super) fn leave(mut self) -> Farewell {
+        self.shutdown = Shutdown::Leaving;
+        self.supervise();
         if self.log.is_durable() {
             self.apply(Input::Drain);
             self.apply(Input::StopRunning { durable: true });
@@ -264,7 +274,11 @@ impl Turn {
             .next_deadline()
             .filter(|_| !full)
             .map(|(at, _)| at);
-        let others = [self.shutdown.deadline(), self.retaining.deadline()];
+        let others = [
+            self.shutdown.deadline(),
+            self.retaining.deadline(),
+            self.supervisor.deadline(),
+        ];
         let deadline = others.into_iter().chain([engine]).flatten().min();
         let timer = deadline
             .and_then(|at| self.clock.instant(at))
@@ -468,6 +482,7 @@ impl Turn {
                 if changed {
                     self.apply(Input::Configure(Arc::new(reread.definitions)));
                 }
+                self.rejected = None;
                 for line in &reread.warnings {
                     tracing::warn!(target: "twolane::daemon", "{line}");
                 }
@@ -475,9 +490,16 @@ impl Turn {
             }
             Err(rejected) => {
                 report::not_reloaded(&rejected);
+                self.rejected = rejected.mistakes.first().cloned();
                 Err(rejected.mistakes)
             }
         };
+        if let Some(reloader) = &mut self.reloader {
+            reloader.read();
+        }
+        // Whoever has asked may tell the service manager of the outcome: that it is over is told before.
+        self.supervisor.stir();
+        self.supervise();
         if let Some(reloader) = &mut self.reloader {
             reloader.finished(&told);
         }
@@ -485,6 +507,7 @@ impl Turn {
 }
 
 mod requests;
+mod supervise;
 
 #[cfg(test)]
 mod tests;

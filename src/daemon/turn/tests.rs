@@ -82,6 +82,7 @@ fn rig(patience: Patience) -> Rig {
         }),
         clock,
         signals,
+        supervisor: Supervisor::default(),
         observers: vec![Box::new(seen.clone())],
         reader: None,
         patience,
