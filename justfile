@@ -52,9 +52,9 @@ quick: release
 unit:
     tests/e2e/systemd-unit
 
-# The service on a systemd that is booted for it, as root.
-serve: release
-    TWOLANE_BIN={{ binary }} tests/systemd/serve
+# The service on a systemd that is booted for it, as root: serve, survive, socket, sandbox.
+service NAME="serve": release
+    TWOLANE_BIN={{ binary }} tests/systemd/{{ NAME }}
 
 # Inputs a second of the bare engine.
 bench-engine:
