@@ -18,7 +18,7 @@ use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
 use crate::engine::{Engine, RunView};
 use crate::lanes::{Handlers, Outside};
-use crate::logging::{Bars, Output};
+use crate::logging::{Bars, Format, Journal, Output};
 use crate::process::SHIM;
 
 /// The command's arguments.
@@ -49,7 +49,11 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let listener = start::listen()?;
     let durable = Durable::open(&loaded, &definitions)?;
     let clock = durable.clock;
-    let format = start::log_format(settings);
+    let format = match start::log_format(settings) {
+        // What people read there is the journal's own form of it.
+        Format::Text if Journal::is_stderr() => Format::Journal,
+        format @ (Format::Text | Format::Json | Format::Journal) => format,
+    };
     let logging = start::logging(settings, format, Output::Stderr, Bars::Off, clock)?;
     tracing::info!(
         target: "twolane::daemon",

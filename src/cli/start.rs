@@ -15,7 +15,7 @@ use crate::engine::input::SubmitItem;
 use crate::engine::spec::Definitions;
 use crate::inbox::Request;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Outside, Policy};
-use crate::logging::{self, Bars, Color, Format, LogSettings, Logging, Output};
+use crate::logging::{self, Bars, Color, Format, Journal, LogSettings, Logging, Output};
 use crate::process::raise_open_files;
 use crate::store::FactLog;
 use crossbeam_channel::Receiver;
@@ -114,6 +114,7 @@ pub(super) fn log_format(settings: &Settings) -> Format {
     match settings.log.format {
         config::LogFormat::Text => Format::Text,
         config::LogFormat::Json => Format::Json,
+        config::LogFormat::Journal => Format::Journal,
     }
 }
 
@@ -127,6 +128,13 @@ pub(super) fn logging(
 ) -> Result<Logging, Exit> {
     let filter = std::env::var("TWOLANE_LOG").ok();
     let filter = filter.filter(|filter| !filter.trim().is_empty());
+    let output = match format {
+        Format::Text | Format::Json => output,
+        Format::Journal => Output::Writer(Box::new(Journal::system().map_err(|error| {
+            complain(&format!("cannot log to standard error: {error}"));
+            Exit::System
+        })?)),
+    };
     let settings = LogSettings {
         format,
         filter: filter.as_deref().unwrap_or(&settings.log.level),

@@ -134,6 +134,8 @@ pub enum LogFormat {
     Text,
     /// For programs.
     Json,
+    /// For the journal of systemd.
+    Journal,
 }
 
 fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

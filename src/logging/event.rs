@@ -52,6 +52,60 @@ pub enum Event {
 }
 
 impl Event {
+    /// All of them.
+    pub(super) const ALL: [Self; 19] = [
+        Self::Opened,
+        Self::Configured,
+        Self::Draining,
+        Self::Accepted,
+        Self::Released,
+        Self::Due,
+        Self::Started,
+        Self::Progress,
+        Self::Output,
+        Self::Stopping,
+        Self::Finished,
+        Self::Retrying,
+        Self::Interrupted,
+        Self::Retried,
+        Self::Paused,
+        Self::Resumed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Skipped,
+    ];
+
+    /// The one of this word.
+    pub(super) fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.as_str() == word)
+    }
+
+    /// The number by which the journal knows such messages; its catalog (systemd/twolane.catalog) explains
+    /// them. A number never changes its meaning.
+    pub(super) const fn message_id(self) -> u128 {
+        match self {
+            Self::Opened => 0xac59_ac72_6355_4346_819d_4125_1ddf_cde7,
+            Self::Configured => 0x51a6_630e_0285_421b_8e5a_343e_0fda_4142,
+            Self::Draining => 0xf685_8b9f_4bd8_4d0c_8171_1979_0a24_0d62,
+            Self::Accepted => 0x51b1_80d6_6173_401d_80a2_c839_d6d8_2efd,
+            Self::Released => 0xc3ea_3c3a_e72b_4c1a_bf94_85a4_452d_3b65,
+            Self::Due => 0xa55d_69e9_957f_47fb_9557_bb5b_67e9_d834,
+            Self::Started => 0xb854_02f7_3e6a_4c07_b7fd_2556_573e_835e,
+            Self::Progress => 0x5267_a7be_3dc3_4658_ba90_73d1_bb9a_34b1,
+            Self::Output => 0x5c0d_f5aa_bec3_43d3_b778_c049_bfb1_68e4,
+            Self::Stopping => 0x027d_84a7_413f_400e_8211_c34e_b21e_71cc,
+            Self::Finished => 0xf197_0141_7a27_4c08_aac0_ee71_d967_44f4,
+            Self::Retrying => 0xd869_e195_b53a_471b_97ab_0c56_010d_568e,
+            Self::Interrupted => 0x20fe_ec0a_6051_41f3_9ddb_0b02_687c_5320,
+            Self::Retried => 0x9d33_e948_121c_488f_927a_4471_72a2_6806,
+            Self::Paused => 0xc546_e553_367e_41d1_a552_cabd_5819_f6fb,
+            Self::Resumed => 0x003e_17c1_ffba_4615_a903_f136_4e6c_2fd7,
+            Self::Failed => 0x7856_b515_64e1_4b3e_9aa1_9ba0_1469_ed3c,
+            Self::Cancelled => 0x9c1b_4018_3338_4f56_84ed_242b_6084_b60d,
+            Self::Skipped => 0x3ec6_ba2c_3574_4004_a0b8_ea9e_8a5b_58df,
+        }
+    }
+
     /// What a fact tells of.
     #[must_use]
     pub const fn of(fact: &Fact) -> Self {

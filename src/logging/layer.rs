@@ -12,7 +12,7 @@ use super::fields::{Fields, Head};
 use super::queue::Queue;
 use super::stamp::Stamps;
 use super::text::Paint;
-use super::{json, text};
+use super::{journal, json, text};
 use crate::clock::Clock;
 
 /// Gives events their form.
@@ -30,6 +30,7 @@ impl Printer {
         match self.format {
             Format::Text => text::push(&mut line, head, fields, &self.stamps, self.paint),
             Format::Json => json::push(&mut line, head, fields, &self.stamps),
+            Format::Journal => journal::push(&mut line, head, fields, &self.stamps),
         }
         line
     }

@@ -7,6 +7,8 @@ mod event;
 mod fields;
 mod filter;
 mod frame;
+mod journal;
+mod journald;
 mod json;
 mod layer;
 pub mod line;
@@ -37,6 +39,7 @@ use tracing_subscriber::layer::SubscriberExt;
 pub use escape::{harmless, harmless_json};
 pub use event::Event;
 pub use filter::{FilterError, FilterErrorKind};
+pub use journald::Journal;
 pub use narrator::{DAEMON_TARGET, Narrator, RUN_TARGET};
 pub use outlet::OutputLines;
 pub use queue::{BYTES_BOUND, LINES_BOUND};
@@ -57,6 +60,8 @@ pub enum Format {
     Text,
     /// For programs: one JSON object a line.
     Json,
+    /// For the journal of systemd: an entry with fields. To be sent to a [`Journal`].
+    Journal,
 }
 
 /// Where lines go.

@@ -27,17 +27,35 @@ pub(super) fn push(
     stamps: &Stamps,
     paint: Paint,
 ) {
-    let of_run = fields.tell_of() == Of::Run;
-    if let Some(text) = fields.text("text").filter(|_| of_run) {
-        // What a job says in its own words stands first and alone.
-        escape::plain(out, text);
-        out.push_str(": ");
+    if !push_own(out, head, fields, stamps) {
         stamps.text(out, head.at);
-        out.push('\n');
-        return;
+        push_level(out, head.level, paint);
+        push_words(out, head, fields);
     }
+    out.push('\n');
+}
+
+/// Appends the same for where time and level are shown beside it, and without an end.
+pub(super) fn push_untimed(out: &mut String, head: Head<'_>, fields: &Fields, stamps: &Stamps) {
+    if !push_own(out, head, fields, stamps) {
+        push_words(out, head, fields);
+    }
+}
+
+/// What a job says in its own words stands first and alone. `false` if it says nothing.
+fn push_own(out: &mut String, head: Head<'_>, fields: &Fields, stamps: &Stamps) -> bool {
+    let of_run = fields.tell_of() == Of::Run;
+    let Some(text) = fields.text("text").filter(|_| of_run) else {
+        return false;
+    };
+    escape::plain(out, text);
+    out.push_str(": ");
     stamps.text(out, head.at);
-    push_level(out, head.level, paint);
+    true
+}
+
+/// What happened, and the fields.
+fn push_words(out: &mut String, head: Head<'_>, fields: &Fields) {
     let told = match (fields.tell_of(), fields.text("event")) {
         (Of::Run, Some(event)) => push_run(out, event, fields),
         (Of::Scheduler, Some(event)) => push_event(out, event),
@@ -51,7 +69,6 @@ pub(super) fn push(
             between = " ";
         }
     }
-    out.push('\n');
 }
 
 /// The level, as wide as the widest.

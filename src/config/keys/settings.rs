@@ -138,9 +138,10 @@ const QUEUE: &[Key] = &[
 const LOG: &[Key] = &[
     key(
         "format",
-        Kind::Choice(&["text", "json"]),
+        Kind::Choice(&["text", "json", "journal"]),
         "\"text\"",
-        "For people, or for programs.",
+        "For people, for programs, or as entries with fields for the journal of systemd; `text` is the last \
+         where standard error is the journal.",
     ),
     key(
         "level",

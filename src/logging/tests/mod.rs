@@ -1,5 +1,6 @@
 //! What the log says, as its readers see it. Here: facts and notes to tell of, and outputs to look at.
 
+mod journal;
 mod lines;
 mod screen;
 mod sink;
