@@ -56,6 +56,10 @@ unit:
 service NAME="serve": release
     TWOLANE_BIN={{ binary }} tests/systemd/{{ NAME }}
 
+# The Debian package, in target/debian.
+deb:
+    packaging/deb
+
 # Inputs a second of the bare engine.
 bench-engine:
     cargo bench --locked --bench engine
