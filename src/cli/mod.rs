@@ -7,6 +7,7 @@ mod cancel;
 mod check;
 mod complete;
 mod completions;
+mod doctor;
 mod drain;
 mod durable;
 mod events;
@@ -108,6 +109,7 @@ impl App {
             Command::Check(args) => check::run(args, &cli.settings, &handlers, &mut out),
             Command::Schema(args) => schema::run(args, &mut out),
             Command::Init(args) => init::run(args, &mut out),
+            Command::Doctor(args) => doctor::run(args, &cli.settings, &handlers, &mut out),
             Command::Store(args) => store::run(args, &cli.settings, &mut out),
             Command::Completions(args) => completions::run(args, &mut out),
             Command::Man(args) => man::run(args, &mut out),
@@ -155,6 +157,8 @@ enum Command {
     Asking(Asking),
     /// Check, copy or describe the store
     Store(store::Store),
+    /// Look at the machine as the daemon needs it, and say what to change
+    Doctor(doctor::Doctor),
     /// Print a script that lets a shell complete commands
     Completions(completions::Completions),
     /// Print the manual page, or write those of all commands

@@ -1,0 +1,89 @@
+//! How much of the machine the daemon may have: open files, processes, memory.
+
+use rustix::process::{Resource, getrlimit};
+
+use super::finding::Finding;
+use super::{Patient, kernel_number};
+
+/// Files that are open beside those of attempts: the store, the log, sockets.
+const OWN_FILES: u64 = 200;
+
+/// What an attempt of a command has open: two pipes and what tells of its end.
+const FILES_EACH: u64 = 3;
+
+pub(super) fn look(patient: &Patient) -> Vec<Finding> {
+    let attempts = u64::from(patient.loaded.settings.lanes.io.concurrency);
+    vec![files(attempts), all_files(attempts), processes(attempts)]
+}
+
+/// The unit of the package sets the first bound; this process may have another one.
+fn files(attempts: u64) -> Finding {
+    let Some(hard) = getrlimit(Resource::Nofile).maximum else {
+        return Finding::fine("files", "any number of files may be open");
+    };
+    judge_files(hard, attempts)
+}
+
+fn judge_files(hard: u64, attempts: u64) -> Finding {
+    let needed = OWN_FILES + FILES_EACH * attempts;
+    let what = format!("{hard} files may be open");
+    if hard >= needed {
+        return Finding::fine("files", what);
+    }
+    Finding::advice(
+        "files",
+        format!(
+            "{what} from here, and {attempts} commands at once (`lanes.io.concurrency`) need {needed}"
+        ),
+        "LimitNOFILE=1024:65536 in the unit, as the package has it, or a smaller `lanes.io.concurrency`",
+    )
+}
+
+fn all_files(attempts: u64) -> Finding {
+    let needed = OWN_FILES + FILES_EACH * attempts;
+    match kernel_number("/proc/sys/fs/file-max") {
+        None => Finding::unknown("file-max", "/proc/sys/fs/file-max cannot be read"),
+        Some(all) if all < needed => Finding::wrong(
+            "file-max",
+            format!("the whole machine may open {all} files"),
+            format!("sysctl fs.file-max={}", needed * 2),
+        ),
+        Some(_) => Finding::fine("file-max", "the machine has files enough"),
+    }
+}
+
+fn processes(attempts: u64) -> Finding {
+    let bounds = ["/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"];
+    match bounds.into_iter().filter_map(kernel_number).min() {
+        None => Finding::unknown("processes", "the kernel does not say how many there may be"),
+        Some(most) if most < 2 * attempts => Finding::advice(
+            "processes",
+            format!(
+                "the machine may have {most} processes and threads, for {attempts} attempts at once"
+            ),
+            "sysctl kernel.pid_max=4194304 kernel.threads-max=1000000, or a smaller `lanes.io.concurrency`",
+        ),
+        Some(most) => Finding::fine("processes", format!("{most} processes and threads at most")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Verdict;
+    use super::*;
+
+    #[test]
+    fn files_are_counted_for_all_attempts_at_once() {
+        for (hard, attempts, expected) in [
+            (65_536, 10_000, Verdict::Fine),
+            (1024, 10_000, Verdict::Advice),
+            (1024, 200, Verdict::Fine),
+        ] {
+            assert_eq!(
+                judge_files(hard, attempts).verdict,
+                expected,
+                "{hard} {attempts}"
+            );
+        }
+    }
+}

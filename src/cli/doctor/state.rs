@@ -1,0 +1,91 @@
+//! What the daemon has: jobs that can be read, a store, and somebody who answers.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use super::Patient;
+use super::finding::Finding;
+use crate::cli::{load, place};
+use crate::config::{self, Loaded};
+use crate::lanes::Handlers;
+use crate::store::{self, StorePlace};
+
+pub(super) fn look(patient: &Patient) -> Vec<Finding> {
+    vec![stored(patient), answering(patient)]
+}
+
+/// Whether all job files can be read.
+pub(super) fn jobs(loaded: &Loaded, handlers: &Arc<Handlers>) -> Finding {
+    let files = match config::expand(&loaded.settings.daemon.jobs, &loaded.directory) {
+        Ok(files) => files,
+        Err(error) => return Finding::wrong("files", error.to_string(), "mend `daemon.jobs`"),
+    };
+    let (jobs, report) = load::jobs(&files, &loaded.settings, handlers);
+    match (jobs, report.lines().first()) {
+        (None, first) => Finding::wrong(
+            "files",
+            first.cloned().unwrap_or_default(),
+            "twolane check tells every mistake",
+        ),
+        (Some(jobs), _) if jobs.order.is_empty() => Finding::advice(
+            "files",
+            format!("no job is defined in {} files", files.len()),
+            format!("see {}", loaded.directory.join("jobs.d").display()),
+        ),
+        (Some(jobs), _) => Finding::fine(
+            "files",
+            format!("{} jobs in {} files", jobs.order.len(), files.len()),
+        ),
+    }
+}
+
+fn stored(patient: &Patient) -> Finding {
+    let db = StorePlace::new(&patient.state).db();
+    match db.try_exists() {
+        Ok(false) => {
+            return Finding::fine(
+                "store",
+                format!("no store in {} yet", patient.state.display()),
+            );
+        }
+        Err(error) => {
+            return Finding::unknown(
+                "store",
+                format!("{} cannot be looked at: {error}", db.display()),
+            );
+        }
+        Ok(true) => {}
+    }
+    match store::info(&db) {
+        Ok(info) => Finding::fine(
+            "store",
+            format!(
+                "{}: {} runs, {} unfinished, {} MiB",
+                db.display(),
+                info.runs,
+                info.live,
+                info.bytes >> 20
+            ),
+        ),
+        Err(error) => Finding::wrong(
+            "store",
+            error.to_string().lines().next().unwrap_or_default(),
+            "twolane store verify says more; restore a backup, or move the directory away to begin anew",
+        ),
+    }
+}
+
+fn answering(patient: &Patient) -> Finding {
+    let socket = patient.runtime.join(place::SOCKET);
+    match UnixStream::connect(&socket) {
+        Ok(_) => Finding::fine(
+            "daemon",
+            format!("somebody listens on {}", socket.display()),
+        ),
+        Err(error) => Finding::advice(
+            "daemon",
+            format!("nobody answers on {}: {error}", socket.display()),
+            "systemctl start twolane, or twolane serve",
+        ),
+    }
+}
