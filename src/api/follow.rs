@@ -12,6 +12,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::problem::Problem;
@@ -26,6 +27,14 @@ const PAGE: usize = 500;
 
 /// How often a stream without news says that it is still there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How often a stream looks for news at most, [`QUICK`] times each: a daemon that commits a thousand times
+/// a second is not to read and send each commit by itself.
+const WINDOW: Duration = Duration::from_millis(50);
+
+/// Looks that a stream has in a [`WINDOW`]: so that whoever waits for one run, which has few events, hears
+/// of each at once.
+const QUICK: u32 = 4;
 
 /// Where a stream of events begins.
 #[derive(Debug, Default, Deserialize)]
@@ -81,9 +90,39 @@ pub(super) async fn events(
     Ok((headers, Body::from_stream(ReceiverStream::new(receive))).into_response())
 }
 
+/// Keeps a stream from looking for news too often.
+struct Pace {
+    windows: Interval,
+    left: u32,
+}
+
+impl Pace {
+    fn new() -> Self {
+        let mut windows = interval(WINDOW);
+        windows.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first window has begun.
+        windows.reset();
+        Self {
+            windows,
+            left: QUICK,
+        }
+    }
+
+    /// Waits until the stream may look again.
+    async fn look(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.windows.tick() => self.left = QUICK,
+            () = std::future::ready(()), if self.left > 0 => {}
+        }
+        self.left -= 1;
+    }
+}
+
 async fn send_events(shared: &Shared, mut after: u64, send: &mpsc::Sender<Chunk>) {
     let mut committed = shared.parts.committed.clone();
     let mut ending = shared.ending.clone();
+    let mut pace = Pace::new();
     loop {
         committed.mark_unchanged();
         let from = after;
@@ -103,15 +142,21 @@ async fn send_events(shared: &Shared, mut after: u64, send: &mpsc::Sender<Chunk>
             ));
             after = record.number;
         }
-        if records.is_empty() {
-            text = match wait(&mut committed, &mut ending, send).await {
-                News::Some => continue,
-                News::None => ": still here\n\n".to_owned(),
-                News::Over => return,
-            };
-        }
-        if send.send(Ok(Bytes::from(text))).await.is_err() {
+        if !text.is_empty() && send.send(Ok(Bytes::from(text))).await.is_err() {
             return;
+        }
+        if records.len() == PAGE {
+            continue;
+        }
+        match wait(&mut committed, &mut ending, send).await {
+            News::Some => pace.look().await,
+            News::None => {
+                let sent = send.send(Ok(Bytes::from_static(b": still here\n\n"))).await;
+                if sent.is_err() {
+                    return;
+                }
+            }
+            News::Over => return,
         }
     }
 }
@@ -183,6 +228,7 @@ async fn send_log(shared: &Shared, run: RunId, mut after: u64, send: &mpsc::Send
     let mut logged = shared.parts.logged.clone();
     let mut committed = shared.parts.committed.clone();
     let mut ending = shared.ending.clone();
+    let mut pace = Pace::new();
     loop {
         logged.mark_unchanged();
         committed.mark_unchanged();
@@ -209,5 +255,43 @@ async fn send_log(shared: &Shared, run: RunId, mut after: u64, send: &mpsc::Send
             () = told_to_end(&mut ending) => return,
             () = send.closed() => return,
         }
+        pace.look().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many looks a stream has before it is made to wait.
+    async fn looks_at_once(pace: &mut Pace) -> u32 {
+        let mut looks = 0;
+        loop {
+            tokio::select! {
+                biased;
+                () = pace.look() => looks += 1,
+                () = std::future::ready(()) => return looks,
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_looks_a_few_times_at_once_and_then_waits() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        // On a busy machine a window may pass meanwhile, which gives more looks; but not each time.
+        let is_paced = (0..100).any(|_| {
+            runtime.block_on(async {
+                let mut pace = Pace::new();
+                let first = looks_at_once(&mut pace).await;
+                pace.look().await;
+                let rest = looks_at_once(&mut pace).await;
+                assert!(first >= QUICK && rest >= QUICK - 1, "{first}, {rest}");
+                (first, rest) == (QUICK, QUICK - 1)
+            })
+        });
+        assert!(is_paced);
     }
 }
