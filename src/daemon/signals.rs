@@ -2,12 +2,17 @@
 
 use std::io;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::process::Orphans;
+
+/// How long the dead that come next may wait: the ends of commands come as SIGCHLD too, and where thousands
+/// run there is not to be a look for each.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// What asks for the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +68,10 @@ impl SignalPort {
     /// Adopted processes are buried here; whoever has made one hears of its end in another way.
     fn take(&self, number: i32, orphans: Option<Orphans>) {
         match orphans {
-            Some(orphans) if number == SIGCHLD => orphans.bury(),
+            Some(orphans) if number == SIGCHLD => {
+                orphans.bury();
+                rest();
+            }
             Some(_) | None => self.pass(number),
         }
     }
@@ -77,6 +85,15 @@ impl SignalPort {
             _ => self.status.try_send(()).is_ok(),
         };
     }
+}
+
+/// Lets signals gather. What asks for the end waits no longer than this either.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the condition would be a signal, and those are what is to wait"
+)]
+fn rest() {
+    std::thread::sleep(BETWEEN_LOOKS);
 }
 
 /// The listening thread; it ends when this is dropped.
