@@ -1,7 +1,10 @@
 //! What `/proc` says of processes. Any of them may be gone by the time that somebody looks.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::num::NonZeroI32;
+use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 
 use rustix::process::Pid;
 
@@ -68,11 +71,10 @@ pub(super) fn has_in_environment(pid: Pid, entry: impl Fn(&[u8]) -> bool) -> boo
 /// The processes that this one has adopted: those whose parents have ended, while it is their subreaper.
 /// The kernel gives them to the main thread.
 pub(super) fn adopted() -> Vec<Pid> {
-    let own = rustix::process::getpid().as_raw_nonzero();
-    match fs::read_to_string(format!("/proc/{own}/task/{own}/children")) {
+    match children() {
         Ok(list) => list
-            .split_ascii_whitespace()
-            .filter_map(|word| Pid::from_raw(word.parse().ok()?))
+            .split(|byte| !byte.is_ascii_digit())
+            .filter_map(|word| Pid::from_raw(str::from_utf8(word).ok()?.parse().ok()?))
             .collect(),
         // A kernel that was built without that list.
         Err(_) => {
@@ -80,6 +82,30 @@ pub(super) fn adopted() -> Vec<Pid> {
             let mine = |seen: &Seen| seen.parent == Some(me);
             let all = all().into_iter();
             all.filter(mine).map(|seen| seen.pid).collect()
+        }
+    }
+}
+
+/// The list of the main thread's children, which is looked at after each command: so it stays open, and
+/// where there are none one read says so.
+fn children() -> io::Result<Vec<u8>> {
+    static LIST: OnceLock<File> = OnceLock::new();
+    let list = match LIST.get() {
+        Some(list) => list,
+        None => {
+            let own = rustix::process::getpid().as_raw_nonzero();
+            let opened = File::open(format!("/proc/{own}/task/{own}/children"))?;
+            LIST.get_or_init(|| opened)
+        }
+    };
+    let mut text = Vec::new();
+    let mut chunk = [0; 1024];
+    loop {
+        match list.read_at(&mut chunk, text.len() as u64) {
+            Ok(0) => return Ok(text),
+            Ok(read) => text.extend_from_slice(&chunk[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
