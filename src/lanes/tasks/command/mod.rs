@@ -145,6 +145,7 @@ pub(super) async fn supervise(
         }
     };
     let last_words = select! {
+        biased;
         words = rest => words,
         () = &mut timer => String::new(),
     };

@@ -12,8 +12,11 @@ use crate::engine::time::Mono;
 use crate::inbox::{Missing, OutStream, Output};
 use crate::process::Reader;
 
-/// What is taken at once.
+/// What is taken at once of a command that says much.
 const CHUNK_BYTES: usize = 64 << 10;
+
+/// What is taken at once until so much has come: most commands say little, and many wait at a time.
+const FIRST_BYTES: usize = 2 << 10;
 
 /// The longest line that is kept whole. More than people read, less than a dump that has no line ends.
 const LINE_BYTES: usize = 16 << 10;
@@ -42,7 +45,7 @@ pub(super) async fn pump(reader: Option<Reader>, stream: OutStream, place: &Arc<
         return String::new();
     };
     let mut lines = Lines::new(stream, Arc::clone(place));
-    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut chunk = vec![0; FIRST_BYTES];
     loop {
         let read = select! {
             read = reader.read(&mut chunk) => read,
@@ -54,7 +57,12 @@ pub(super) async fn pump(reader: Option<Reader>, stream: OutStream, place: &Arc<
         };
         // A pipe that cannot be read has no more to give than one that has ended.
         match read {
-            Ok(n @ 1..) => lines.add(&chunk[..n]),
+            Ok(n @ 1..) => {
+                lines.add(&chunk[..n]);
+                if n == chunk.len() {
+                    chunk.resize(CHUNK_BYTES, 0);
+                }
+            }
             Ok(0) | Err(_) => break,
         }
     }
