@@ -69,6 +69,11 @@ impl<J> Queue<J> {
         self.discard();
     }
 
+    /// Whether it takes no further jobs.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
     /// Whether no job waits.
     pub(super) fn is_empty(&self) -> bool {
         self.receiver.is_empty()
