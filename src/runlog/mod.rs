@@ -6,11 +6,11 @@ mod read;
 mod segments;
 mod writer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -42,6 +42,7 @@ pub struct RunLogs {
     changed: watch::Receiver<u64>,
     /// Bytes of commands' lines that wait for the disk.
     held: Arc<AtomicUsize>,
+    spoken: Spoken,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -62,6 +63,7 @@ impl RunLogs {
             sender: Some(sender),
             changed,
             held: Arc::default(),
+            spoken: Spoken::default(),
             thread: Some(thread),
         })
     }
@@ -71,6 +73,7 @@ impl RunLogs {
     pub fn ear(&self) -> Ear {
         Ear {
             sender: self.sender.clone(),
+            spoken: self.spoken.clone(),
             missing: BTreeMap::new(),
         }
     }
@@ -89,6 +92,7 @@ impl RunLogs {
         LogOutlet {
             sender: self.sender.clone(),
             held: Arc::clone(&self.held),
+            spoken: self.spoken.clone(),
         }
     }
 
@@ -146,6 +150,28 @@ impl Written {
 pub struct LogOutlet {
     sender: Option<Sender<Item>>,
     held: Arc<AtomicUsize>,
+    spoken: Spoken,
+}
+
+/// Runs that have said something and are not over: the end of a run that said nothing is not worth waking
+/// a thread. As many as run, at most.
+#[derive(Clone, Debug, Default)]
+struct Spoken(Arc<Mutex<BTreeSet<RunId>>>);
+
+impl Spoken {
+    /// To be told before what was said is passed on.
+    fn begin(&self, run: RunId) {
+        self.runs(|runs| runs.insert(run));
+    }
+
+    /// Whether it has said something.
+    fn end(&self, run: RunId) -> bool {
+        self.runs(|runs| runs.remove(&run))
+    }
+
+    fn runs<T>(&self, with: impl FnOnce(&mut BTreeSet<RunId>) -> T) -> T {
+        with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Outlet for LogOutlet {
@@ -158,6 +184,7 @@ impl Outlet for LogOutlet {
         let Some(sender) = &self.sender else {
             return Err(output);
         };
+        self.spoken.begin(output.attempt.run);
         match sender.try_send(Item::Output(output, held)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => match item {
@@ -187,6 +214,7 @@ impl Drop for Held {
 #[derive(Clone, Debug)]
 pub struct Ear {
     sender: Option<Sender<Item>>,
+    spoken: Spoken,
     /// Lines of runs that found no room, to be marked when there is some.
     missing: BTreeMap<RunId, u64>,
 }
@@ -211,7 +239,9 @@ impl Ear {
     pub fn over(&mut self, run: RunId) {
         self.mark_missing();
         // Where there is no room the files are closed later, when others need the place.
-        self.pass(Item::Over(run));
+        if self.spoken.end(run) {
+            self.pass(Item::Over(run));
+        }
     }
 
     /// A run is gone from the store: its files go too.
@@ -229,6 +259,9 @@ impl Ear {
     }
 
     fn pass(&self, item: Item) -> bool {
+        if let Item::Note(Note { attempt, .. }) = &item {
+            self.spoken.begin(attempt.run);
+        }
         match self.sender.as_ref().map(|sender| sender.try_send(item)) {
             Some(Ok(())) => true,
             None | Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) => false,

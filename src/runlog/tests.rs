@@ -141,3 +141,24 @@ fn what_is_gone_leaves_no_file() {
     drop(logs);
     assert!(!segments::path(&directory, RunId(1), "log").exists());
 }
+
+#[test]
+fn the_end_of_a_run_that_said_nothing_is_passed_on_to_nobody() {
+    let (sender, items) = bounded(8);
+    let mut ear = Ear {
+        sender: Some(sender),
+        spoken: Spoken::default(),
+        missing: BTreeMap::new(),
+    };
+    ear.over(RunId(1));
+    assert!(items.is_empty());
+    ear.note(&note(2, "a word"));
+    ear.over(RunId(1));
+    ear.over(RunId(2));
+    ear.over(RunId(2));
+    let passed: Vec<Item> = items.try_iter().collect();
+    assert!(
+        matches!(&passed[..], [Item::Note(_), Item::Over(RunId(2))]),
+        "{passed:?}"
+    );
+}
