@@ -126,10 +126,11 @@ impl Writer {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
-        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        // Kept ready: each commit would have them read and compiled anew.
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let done = work(self).and_then(|value| {
             self.claim()?;
-            self.conn.execute_batch("COMMIT")?;
+            self.conn.prepare_cached("COMMIT")?.execute([])?;
             Ok(value)
         });
         if done.is_err() {
