@@ -1,5 +1,5 @@
 //! How many facts a second the store commits, beside what SQLite itself needs for as many rows, and how
-//! long it takes to open with many live runs: `cargo bench --bench store [-- RUNS]`.
+//! long it takes to open with many live runs, and to look into the past of many: `cargo bench --bench store [-- RUNS]`.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -11,13 +11,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
+use twolane::api::past::{HistoryQuery, TimelineQuery, history, timeline};
 use twolane::engine::fact::{Fact, FinalState, Record};
 use twolane::engine::flow::Ties;
 use twolane::engine::id::RunId;
 use twolane::engine::outcome::{End, Measures, Outcome};
 use twolane::engine::spec::{JobSpec, Lane, Priority, TaskSpec};
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::store::{FactLog, Retention, SqliteLog, StorePlace};
+use twolane::store::{FactLog, Reader, Retention, SqliteLog, StorePlace};
 
 const GROUP: usize = 4_096;
 const FACTS: usize = GROUP * 96;
@@ -26,7 +27,7 @@ fn main() {
     let asked = std::env::args().skip(1).find_map(|word| word.parse().ok());
     let runs: u64 = asked.unwrap_or(1_000_000);
     let dir = tempfile::tempdir().unwrap();
-    let job = job();
+    let job = job("nightly");
     let facts = (1..).flat_map(|run| whole(run, &job));
     let records: Vec<Record> = numbered(facts.take(FACTS));
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
@@ -46,6 +47,56 @@ fn main() {
     let took = start.elapsed();
     assert_eq!(opened.recovered.records.len(), queued.len());
     println!("open with {runs} live runs: {:.2} s", took.as_secs_f64());
+    drop(opened);
+    // The same questions to a store of a hundredth, which has as many runs as are looked at.
+    for runs in [runs / 100, runs] {
+        past(&dir.path().join(format!("past-{runs}")), runs);
+    }
+}
+
+/// How long the questions about the past take in a store with so many runs that are over.
+fn past(place: &std::path::Path, runs: u64) {
+    let jobs: Vec<_> = (0..10).map(|n| job(&format!("nightly-{n}"))).collect();
+    let facts = (1..=runs).flat_map(|run| whole(run, &jobs[(run % 10) as usize]));
+    store(place, &numbered(facts));
+    let reader = Reader::new(StorePlace::new(place).db());
+    let job = Some("nightly-7".to_owned());
+    let (of_all, of_one) = (
+        HistoryQuery::default(),
+        HistoryQuery {
+            job,
+            ..HistoryQuery::default()
+        },
+    );
+    let since = Some("2020-01-01T00:00:00Z".to_owned());
+    let span = TimelineQuery {
+        since,
+        ..TimelineQuery::default()
+    };
+    let now = Wall(1_800_000_000_000_000);
+    let questions: [(&str, &dyn Fn()); 3] = [
+        ("history of all jobs", &|| {
+            history(&reader, &of_all).unwrap();
+        }),
+        ("history of one job", &|| {
+            history(&reader, &of_one).unwrap();
+        }),
+        ("timeline", &|| {
+            timeline(&reader, &span, now).unwrap();
+        }),
+    ];
+    for (name, question) in questions {
+        let mut times: Vec<Duration> = (0..5)
+            .map(|_| {
+                let start = Instant::now();
+                question();
+                start.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        let (median, max) = (times[2].as_secs_f64() * 1e3, times[4].as_secs_f64() * 1e3);
+        println!("{name} of {runs} runs: {median:.0} ms (median of 5, at most {max:.0} ms)");
+    }
 }
 
 fn rate(mut times: Vec<Duration>) -> f64 {
@@ -53,10 +104,10 @@ fn rate(mut times: Vec<Duration>) -> f64 {
     FACTS as f64 / times.get(1).unwrap().as_secs_f64()
 }
 
-fn job() -> Arc<JobSpec> {
+fn job(name: &str) -> Arc<JobSpec> {
     let duration = Duration::from_secs(1);
     Arc::new(JobSpec::new(
-        "nightly".into(),
+        name.into(),
         Lane::Io,
         TaskSpec::Sleep { duration },
     ))

@@ -8,9 +8,11 @@
 pub mod client;
 mod daemon;
 mod follow;
+mod looks;
 mod metrics;
 mod object;
 mod openapi;
+pub mod past;
 mod problem;
 mod routes;
 mod runs;

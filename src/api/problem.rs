@@ -4,6 +4,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::past::PastError;
 use super::wire;
 use crate::engine::action::Refusal;
 use crate::inbox::Unable;
@@ -130,5 +131,16 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Self::new(status, "store", error.to_string())
+    }
+}
+
+impl From<PastError> for Problem {
+    fn from(error: PastError) -> Self {
+        match error {
+            PastError::Question(wrong) => Self::bad(wrong),
+            PastError::NoRun(run) => Self::no_run(run),
+            PastError::Store(error) => error.into(),
+            PastError::Log(error) => Self::bug(error.to_string()),
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use super::shared::Shared;
-use super::{daemon, follow, openapi, runs, submit};
+use super::{daemon, follow, looks, openapi, runs, submit};
 
 /// The largest body of a single request, in bytes.
 const BODY: usize = 1 << 20;
@@ -38,6 +38,9 @@ fn table() -> Vec<Route> {
         ("/runs/{run}/retry", &["post"], post(runs::retry)),
         ("/runs/{run}/complete", &["post"], post(runs::complete)),
         ("/runs/{run}/send", &["post"], post(runs::send)),
+        ("/logs", &["get"], get(looks::logs)),
+        ("/history", &["get"], get(looks::history)),
+        ("/timeline", &["get"], get(looks::timeline)),
         ("/events", &["get"], get(follow::events)),
         ("/pause", &["post"], post(daemon::pause)),
         ("/resume", &["post"], post(daemon::resume)),

@@ -49,7 +49,7 @@ pub(super) fn number(path: Result<Path<u64>, PathRejection>) -> Result<u64, Prob
     Ok(run)
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     match query {
         Ok(Query(query)) => Ok(query),
         Err(why) => Err(Problem::bad(why.body_text())),

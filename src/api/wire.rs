@@ -1,9 +1,13 @@
 //! What goes over the API, as JSON: the same types on the side that answers and on the side that asks.
 //! Plain data; knows neither HTTP nor how anything is decided.
 
+mod past;
+
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
+
+pub use past::{Bar, Found, FoundLine, History, JobHistory, Spread, Timeline};
 
 /// A moment, in RFC 3339 with microseconds in UTC: `2026-11-21T09:12:00.123456Z`.
 pub type Moment = String;

@@ -16,7 +16,7 @@ use crate::runlog::RunLogs;
 use crate::store::{Opened, Reader, Retention, SqliteLog, StorePlace};
 
 /// The logs of runs, in the state directory.
-const LOGS: &str = "logs";
+pub(super) const LOGS: &str = "logs";
 
 /// The file in the state directory with the name by which the daemon's processes are told.
 const INSTANCE: &str = "instance";

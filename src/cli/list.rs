@@ -88,7 +88,7 @@ pub(super) fn run(args: &List, client: &Client, out: &mut Out) -> Asked {
     Ok(table(&runs, now()).print(out))
 }
 
-fn table(runs: &[Run], now: Timestamp) -> Table {
+pub(super) fn table(runs: &[Run], now: Timestamp) -> Table {
     let header = [
         "RUN", "STATE", "JOB", "LANE", "ACCEPTED", "WAIT", "RUN TIME", "WHAT",
     ];

@@ -1,43 +1,109 @@
-//! `twolane logs`: what a run has said.
+//! `twolane logs`: what a run has said, or lines out of what many have.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use super::Exit;
 use super::ask::{Asked, json, path};
-use super::out::{Out, complain};
+use super::moments::local;
+use super::out::{Out, complain, tell};
+use super::past::{From, Past, moment, present};
 use crate::api::client::{Client, ClientError};
-use crate::api::wire::{LogLine, Runs};
+use crate::api::past::{SearchQuery, newest_run, run_log, search};
+use crate::api::wire::{Found, LogLine, Runs};
 use crate::logging::harmless;
+
+const EXAMPLES: &str = "\
+Examples:
+  twolane logs 42
+  twolane logs -f
+  twolane logs --job nightly --since 1d --level warn
+  twolane logs --since 23:30 --until 23:45 --text 'connection refused'";
 
 /// The command's arguments.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  twolane logs 42\n  twolane logs -f")]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Logs {
-    /// The run; without it, the newest
+    /// The run; without it and without anything to look for, the newest
     #[arg(value_name = "RUN")]
     run: Option<u64>,
     /// Go on until the run is over
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with_all = ["job", "since", "until", "level", "text", "state_dir"])]
     follow: bool,
+    /// Look into the logs of this job's runs
+    #[arg(long, value_name = "JOB")]
+    job: Option<String>,
+    /// Only what was said since then: `10m`, `23:30`, or a moment such as 2026-11-21T23:30:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only what was said until then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only lines of this level or a graver one. A line may name its own (`<3>`, `ERROR`, `level=warn`);
+    /// else standard error is `warn` and all other output `info`
+    #[arg(long, value_parser = ["debug", "info", "warn", "error"])]
+    level: Option<String>,
+    /// Only lines with this in them; capital letters are the same as small ones
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// The newest so many lines of those that are looked for, 1 to 10000
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    limit: usize,
+    #[command(flatten)]
+    from: From,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Logs, client: &Client, out: &mut Out) -> Asked {
-    let run = match args.run {
-        Some(run) => run,
-        None => {
-            let runs: Runs = client.get("/runs?limit=1")?;
-            let Some(run) = runs.runs.first() else {
-                complain("the daemon has no run yet, so none has said anything");
-                return Ok(Exit::NotFound);
-            };
-            run.run
-        }
+impl Logs {
+    /// Whether lines are looked for, in the logs of many runs or of one.
+    const fn is_search(&self) -> bool {
+        self.job.is_some()
+            || self.since.is_some()
+            || self.until.is_some()
+            || self.level.is_some()
+            || self.text.is_some()
+    }
+}
+
+pub(super) fn run(args: &Logs, past: &Past<'_>, out: &mut Out) -> Asked {
+    if args.is_search() {
+        return look_for(args, past, out);
+    }
+    let newest = |client: &Client| -> Result<Option<u64>, ClientError> {
+        let runs: Runs = client.get("/runs?limit=1")?;
+        Ok(runs.runs.first().map(|run| run.run))
     };
+    let run = match args.run {
+        Some(run) => Some(run),
+        None => past.ask(&args.from, newest, |reader, _| newest_run(reader))?,
+    };
+    let Some(run) = run else {
+        complain("the daemon has no run yet, so none has said anything");
+        return Ok(Exit::NotFound);
+    };
+    // Both sides print as they read; the one that is not asked prints nothing.
+    let (shared, as_json) = (RefCell::new(out), args.json);
+    past.ask(
+        &args.from,
+        |client| told(args, run, client, &mut shared.borrow_mut()),
+        |reader, logs| {
+            let lines = run_log(reader, logs, run, 0, usize::MAX)?;
+            let mut exit = Exit::Success;
+            for line in lines {
+                exit = print(&line, as_json, &mut shared.borrow_mut()).unwrap_or(Exit::System);
+            }
+            Ok(exit)
+        },
+    )
+}
+
+/// Prints the log of a run as a daemon tells it.
+fn told(args: &Logs, run: u64, client: &Client, out: &mut Out) -> Asked {
     let mut after = 0;
     loop {
         let query = [
@@ -47,7 +113,7 @@ pub(super) fn run(args: &Logs, client: &Client, out: &mut Out) -> Asked {
         let (mut exit, mut wrong) = (Exit::Success, None);
         let before = after;
         client.lines(&path(&format!("/runs/{run}/log"), &query), |text| {
-            match print(text, args.json, out) {
+            match read(text).and_then(|line| Ok((line.number, print(&line, args.json, out)?))) {
                 Ok((number, printed)) => (after, exit) = (after.max(number), printed),
                 Err(error) => wrong = Some(error),
             }
@@ -66,21 +132,73 @@ pub(super) fn run(args: &Logs, client: &Client, out: &mut Out) -> Asked {
     }
 }
 
-/// Prints a line; its number goes with the exit code.
-fn print(text: &str, as_json: bool, out: &mut Out) -> Result<(u64, Exit), ClientError> {
-    let line: LogLine = serde_json::from_str(text).map_err(|error| {
-        ClientError::Broken(format!("a line of the log makes no sense: {error}"))
-    })?;
-    if as_json {
-        return json(out, &line).map(|exit| (line.number, exit));
-    }
-    let said = harmless(&line.text);
-    let exit = match (line.stream.as_str(), line.fraction) {
-        ("progress", Some(fraction)) => {
-            out.line(format_args!("[{:3.0}%] {said}", fraction * 100.0))
-        }
-        ("dropped", _) => out.line(format_args!("[missing] {said}")),
-        (_, _) => out.line(format_args!("{said}")),
+/// Prints the lines that fit.
+fn look_for(args: &Logs, past: &Past<'_>, out: &mut Out) -> Asked {
+    let query = SearchQuery {
+        run: args.run,
+        job: args.job.clone(),
+        since: moment(args.since.as_ref())?,
+        until: moment(args.until.as_ref())?,
+        level: args.level.clone(),
+        text: args.text.clone(),
+        limit: Some(args.limit),
     };
-    Ok((line.number, exit))
+    let pairs = [
+        ("run", query.run.map(|run| run.to_string())),
+        ("job", query.job.clone()),
+        ("since", query.since.clone()),
+        ("until", query.until.clone()),
+        ("level", query.level.clone()),
+        ("text", query.text.clone()),
+        ("limit", Some(args.limit.to_string())),
+    ];
+    let found: Found = past.ask(
+        &args.from,
+        |client| client.get(&path("/logs", &pairs)),
+        |reader, logs| search(reader, logs, &query, present()),
+    )?;
+    let zone = TimeZone::system();
+    let mut exit = Exit::Success;
+    for found in &found.lines {
+        exit = if args.json {
+            json(out, found)?
+        } else {
+            let (at, job) = (local(&found.line.at, &zone), harmless(&found.job));
+            let (level, text) = (harmless(&found.level), words(&found.line));
+            out.line(format_args!("{at} {level:5} {} {job}: {text}", found.run))
+        };
+        if exit != Exit::Success || out.is_gone() {
+            return Ok(exit);
+        }
+    }
+    if found.more {
+        let runs = found.runs;
+        tell(&format!(
+            "there is more than this, in {runs} logs: narrow it with --job, --since, --until or --text, \
+             or raise --limit\n"
+        ));
+    }
+    Ok(exit)
+}
+
+fn read(text: &str) -> Result<LogLine, ClientError> {
+    serde_json::from_str(text)
+        .map_err(|error| ClientError::Broken(format!("a line of the log makes no sense: {error}")))
+}
+
+fn print(line: &LogLine, as_json: bool, out: &mut Out) -> Asked {
+    if as_json {
+        return json(out, line);
+    }
+    Ok(out.line(format_args!("{}", words(line))))
+}
+
+/// What a line says.
+fn words(line: &LogLine) -> String {
+    let said = harmless(&line.text);
+    match (line.stream.as_str(), line.fraction) {
+        ("progress", Some(fraction)) => format!("[{:3.0}%] {said}", fraction * 100.0),
+        ("dropped", _) => format!("[missing] {said}"),
+        (_, _) => said,
+    }
 }

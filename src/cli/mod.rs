@@ -13,6 +13,8 @@ mod durable;
 mod events;
 mod exit;
 mod explain;
+mod gantt;
+mod history;
 mod init;
 mod jobs;
 mod list;
@@ -21,6 +23,7 @@ mod logs;
 mod man;
 mod moments;
 mod out;
+mod past;
 mod pause;
 mod place;
 mod reload;
@@ -39,6 +42,7 @@ mod store;
 mod submit;
 mod summary;
 mod table;
+mod timeline;
 mod wait;
 
 use std::path::PathBuf;
@@ -113,7 +117,9 @@ impl App {
             Command::Store(args) => store::run(args, &cli.settings, &mut out),
             Command::Completions(args) => completions::run(args, &mut out),
             Command::Man(args) => man::run(args, &mut out),
-            Command::Asking(asking) => ask::told(asking.run(&cli.socket.client(), &mut out)),
+            Command::Asking(asking) => {
+                ask::told(asking.run(&cli.socket.client(), &cli.settings, &mut out))
+            }
         }
     }
 }
@@ -174,8 +180,12 @@ enum Asking {
     List(list::List),
     /// Show everything about a run
     Show(show::Show),
-    /// Print what a run has said
+    /// Print what a run has said, or search the logs of many
     Logs(logs::Logs),
+    /// Tell how the newest runs of each job went
+    History(history::History),
+    /// Draw which attempt ran when, in which lane
+    Timeline(timeline::Timeline),
     /// Wait until runs are over
     Wait(wait::Wait),
     /// Stop runs, or keep them from starting
@@ -207,12 +217,15 @@ enum Asking {
 }
 
 impl Asking {
-    fn run(&self, client: &Client, out: &mut Out) -> ask::Asked {
+    fn run(&self, client: &Client, settings: &SettingsArgs, out: &mut Out) -> ask::Asked {
+        let past = past::Past { client, settings };
         match self {
             Self::Submit(args) => submit::run(args, client, out),
             Self::List(args) => list::run(args, client, out),
             Self::Show(args) => show::run(args, client, out),
-            Self::Logs(args) => logs::run(args, client, out),
+            Self::Logs(args) => logs::run(args, &past, out),
+            Self::History(args) => history::run(args, &past, out),
+            Self::Timeline(args) => timeline::run(args, &past, out),
             Self::Wait(args) => wait::run(args, client, out),
             Self::Cancel(args) => cancel::run(args, client, out),
             Self::Retry(args) => retry::run(args, client, out),

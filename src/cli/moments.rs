@@ -56,6 +56,33 @@ pub(super) fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Time
     on(today.checked_add(1.day()).map_err(|_| unreadable())?)
 }
 
+/// Reads a moment of the past: RFC 3339, `10m` before now, or the last time that clocks of the zone showed
+/// `HH:MM`.
+pub(super) fn earlier(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
+    let unreadable = || {
+        format!(
+            "`{text}` is no time\nhint: write `10m` for ten minutes ago, `23:30`, `23:30:15` or \
+             `2026-11-21T23:30:00Z`"
+        )
+    };
+    if text.starts_with(['+', '-']) {
+        return Err(unreadable());
+    }
+    if let Ok(ago) = duration(text) {
+        let ago = SignedDuration::try_from(ago).map_err(|_| unreadable())?;
+        return now.checked_sub(ago).map_err(|_| unreadable());
+    }
+    // Where it is a time of day, it is the next one, and the day before has the last one.
+    let next = moment(text, now, zone).map_err(|_| unreadable())?;
+    if text.parse::<Timestamp>().is_ok() {
+        return Ok(next);
+    }
+    let before = next.to_zoned(zone.clone()).checked_sub(1.day());
+    before
+        .map(|zoned| zoned.timestamp())
+        .map_err(|_| unreadable())
+}
+
 /// A moment as the API writes it.
 pub(super) fn written(moment: Timestamp) -> String {
     format!("{moment:.6}")
@@ -144,6 +171,30 @@ mod tests {
             "1200",
         ] {
             let error = moment(text, now, &zone).unwrap_err();
+            assert!(error.contains("hint: "), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn moments_of_the_past_are_read_as_people_write_them() {
+        let now = at("2026-11-21T09:12:00Z");
+        let zone = TimeZone::fixed(Offset::from_hours(8).unwrap());
+        let cases = [
+            ("2026-11-21T23:30:00Z", "2026-11-21T23:30:00.000000Z"),
+            ("10m", "2026-11-21T09:02:00.000000Z"),
+            ("1h30m", "2026-11-21T07:42:00.000000Z"),
+            ("2d", "2026-11-19T09:12:00.000000Z"),
+            // Clocks there show 17:12 now.
+            ("17:12", "2026-11-21T09:12:00.000000Z"),
+            ("17:13", "2026-11-20T09:13:00.000000Z"),
+            ("06:00", "2026-11-20T22:00:00.000000Z"),
+        ];
+        for (text, expected) in cases {
+            let moment = earlier(text, now, &zone).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(written(moment), expected, "{text}");
+        }
+        for text in ["", "+10m", "-10m", "10", "25:00", "yesterday"] {
+            let error = earlier(text, now, &zone).unwrap_err();
             assert!(error.contains("hint: "), "{text}: {error}");
         }
     }

@@ -196,7 +196,7 @@ impl Reader {
     }
 
     /// Asks in one transaction, so that all of the answer is of one moment.
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         question: impl FnOnce(&Connection, &mut Specs) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
@@ -228,13 +228,17 @@ impl Reader {
 }
 
 /// A number as SQLite can have it.
-fn bound(number: u64) -> i64 {
+pub(super) fn bound(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// The numbers of the runs that fit. Each state is a stretch of an index, so that no run is looked at
 /// in vain.
-fn matching(conn: &Connection, filter: &RunFilter, limit: usize) -> Result<Vec<i64>, Fault> {
+pub(super) fn matching(
+    conn: &Connection,
+    filter: &RunFilter,
+    limit: usize,
+) -> Result<Vec<i64>, Fault> {
     let before = filter.before.map_or(i64::MAX, |run| bound(run.0));
     let most = bound(limit as u64);
     if (filter.state, filter.live, &filter.job) == (None, None, &None) {
@@ -282,7 +286,11 @@ fn of_run(run: i64, what: &str) -> Damage {
 }
 
 /// The story of a run that is in the index, if both tell the same.
-fn story(conn: &Connection, specs: &mut Specs, run: i64) -> Result<Option<Story>, Fault> {
+pub(super) fn story(
+    conn: &Connection,
+    specs: &mut Specs,
+    run: i64,
+) -> Result<Option<Story>, Fault> {
     let Some(entry) = entry_of(conn, run)? else {
         return Ok(None);
     };

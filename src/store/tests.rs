@@ -22,6 +22,7 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{CapacityName, StateKind};
 
 mod graphs;
+mod past;
 mod retention;
 
 const LIMIT: Duration = Duration::from_secs(60);

@@ -29,6 +29,8 @@ future = "somebody says so"
 [jobs.then]
 sleep = "1ms"
 after = "nap"
+[jobs.talk]
+shell = "echo 'all is WELL'; echo 'no disk' >&2; echo '<3>it is over'; exit 3"
 [jobs.echo]
 shell = "while read -r line; do echo \"<$line>\"; done"
 stdin = { open = true }
@@ -92,6 +94,29 @@ impl Daemon {
 
     pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
         self.ask("POST", path, "content-type: application/json\r\n", body)
+    }
+
+    /// Ends it, as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// What `twolane` prints in the daemon's directory with these arguments; and whether it went well.
+    pub(crate) fn twolane(&self, args: &[&str]) -> (bool, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_twolane"))
+            .args(["--socket", "run/twolane.sock", "--config", "twolane.toml"])
+            .args(args)
+            .env("TZ", "UTC")
+            .current_dir(self.place.path())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            output.status.success(),
+            text(output.stdout),
+            text(output.stderr),
+        )
     }
 
     /// Waits until a run is in this state.
