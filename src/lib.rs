@@ -18,6 +18,7 @@ pub mod inbox;
 pub mod config;
 pub mod lanes;
 pub mod logging;
+pub mod meters;
 pub mod process;
 pub mod runlog;
 pub mod store;

@@ -32,22 +32,27 @@ const DIRECTIONS: &[Row] = &[
     Row::new("config", &["engine"]),
     Row::new("store", &["engine", "inbox"]),
     Row::new("logging", &["clock", "engine", "inbox"]),
+    Row::new("meters", &["engine"]),
     Row::new("process", &[]),
     Row::new("lanes", &["clock", "engine", "inbox", "process"]),
     Row::new("runlog", &["engine", "inbox"]),
     Row::new("executor", &["clock", "engine", "inbox", "lanes"]),
-    Row::new("api", &["clock", "engine", "inbox", "runlog", "store"]),
+    Row::new(
+        "api",
+        &["clock", "engine", "inbox", "meters", "runlog", "store"],
+    ),
     Row::new(
         "daemon",
         &[
-            "clock", "config", "engine", "inbox", "lanes", "logging", "process", "runlog", "store",
+            "clock", "config", "engine", "inbox", "lanes", "logging", "meters", "process",
+            "runlog", "store",
         ],
     ),
     Row::new(
         "cli",
         &[
-            "api", "clock", "config", "daemon", "engine", "inbox", "lanes", "logging", "process",
-            "runlog", "store",
+            "api", "clock", "config", "daemon", "engine", "inbox", "lanes", "logging", "meters",
+            "process", "runlog", "store",
         ],
     ),
 ];
@@ -134,6 +139,7 @@ const PROMISES: &[Promise] = &[
         tests: &[
             "promise_6_a_bound_that_is_reached_is_named",
             "promise_6_a_full_queue_answers_429_and_names_the_bound",
+            "promise_6_jobs_beyond_the_bound_share_a_label",
             "promise_6_no_question_about_the_past_looks_at_all_rows",
         ],
         later: "",

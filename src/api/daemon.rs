@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -47,11 +47,27 @@ pub(super) async fn status(
 }
 
 /// `GET /metrics`.
-pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+pub(super) async fn metrics(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let status = whole(&shared).await?;
-    let served = shared.served.load(std::sync::atomic::Ordering::Relaxed);
+    let text = metrics::text(
+        &status,
+        &metrics::Beside {
+            meters: &shared.parts.meters,
+            served: shared.served.load(std::sync::atomic::Ordering::Relaxed),
+            waiting: shared.parts.requests.len(),
+            losses: (shared.parts.losses)(),
+        },
+    );
+    let accepted = headers.get(ACCEPT).and_then(|form| form.to_str().ok());
+    if accepted.is_some_and(|form| form.starts_with("text/plain")) {
+        let form = "text/plain; version=0.0.4; charset=utf-8";
+        return Ok(([(CONTENT_TYPE, form)], metrics::plain(&text)).into_response());
+    }
     let form = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(CONTENT_TYPE, form)], metrics::text(&status, served)).into_response())
+    Ok(([(CONTENT_TYPE, form)], text).into_response())
 }
 
 /// `GET /healthz`: healthy is a loop that answers.

@@ -28,7 +28,7 @@ use axum::extract::rejection::JsonRejection;
 
 use problem::Problem;
 pub use server::Server;
-pub use shared::{AdHoc, AdHocSchema, Parts};
+pub use shared::{AdHoc, AdHocSchema, Losses, Parts};
 pub use socket::{Socket, SocketError};
 pub use tcp::Tcp;
 

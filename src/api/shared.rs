@@ -12,6 +12,7 @@ use super::problem::Problem;
 use crate::engine::action::Answer;
 use crate::engine::spec::JobSpec;
 use crate::inbox::{Ask, REQUESTS_BOUND, Request, Told, Unable};
+use crate::meters::Meters;
 use crate::runlog::Written;
 use crate::store::{Reader, StoreError};
 
@@ -36,6 +37,15 @@ impl AdHocSchema {
 /// Streams (events, logs that are followed) that are open at a time.
 const STREAMS_BOUND: usize = 64;
 
+/// What has found no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Lines of the daemon's own log.
+    pub log_lines: u64,
+    /// Lines of runs, in their logs.
+    pub run_log_lines: u64,
+}
+
 /// What the API stands on.
 pub struct Parts {
     /// The way to the loop.
@@ -50,6 +60,10 @@ pub struct Parts {
     pub written: Written,
     /// Changes when more can be read there.
     pub logged: watch::Receiver<u64>,
+    /// What has been counted.
+    pub meters: Meters,
+    /// Says what has found no room so far.
+    pub losses: Arc<dyn Fn() -> Losses + Send + Sync>,
     /// Makes jobs of what callers bring along.
     pub ad_hoc: AdHoc,
     /// Says what such a job looks like.

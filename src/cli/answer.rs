@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, bounded};
@@ -12,13 +13,15 @@ use tokio::sync::watch;
 use super::durable::Durable;
 use super::out::complain;
 use super::{Exit, place};
-use crate::api::{AdHoc, AdHocSchema, Parts, Server, Socket, Tcp};
+use crate::api::{AdHoc, AdHocSchema, Losses, Parts, Server, Socket, Tcp};
 use crate::config::{self, JobContext, Loaded, Source, schema};
 use crate::daemon::Observer;
 use crate::engine::fact::Record;
 use crate::engine::spec::{Definitions, JobSpec, Name};
 use crate::inbox::{Note, REQUESTS_BOUND, Request};
 use crate::lanes::Handlers;
+use crate::logging::Logging;
+use crate::meters::Meters;
 
 /// The definitions that jobs which come along are read against: those in force.
 pub(super) type InForce = Arc<Mutex<Arc<Definitions>>>;
@@ -55,6 +58,7 @@ pub(super) fn start(
     handlers: &Arc<Handlers>,
     in_force: &InForce,
     passed: Option<UnixListener>,
+    (logging, meters): (&Logging, &Meters),
 ) -> Result<Answering, Exit> {
     let unable = |error: &dyn std::fmt::Display| {
         complain(&format!("cannot begin to answer requests: {error}"));
@@ -76,6 +80,8 @@ pub(super) fn start(
         logs: durable.run_logs.directory().clone(),
         written: durable.run_logs.written(),
         logged: durable.run_logs.changed(),
+        meters: meters.clone(),
+        losses: losses(logging, durable),
         ad_hoc: ad_hoc(loaded, handlers, in_force),
         ad_hoc_schema: ad_hoc_schema(handlers, in_force),
     };
@@ -131,6 +137,18 @@ fn ad_hoc(loaded: &Loaded, handlers: &Arc<Handlers>, in_force: &InForce) -> AdHo
         match job {
             Some(job) => Ok(JobSpec::clone(&job)),
             None => Err(report.lines()),
+        }
+    })
+}
+
+/// What says how much has found no room so far.
+fn losses(logging: &Logging, durable: &Durable) -> Arc<dyn Fn() -> Losses + Send + Sync> {
+    let (log, run_logs) = (logging.dropping(), durable.run_logs.dropping());
+    Arc::new(move || {
+        let dropped = log();
+        Losses {
+            log_lines: dropped.blocked + dropped.failed,
+            run_log_lines: run_logs.load(Ordering::Relaxed),
         }
     })
 }

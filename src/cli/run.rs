@@ -19,6 +19,7 @@ use crate::engine::input::SubmitItem;
 use crate::engine::spec::Name;
 use crate::lanes::{Handlers, Outside};
 use crate::logging::{Bars, Format, Output, OutputLines};
+use crate::meters::Meters;
 use crate::process::{SHIM, fresh_instance};
 use crate::store::MemoryLog;
 
@@ -103,6 +104,7 @@ fn run_jobs(
         reader: None,
         patience: Patience::Stop(STOP_TIME),
         until_done: true,
+        meters: Meters::new(),
         outside: outside()?,
     };
     let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;

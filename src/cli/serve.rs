@@ -19,6 +19,7 @@ use crate::engine::spec::{Definitions, Name, Start};
 use crate::engine::{Engine, RunView};
 use crate::lanes::{Handlers, Outside};
 use crate::logging::{Bars, Format, Journal, Output};
+use crate::meters::{Meters, Tally};
 use crate::process::SHIM;
 
 /// The command's arguments.
@@ -69,7 +70,16 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let first = boot(&definitions, &order, &durable.engine);
     let definitions = Arc::new(definitions);
     let in_force: InForce = Arc::new(Mutex::new(Arc::clone(&definitions)));
-    let answering = answer::start(&loaded, &durable, handlers, &in_force, passed)?;
+    let meters = Meters::new();
+    let tally = Tally::new(meters.clone(), &definitions);
+    let answering = answer::start(
+        &loaded,
+        &durable,
+        handlers,
+        &in_force,
+        passed,
+        (&logging, &meters),
+    )?;
     let plan = Plan {
         first,
         supervisor,
@@ -78,9 +88,14 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         definitions,
         log: Box::new(durable.log),
         requests: answering.requests,
-        observers: vec![Box::new(durable.run_logs.ear()), answering.announcer],
+        observers: vec![
+            Box::new(durable.run_logs.ear()),
+            Box::new(tally),
+            answering.announcer,
+        ],
         patience: Patience::Drain(settings.daemon.drain_timeout),
         until_done: false,
+        meters,
         outside: Outside {
             helper: SHIM.into(),
             outlet: Arc::new(durable.run_logs.outlet()),

@@ -16,6 +16,7 @@ use crate::engine::spec::Definitions;
 use crate::inbox::Request;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Outside, Policy};
 use crate::logging::{self, Bars, Color, Format, Journal, LogSettings, Logging, Output};
+use crate::meters::Meters;
 use crate::process::raise_open_files;
 use crate::store::FactLog;
 use crossbeam_channel::Receiver;
@@ -35,6 +36,7 @@ pub(super) struct Plan {
     pub(super) reader: Option<Reader>,
     pub(super) patience: Patience,
     pub(super) until_done: bool,
+    pub(super) meters: Meters,
     pub(super) outside: Outside,
 }
 
@@ -79,6 +81,7 @@ pub(super) fn daemon(
         reader: plan.reader,
         patience: plan.patience,
         until_done: plan.until_done,
+        meters: plan.meters,
     };
     Ok(daemon::run(parts, plan.first))
 }

@@ -27,6 +27,7 @@ use crate::engine::spec::{Definitions, Name};
 use crate::inbox::{LaneMail, Note, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
 use crate::logging::Narrator;
+use crate::meters::{Meters, Tally};
 use crate::runlog::Ear;
 use crate::store::FactLog;
 pub use reload::{Reader, Rejected, Reread};
@@ -52,6 +53,14 @@ impl Observer for Narrator {
     fn note(&mut self, note: &Note) {
         self.note(note);
     }
+}
+
+impl Observer for Tally {
+    fn record(&mut self, record: &Record) {
+        self.record(record);
+    }
+
+    fn note(&mut self, _: &Note) {}
 }
 
 impl Observer for Ear {
@@ -83,6 +92,8 @@ pub struct Parts {
     pub log: Box<dyn FactLog>,
     /// Time.
     pub clock: Clock,
+    /// Where the loop's own times are counted.
+    pub meters: Meters,
     /// Signals.
     pub signals: SignalMail,
     /// The service manager.

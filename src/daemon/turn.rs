@@ -21,10 +21,11 @@ use crate::engine::fact::Record;
 use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
 use crate::engine::spec::Definitions;
-use crate::engine::time::{Now, Wall};
+use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{Engine, Outputs};
 use crate::inbox::{Ended, LaneMail, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
+use crate::meters::Meters;
 use crate::store::{FactLog, Trouble};
 
 /// Ends that one turn takes in at most: enough that a commit is shared by many, and few enough that
@@ -56,6 +57,9 @@ pub(super) struct Turn {
     /// The number of the last batch that is committed.
     committed: u64,
     clock: Clock,
+    meters: Meters,
+    /// Since when the loop has been busy.
+    woken: Mono,
     signals: SignalMail,
     supervisor: Supervisor,
     observers: Vec<Box<dyn Observer>>,
@@ -124,7 +128,9 @@ impl Turn {
             retaining: Retaining::default(),
             committed: 0,
             log: parts.log,
+            woken: parts.clock.mono(),
             clock: parts.clock,
+            meters: parts.meters,
             signals: parts.signals,
             supervisor: parts.supervisor,
             observers: parts.observers,
@@ -190,7 +196,9 @@ impl Turn {
     /// Sleeps until something happens, and takes it in, with the ends and requests that wait behind it.
     pub(super) fn wait(&mut self) {
         self.supervise();
+        self.meters.turned(self.clock.mono().since(self.woken));
         let wake = self.next_wake();
+        self.woken = self.clock.mono();
         self.take(wake);
         let now = self.clock.now();
         if self.retaining.take(now.mono) {
@@ -314,7 +322,11 @@ impl Turn {
             }
             Wake::Committed(number) => {
                 self.committed = number;
+                let now = self.clock.mono();
                 while let Some(batch) = self.outbox.release(number) {
+                    if let Some(last) = batch.records.last() {
+                        self.meters.committed(now.since(last.at.mono));
+                    }
                     self.publish(batch);
                 }
                 self.callers.committed(number);

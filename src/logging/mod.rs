@@ -270,6 +270,17 @@ impl Logging {
     }
 }
 
+impl Logging {
+    /// What says how many lines are missing so far, also when this is gone.
+    pub fn dropping(&self) -> impl Fn() -> Dropped + Send + Sync + use<> {
+        let (queue, failed) = (Arc::clone(&self.queue), Arc::clone(&self.failed));
+        move || Dropped {
+            blocked: queue.lost_in_all(),
+            failed: failed.load(Ordering::Relaxed),
+        }
+    }
+}
+
 impl Drop for Logging {
     fn drop(&mut self) {
         // Without waiting for the thread: its output may be blocked for good.

@@ -9,7 +9,7 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -43,6 +43,8 @@ pub struct RunLogs {
     /// Bytes of commands' lines that wait for the disk.
     held: Arc<AtomicUsize>,
     spoken: Spoken,
+    /// Lines that are missing in the logs.
+    dropped: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -55,15 +57,18 @@ impl RunLogs {
         let (sender, receiver) = bounded(WAITING_BOUND);
         let (tell, changed) = watch::channel(0);
         let files = directory.clone();
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&dropped);
         let thread = std::thread::Builder::new()
             .name("run-logs".to_owned())
-            .spawn(move || writer::write(&files, &receiver, &tell))?;
+            .spawn(move || writer::write(&files, &receiver, &tell, &counter))?;
         Ok(Self {
             directory,
             sender: Some(sender),
             changed,
             held: Arc::default(),
             spoken: Spoken::default(),
+            dropped,
             thread: Some(thread),
         })
     }
@@ -94,6 +99,13 @@ impl RunLogs {
             held: Arc::clone(&self.held),
             spoken: self.spoken.clone(),
         }
+    }
+
+    /// Counts the lines that are missing in the logs because more came than is kept or written. The middle
+    /// of a log that has grown too large is not among them.
+    #[must_use]
+    pub fn dropping(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.dropped)
     }
 
     /// Where the files are.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
 use tokio::sync::{oneshot, watch};
@@ -65,16 +66,24 @@ struct Files<'a> {
     uses: u64,
     /// A failure is told once.
     failing: bool,
+    /// Counts lines that are missing.
+    dropped: &'a AtomicU64,
 }
 
 /// Writes until the end.
-pub(super) fn write(directory: &Path, items: &Receiver<Item>, tell: &watch::Sender<u64>) {
+pub(super) fn write(
+    directory: &Path,
+    items: &Receiver<Item>,
+    tell: &watch::Sender<u64>,
+    dropped: &AtomicU64,
+) {
     let mut files = Files {
         directory,
         open: BTreeMap::new(),
         numbers: BTreeMap::new(),
         uses: 0,
         failing: false,
+        dropped,
     };
     while let Ok(first) = items.recv() {
         let mut ended = false;
@@ -127,6 +136,8 @@ impl Files<'_> {
     }
 
     fn output(&mut self, output: &Output) {
+        self.dropped
+            .fetch_add(output.missing.lines, Ordering::Relaxed);
         let Some(open) = self.file(output.attempt.run) else {
             return;
         };
@@ -145,6 +156,7 @@ impl Files<'_> {
     }
 
     fn missing(&mut self, run: RunId, count: u64) {
+        self.dropped.fetch_add(count, Ordering::Relaxed);
         if let Some(open) = self.file(run) {
             open.gap(
                 count,

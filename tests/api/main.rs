@@ -4,6 +4,7 @@
 
 mod daemon;
 mod guard;
+mod metrics;
 mod past;
 mod requests;
 mod send;

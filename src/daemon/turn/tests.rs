@@ -87,6 +87,7 @@ fn rig(patience: Patience) -> Rig {
         reader: None,
         patience,
         until_done: true,
+        meters: Meters::new(),
     });
     Rig {
         turn,
