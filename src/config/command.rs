@@ -7,15 +7,17 @@ use super::diagnostic::{Diagnostic, Report};
 use super::job::Surroundings as Beside;
 use super::names::nearest;
 use super::read::{Item, Span, Table, list};
+use super::secrets;
 use crate::engine::command::{CommandSpec, Invocation, RLIMITS, Stdin, Step, Surroundings};
 use crate::engine::fill::places;
 use crate::engine::spec::{Name, TaskSpec};
 
 /// Keys that say something of commands; of no use where a job has none.
-pub(super) const OF_COMMANDS: [&str; 9] = [
+pub(super) const OF_COMMANDS: [&str; 10] = [
     "directory",
     "env",
     "env_file",
+    "secrets",
     "pass_env",
     "user",
     "group",
@@ -97,6 +99,7 @@ impl Commands<'_> {
         let idle: Vec<&str> = OF_COMMANDS
             .into_iter()
             .filter(|key| !is_command && !around && has(key))
+            .filter(|key| *key != "secrets" || !matches!(task, TaskSpec::Http(_)))
             .chain(
                 OF_THE_TASK
                     .into_iter()
@@ -223,6 +226,7 @@ impl Commands<'_> {
         let directory = join("directory").unwrap_or_else(|| self.beside.directory.to_owned());
         let env_file = join("env_file");
         let umask = self.umask()?;
+        let secrets = secrets::secrets(self.report, self.source, table, self.beside.directory)?;
         let name = |key: &str| table.text(key).map(Name::from);
         let pass_env = match table.text("pass_env") {
             Some(one) => vec![Name::from(one)],
@@ -238,6 +242,7 @@ impl Commands<'_> {
                 .map(|(name, text)| (Name::from(name.as_str()), Arc::from(text.as_str())))
                 .collect(),
             env_file,
+            secrets,
             pass_env,
             user: name("user"),
             group: name("group"),

@@ -350,6 +350,7 @@ pub(super) const JOB: &[Key] = &[
         "\"secrets.env\"",
         "A file with more variables, as NAME=VALUE a line, read each time an attempt begins.",
     ),
+    super::secrets::KEY,
     key(
         "pass_env",
         Kind::TextOrTexts,

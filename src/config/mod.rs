@@ -19,6 +19,7 @@ mod names;
 mod pipes;
 mod read;
 pub mod schema;
+mod secrets;
 mod settings;
 mod tasks;
 

@@ -76,6 +76,9 @@ pub struct Surroundings {
     pub env: BTreeMap<Name, Arc<str>>,
     /// A file with more of them, as `NAME=VALUE` a line; `env` goes before.
     pub env_file: Option<PathBuf>,
+    /// Variables whose values are read each time an attempt begins, and shown nowhere.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<Name, Secret>,
     /// Variables that it gets as the daemon has them.
     pub pass_env: Vec<Name>,
     /// Whom it runs as; only a daemon that is root can do that.
@@ -88,6 +91,16 @@ pub struct Surroundings {
     pub nice: Option<i32>,
     /// Bounds that the kernel keeps, by the names of [`RLIMITS`].
     pub rlimits: BTreeMap<Name, u64>,
+}
+
+/// Where the value of a secret is. The value itself stands in no job, fact or log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Secret {
+    /// In this file; an absolute path.
+    File(PathBuf),
+    /// In the credential of this name that the service manager gives the daemon.
+    Credential(Name),
 }
 
 /// The bounds that the kernel keeps for a process.

@@ -1,10 +1,14 @@
 //! What a job of the task `http` asks for: plain values, as all of `spec`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::command::Secret;
+use super::spec::Name;
 
 /// A request and what becomes of its answer. `{name}` in the URL, in the headers' values and in the
 /// body stands for the run's argument of that name; `{{` and `}}` are the braces themselves.
@@ -18,6 +22,9 @@ pub struct HttpSpec {
     /// Names and values, in the order of the names.
     #[serde(default)]
     pub headers: Vec<(Arc<str>, Arc<str>)>,
+    /// What `{secret.NAME}` in a header's value stands for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<Name, Secret>,
     /// What is sent along.
     #[serde(default)]
     pub body: Option<HttpBody>,
@@ -48,6 +55,7 @@ impl HttpSpec {
             url: url.into(),
             method: "GET".into(),
             headers: Vec::new(),
+            secrets: BTreeMap::new(),
             body: None,
             expect: vec![Statuses {
                 first: 200,
@@ -62,6 +70,9 @@ impl HttpSpec {
         }
     }
 }
+
+/// What the name of a secret begins with where it stands in braces.
+pub const SECRET: &str = "secret.";
 
 /// What is sent along with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ mod panics;
 mod place;
 mod priority;
 mod queue;
+mod secrets;
 mod tasks;
 mod timer;
 

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::inbox::{Inbox, Sent};
+use super::secrets::Secrets;
 use super::{Cancel, Context, Task, Timers, cores};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
@@ -75,6 +76,8 @@ pub(crate) struct Place {
     pub(crate) world: Arc<World>,
     /// What its processes have used.
     pub(crate) used: Mutex<Used>,
+    /// What it has read that nobody is to see.
+    pub(crate) secrets: Secrets,
     pub(super) inbox: Inbox,
 }
 
@@ -85,6 +88,7 @@ impl Place {
             job: Arc::clone(&order.job),
             world: Arc::clone(world),
             used: Mutex::new(Used::default()),
+            secrets: Secrets::default(),
             inbox: Inbox::of(&order.job.task),
         }
     }

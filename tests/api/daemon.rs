@@ -57,6 +57,11 @@ impl Answer {
 
 impl Daemon {
     pub(crate) fn start(settings: &str) -> Self {
+        Self::start_with(settings, &[])
+    }
+
+    /// With these variables in its environment, too.
+    pub(crate) fn start_with(settings: &str, variables: &[(&str, &Path)]) -> Self {
         let place = tempfile::tempdir().unwrap();
         let daemon = format!(
             "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n{settings}"
@@ -67,7 +72,8 @@ impl Daemon {
             .args(["serve", "--config", "twolane.toml"])
             .current_dir(place.path())
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
+            .envs(variables.iter().copied())
+            .stderr(std::fs::File::create(place.path().join("daemon.log")).unwrap())
             .spawn()
             .unwrap();
         let daemon = Self { place, child };

@@ -7,5 +7,6 @@ mod guard;
 mod metrics;
 mod past;
 mod requests;
+mod secrets;
 mod send;
 mod streams;

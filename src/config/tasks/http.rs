@@ -14,8 +14,9 @@ use super::super::diagnostic::{Diagnostic, Report};
 use super::super::keys::{Key, Kind, key};
 use super::super::names::nearest;
 use super::super::read::{Field, Span, Table, list};
+use super::super::secrets::secrets;
 use crate::engine::braces::{Piece, fill, pieces};
-use crate::engine::http::{HttpBody, HttpSpec, Proxy, Statuses};
+use crate::engine::http::{HttpBody, HttpSpec, Proxy, SECRET, Statuses};
 use crate::engine::spec::TaskSpec;
 
 /// A timer of a millisecond is the shortest that means anything on a network.
@@ -120,6 +121,7 @@ pub(in super::super) fn http(
     };
     let url = reader.url(field);
     let headers = reader.headers();
+    let secrets = secrets(reader.report, source, job, directory);
     let body = reader.body(directory);
     let expect = reader.expect();
     let save_to = reader.save_to(directory);
@@ -135,6 +137,7 @@ pub(in super::super) fn http(
             .text("method")
             .map_or_else(|| Arc::clone(&usual.method), Arc::from),
         headers,
+        secrets: secrets?,
         body,
         expect,
         connect_timeout: table
@@ -216,7 +219,8 @@ impl Reader<'_> {
                 self.mistake(&span, format!("the header `{name}` is no text"), hint);
                 continue;
             };
-            if !self.names(value, &span) {
+            let of_secrets = self.secrets();
+            if !self.known(value, &span, &of_secrets) {
                 continue;
             }
             if HeaderValue::from_str(&fill(value, |_, _| {})).is_err() {
@@ -333,9 +337,22 @@ impl Reader<'_> {
         proxy
     }
 
+    /// What stands for the job's secrets in headers.
+    fn secrets(&self) -> Vec<String> {
+        let secrets = self.job.free("secrets").and_then(Value::as_object);
+        let names = secrets.into_iter().flatten();
+        names.map(|(name, _)| format!("{SECRET}{name}")).collect()
+    }
+
     /// Whether each name in braces in `text`, which stands somewhere in `span`, is that of a parameter.
     fn names(&mut self, text: &str, span: &Span) -> bool {
-        let known: Vec<&String> = self.job.named("params").map(|(name, _)| name).collect();
+        self.known(text, span, &[])
+    }
+
+    /// Whether each name in braces is that of a parameter, or one of these.
+    fn known(&mut self, text: &str, span: &Span, more: &[String]) -> bool {
+        let params = self.job.named("params").map(|(name, _)| name);
+        let known: Vec<&String> = params.chain(more).collect();
         let mut good = true;
         for piece in pieces(text) {
             let (message, hint, offset, length) = match piece {

@@ -82,7 +82,8 @@ impl Task for Attempt {
         &self.hub.world.timers
     }
 
-    fn report(&self, progress: Progress) {
+    fn report(&self, mut progress: Progress) {
+        self.place.secrets.mask().progress(&mut progress);
         let note = Note {
             attempt: self.id(),
             job: Arc::clone(&self.place.job),
@@ -168,12 +169,17 @@ impl Ending {
 
     fn send(
         &mut self,
-        outcome: Outcome,
-        teardown: Option<Failure>,
+        mut outcome: Outcome,
+        mut teardown: Option<Failure>,
         cpu: Option<Duration>,
         late: Option<Duration>,
     ) {
         self.reported = true;
+        let mask = self.attempt.place.secrets.mask();
+        mask.outcome(&mut outcome);
+        if let Some(failure) = &mut teardown {
+            mask.failure(failure);
+        }
         self.attempt.place.inbox.close();
         let used = *lock(&self.attempt.place.used);
         let hub = &self.attempt.hub;

@@ -7,6 +7,7 @@ mod sink;
 mod words;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use super::{Done, TaskError, TaskResult};
 use crate::clock::kernel_nanos;
 use crate::engine::fill::fill;
 use crate::engine::http::HttpSpec;
+use crate::engine::spec::Name;
 pub(in super::super) use clients::Clients;
 use request::Request;
 use sink::{Received, Sink};
@@ -50,12 +52,12 @@ const SHOWN_BYTES: usize = 1 << 10;
 pub(super) async fn run_io(
     context: &Context,
     spec: &HttpSpec,
-    args: Option<&Value>,
+    (args, secrets): (Option<&Value>, &BTreeMap<Name, String>),
     clients: &Clients,
 ) -> TaskResult {
     context.check()?;
     let spec = &*placed(spec, args)?;
-    let request = Request::fill(spec, args)?;
+    let request = Request::fill(spec, args, secrets)?;
     let stage = Stage::default();
     let answer = {
         let mut fetch = pin!(fetch(context, spec, &request, clients, &stage));

@@ -105,7 +105,11 @@ async fn task_io(
         TaskSpec::Call { handler, args: own } => {
             call::run_io(context, handlers, handler, own, args).await
         }
-        TaskSpec::Http(spec) => http::run_io(&context, spec, args, clients).await,
+        TaskSpec::Http(spec) => {
+            let secrets = place.secrets.read(&spec.secrets);
+            let secrets = secrets.map_err(TaskError::failed)?;
+            http::run_io(&context, spec, (args, &secrets), clients).await
+        }
         TaskSpec::File(task) => files::run_io(&context, task, args).await,
         TaskSpec::Future { .. } => Err(in_no_lane()),
     }

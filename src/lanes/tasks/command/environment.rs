@@ -56,8 +56,15 @@ pub(super) fn environment(
         }
     }
     if let Some(file) = &around.env_file {
-        all.extend(from_file(file)?);
+        let variables = from_file(file)?;
+        for value in variables.iter().filter_map(|(_, value)| value.to_str()) {
+            place.secrets.hide(value);
+        }
+        all.extend(variables);
     }
+    let secrets = place.secrets.read(&around.secrets);
+    let secrets = secrets.map_err(TaskError::failed)?.into_iter();
+    all.extend(secrets.map(|(name, value)| (OsString::from(&*name), OsString::from(value))));
     let own = around.env.iter();
     all.extend(own.map(|(name, value)| (OsString::from(&**name), OsString::from(&**value))));
     if let Some(Value::Object(args)) = args {

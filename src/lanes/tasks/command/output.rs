@@ -112,8 +112,10 @@ impl Lines {
         } else {
             &self.open
         };
-        let kept = &line[..line.len().min(WORDS_BYTES)];
-        String::from_utf8_lossy(kept).trim().to_owned()
+        let mut line = line.clone();
+        self.place.secrets.mask().line(&mut line, true);
+        line.truncate(WORDS_BYTES);
+        String::from_utf8_lossy(&line).trim().to_owned()
     }
 
     fn add(&mut self, chunk: &[u8]) {
@@ -172,6 +174,7 @@ impl Lines {
         if !self.missing.is_none() {
             // The line that was open when the gap began ends somewhere in it.
             if !self.open.is_empty() {
+                self.place.secrets.mask().line(&mut self.open, true);
                 self.open.extend_from_slice(REST_MISSING);
                 self.close_line();
                 self.pass_on_before_gap();
@@ -204,6 +207,9 @@ impl Lines {
 
     /// Makes the open line a whole one.
     fn close_line(&mut self) {
+        // A line is looked at as a whole, however it came: no secret is cut in two between two pieces.
+        let mask = self.place.secrets.mask();
+        mask.line(&mut self.open, self.cut > 0);
         self.last.clear();
         let words = self.open.len().min(WORDS_BYTES);
         self.last.extend_from_slice(&self.open[..words]);

@@ -1,5 +1,6 @@
 //! What is sent: the job's texts with the run's arguments in them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use tokio_util::io::ReaderStream;
 
 use super::super::TaskError;
 use crate::engine::braces::fill;
-use crate::engine::http::{HttpBody, HttpSpec};
+use crate::engine::http::{HttpBody, HttpSpec, SECRET};
+use crate::engine::spec::Name;
 
 /// What is read of a body's file at a time. As tokio's threads for files do it, less costs more.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -31,15 +33,25 @@ enum Filled<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// The request of `spec` with the arguments `args`.
-    pub(super) fn fill(spec: &'a HttpSpec, args: Option<&Value>) -> Result<Self, TaskError> {
+    /// The request of `spec` with the arguments `args`, and with these secrets.
+    pub(super) fn fill(
+        spec: &'a HttpSpec,
+        args: Option<&Value>,
+        secrets: &BTreeMap<Name, String>,
+    ) -> Result<Self, TaskError> {
         let unable =
             |why: String| TaskError::failed(format!("cannot ask for `{}`: {why}", spec.url));
         let url = url(&spec.url, args).map_err(unable)?;
         let method = Method::from_str(&spec.method).map_err(|error| unable(error.to_string()))?;
         let mut headers = HeaderMap::with_capacity(spec.headers.len());
         for (name, value) in &spec.headers {
-            let filled = fill(value, |name, out| out.push_str(&word(args, name)));
+            let filled = fill(value, |name, out| {
+                let secret = name.strip_prefix(SECRET).and_then(|name| secrets.get(name));
+                match secret {
+                    Some(secret) => out.push_str(secret),
+                    None => out.push_str(&word(args, name)),
+                }
+            });
             let header = HeaderName::from_str(name).ok();
             match header.zip(HeaderValue::from_str(&filled).ok()) {
                 Some((header, filled)) => headers.insert(header, filled),
