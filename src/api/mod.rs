@@ -14,6 +14,7 @@ mod object;
 mod openapi;
 pub mod past;
 mod problem;
+mod roles;
 mod routes;
 mod runs;
 mod server;
@@ -27,6 +28,7 @@ pub mod wire;
 use axum::extract::rejection::JsonRejection;
 
 use problem::Problem;
+pub use roles::{Nobody, Role, Roles};
 pub use server::Server;
 pub use shared::{AdHoc, AdHocSchema, Losses, Parts};
 pub use socket::{Socket, SocketError};

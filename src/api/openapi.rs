@@ -19,6 +19,7 @@ pub(super) fn document(ad_hoc: AdHocSchema) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::roles::Role;
     use super::super::routes;
     use super::*;
 
@@ -42,7 +43,7 @@ mod tests {
             .collect();
         let routes: BTreeSet<(String, String)> = routes::all()
             .flat_map(|(path, methods)| {
-                let pair = |method: &&str| (path.to_owned(), (*method).to_owned());
+                let pair = |(method, _): &(&str, Role)| (path.to_owned(), (*method).to_owned());
                 methods.iter().map(pair).collect::<Vec<_>>()
             })
             .collect();

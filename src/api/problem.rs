@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::past::PastError;
+use super::roles::Role;
 use super::wire;
 use crate::engine::action::Refusal;
 use crate::inbox::Unable;
@@ -51,6 +52,15 @@ impl Problem {
 
     pub(super) fn unavailable(kind: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, detail)
+    }
+
+    /// Somebody without the role that something needs.
+    pub(super) fn forbidden(who: &str, needed: Role) -> Self {
+        let needed = needed.as_str();
+        let detail = format!(
+            "{who} may not do this: it needs the role `{needed}`, which `api.roles` of the settings gives"
+        );
+        Self::new(StatusCode::FORBIDDEN, "role", detail)
     }
 
     /// Something that cannot be: a bug of ours.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::Value;
 
 use super::problem::Problem;
+use super::roles::{Caller, Role};
 use super::shared::Shared;
 use super::{daemon, follow, looks, openapi, runs, submit};
 
@@ -20,7 +21,7 @@ const BODY: usize = 1 << 20;
 
 type Route = (
     &'static str,
-    &'static [&'static str],
+    &'static [(&'static str, Role)],
     MethodRouter<Arc<Shared>>,
 );
 
@@ -28,36 +29,56 @@ fn table() -> Vec<Route> {
     vec![
         (
             "/runs",
-            &["get", "post"],
+            &[("get", Role::Read), ("post", Role::Submit)],
             get(runs::list).post(submit::post),
         ),
-        ("/runs/{run}", &["get"], get(runs::show)),
-        ("/runs/{run}/explain", &["get"], get(runs::explain)),
-        ("/runs/{run}/log", &["get"], get(runs::log)),
-        ("/runs/{run}/cancel", &["post"], post(runs::cancel)),
-        ("/runs/{run}/retry", &["post"], post(runs::retry)),
-        ("/runs/{run}/complete", &["post"], post(runs::complete)),
-        ("/runs/{run}/send", &["post"], post(runs::send)),
-        ("/logs", &["get"], get(looks::logs)),
-        ("/history", &["get"], get(looks::history)),
-        ("/timeline", &["get"], get(looks::timeline)),
-        ("/events", &["get"], get(follow::events)),
-        ("/pause", &["post"], post(daemon::pause)),
-        ("/resume", &["post"], post(daemon::resume)),
-        ("/status", &["get"], get(daemon::status)),
-        ("/jobs", &["get"], get(daemon::jobs)),
-        ("/reload", &["post"], post(daemon::reload)),
-        ("/drain", &["post"], post(daemon::drain)),
-        ("/stop", &["post"], post(daemon::stop)),
-        ("/healthz", &["get"], get(daemon::health)),
-        ("/metrics", &["get"], get(daemon::metrics)),
-        ("/openapi.json", &["get"], get(document)),
+        ("/runs/{run}", &[("get", Role::Read)], get(runs::show)),
+        (
+            "/runs/{run}/explain",
+            &[("get", Role::Read)],
+            get(runs::explain),
+        ),
+        ("/runs/{run}/log", &[("get", Role::Read)], get(runs::log)),
+        (
+            "/runs/{run}/cancel",
+            &[("post", Role::Control)],
+            post(runs::cancel),
+        ),
+        (
+            "/runs/{run}/retry",
+            &[("post", Role::Control)],
+            post(runs::retry),
+        ),
+        (
+            "/runs/{run}/complete",
+            &[("post", Role::Control)],
+            post(runs::complete),
+        ),
+        (
+            "/runs/{run}/send",
+            &[("post", Role::Control)],
+            post(runs::send),
+        ),
+        ("/logs", &[("get", Role::Read)], get(looks::logs)),
+        ("/history", &[("get", Role::Read)], get(looks::history)),
+        ("/timeline", &[("get", Role::Read)], get(looks::timeline)),
+        ("/events", &[("get", Role::Read)], get(follow::events)),
+        ("/pause", &[("post", Role::Control)], post(daemon::pause)),
+        ("/resume", &[("post", Role::Control)], post(daemon::resume)),
+        ("/status", &[("get", Role::Read)], get(daemon::status)),
+        ("/jobs", &[("get", Role::Read)], get(daemon::jobs)),
+        ("/reload", &[("post", Role::Control)], post(daemon::reload)),
+        ("/drain", &[("post", Role::Control)], post(daemon::drain)),
+        ("/stop", &[("post", Role::Control)], post(daemon::stop)),
+        ("/healthz", &[("get", Role::Read)], get(daemon::health)),
+        ("/metrics", &[("get", Role::Read)], get(daemon::metrics)),
+        ("/openapi.json", &[("get", Role::Read)], get(document)),
     ]
 }
 
-/// Every path with its methods.
+/// Every path with its methods, and the role that each needs.
 #[cfg(test)]
-pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static [(&'static str, Role)])> {
     table()
         .into_iter()
         .map(|(path, methods, _)| (path, methods))
@@ -67,11 +88,15 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static [&'static st
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let mut router = Router::new();
     for (path, methods, handlers) in table() {
-        let allowed = methods.join(", ").to_uppercase();
+        let words: Vec<&str> = methods.iter().map(|(method, _)| *method).collect();
+        let allowed = words.join(", ").to_uppercase();
         let handlers = handlers.fallback(move || async move {
             let detail = format!("this path takes {allowed}");
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
         });
+        let handlers = handlers.layer(middleware::from_fn(move |request: Request, next: Next| {
+            admit(methods, request, next)
+        }));
         router = router.route(path, handlers);
     }
     router
@@ -84,6 +109,31 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), count))
         .with_state(shared)
+}
+
+/// Lets in who has the role that the method needs. This is the one place where it is asked.
+async fn admit(methods: &'static [(&'static str, Role)], request: Request, next: Next) -> Response {
+    let method = request.method().as_str().to_ascii_lowercase();
+    // HEAD is a GET of which less is told.
+    let method = if method == "head" { "get" } else { &method };
+    // A method that there is not is told as such to whoever may look.
+    let known = methods.iter().find(|(known, _)| *known == method);
+    let needed = known.map_or(Role::Read, |(_, role)| *role);
+    let caller = Caller::of(&request);
+    if caller.may(needed) {
+        let what = (needed == Role::Control).then(|| format!("{method} {}", request.uri().path()));
+        let response = next.run(request).await;
+        if let Some(what) = what {
+            tracing::info!(
+                target: "twolane::api",
+                by = %caller.who,
+                status = response.status().as_u16(),
+                "asked: {what}"
+            );
+        }
+        return response;
+    }
+    Problem::forbidden(&caller.who.to_string(), needed).into_response()
 }
 
 async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {

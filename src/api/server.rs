@@ -8,13 +8,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, watch};
 
+use super::roles::{Caller, Role, Roles, Who};
 use super::routes::router;
 use super::shared::{Parts, Shared};
 use super::socket::Socket;
@@ -45,13 +49,17 @@ impl Server {
     ///
     /// # Errors
     /// If an address cannot be listened on, or no thread can be started.
-    pub fn start(parts: Parts, socket: Socket, tcp: Option<Tcp>) -> io::Result<Self> {
+    pub fn start(parts: Parts, socket: Socket, tcp: Option<Tcp>, roles: Roles) -> io::Result<Self> {
         let (end, ending) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             // Questions to the store; each has a connection of its own, and the disk is one.
             .max_blocking_threads(8)
             .build()?;
+        if roles.are_given() {
+            // Whoever has a role need not be in the socket's group; who has none is told so.
+            socket.open_to_all()?;
+        }
         let socket = Arc::new(socket);
         let unix = {
             let _inside = runtime.enter();
@@ -69,7 +77,7 @@ impl Server {
         let thread = std::thread::Builder::new()
             .name("api".to_owned())
             .spawn(move || {
-                runtime.block_on(listen(shared, unix, tcp, ending));
+                runtime.block_on(listen(shared, unix, tcp, roles, ending));
                 runtime.shutdown_background();
             })?;
         Ok(Self {
@@ -106,6 +114,7 @@ async fn listen(
     shared: Arc<Shared>,
     unix: UnixListener,
     tcp: Option<(TcpListener, tcp::Guard)>,
+    roles: Roles,
     ending: watch::Receiver<bool>,
 ) {
     let mut ends = ending.clone();
@@ -114,18 +123,23 @@ async fn listen(
         .as_ref()
         .map(|(_, guard)| tcp::guarded(router.clone(), guard.clone()));
     let users = Users::default();
+    let roles = Arc::new(roles);
     loop {
         let accepted = tokio::select! {
             () = told_to_end(&mut ends) => break,
             accepted = unix.accept() => accepted.map(|(stream, _)| {
-                let user = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
+                let (user, group) = stream
+                    .peer_cred()
+                    .map_or((u32::MAX, u32::MAX), |peer| (peer.uid(), peer.gid()));
                 if let Some(place) = users.enter(user) {
-                    serve(stream, router.clone(), place, ending.clone());
+                    let known = Known::By(Arc::clone(&roles), user, group);
+                    serve(stream, (router.clone(), known), place, ending.clone());
                 }
             }),
             accepted = accept(tcp.as_ref()) => accepted.map(|stream| {
                 if let (Some(place), Some(guarded)) = (users.enter(u32::MAX), &guarded) {
-                    serve(stream, guarded.clone(), place, ending.clone());
+                    let known = Known::Token(roles.of_token());
+                    serve(stream, (guarded.clone(), known), place, ending.clone());
                 }
             }),
         };
@@ -152,18 +166,28 @@ pub(super) async fn told_to_end(ending: &mut watch::Receiver<bool>) {
 }
 
 /// Answers on one connection until it is closed.
-fn serve<S>(stream: S, router: Router, place: Place, mut ending: watch::Receiver<bool>)
-where
+fn serve<S>(
+    stream: S,
+    (router, known): (Router, Known),
+    place: Place,
+    mut ending: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
         let _place = place;
+        let caller = known.caller().await;
+        let routes = TowerToHyperService::new(router);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(caller.clone());
+            routes.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD)
             .max_buf_size(HEAD_BYTES.max(16 << 10))
             .half_close(true)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+            .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
@@ -176,6 +200,33 @@ where
             tracing::debug!(target: "twolane::api", %error, "a connection ended badly");
         }
     });
+}
+
+/// By what a caller is known.
+enum Known {
+    /// The user and its main group, as the kernel says.
+    By(Arc<Roles>, u32, u32),
+    /// The token, which each request brings along.
+    Token(Role),
+}
+
+impl Known {
+    async fn caller(self) -> Caller {
+        match self {
+            Self::Token(role) => Caller {
+                role: Some(role),
+                who: Who::Token,
+            },
+            Self::By(roles, user, group) => {
+                // The groups of a user may be asked for over a network.
+                let role = tokio::task::spawn_blocking(move || roles.of(user, group)).await;
+                Caller {
+                    role: role.ok().flatten(),
+                    who: Who::User(user),
+                }
+            }
+        }
+    }
 }
 
 /// Connections by user.

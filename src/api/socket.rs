@@ -103,6 +103,11 @@ impl Socket {
         Ok(listener)
     }
 
+    /// Lets anybody connect; what they may do is decided then.
+    pub(super) fn open_to_all(&self) -> io::Result<()> {
+        fs::set_permissions(&self.path, Permissions::from_mode(0o666))
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -14,6 +14,7 @@ use axum::{Json, RequestExt};
 
 use super::object::Object;
 use super::problem::Problem;
+use super::roles::{Caller, Role};
 use super::shared::{Shared, strange};
 use super::{view, wire};
 use crate::engine::JobView;
@@ -33,6 +34,7 @@ pub(super) async fn post(
     request: Request,
 ) -> Result<Response, Problem> {
     let form = content_type(request.headers());
+    let caller = Caller::of(&request);
     match form.as_deref() {
         Some("application/json") => {
             let key = header_key(request.headers())?;
@@ -44,9 +46,9 @@ pub(super) async fn post(
                     "the body could not be read, or is too large",
                 )
             })?;
-            one(&shared, key, &body).await
+            one(&shared, &caller, key, &body).await
         }
-        Some("application/x-ndjson") => Ok(batch::answer(shared, request.into_body())),
+        Some("application/x-ndjson") => Ok(batch::answer(shared, caller, request.into_body())),
         _ => Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "media-type",
@@ -76,7 +78,12 @@ fn bad_key() -> Problem {
     ))
 }
 
-async fn one(shared: &Shared, key: Option<String>, body: &[u8]) -> Result<Response, Problem> {
+async fn one(
+    shared: &Shared,
+    caller: &Caller,
+    key: Option<String>,
+    body: &[u8],
+) -> Result<Response, Problem> {
     let mut submit = parse(body)?;
     if key.is_some() {
         if let Some(other) = &submit.key {
@@ -85,7 +92,7 @@ async fn one(shared: &Shared, key: Option<String>, body: &[u8]) -> Result<Respon
         }
         submit.key = key;
     }
-    let prepared = prepare(shared, &submit)?;
+    let prepared = prepare(shared, caller, &submit)?;
     if let Some(answer) = known(shared, &prepared).await? {
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
@@ -118,8 +125,12 @@ fn parse(body: &[u8]) -> Result<wire::Submit, Problem> {
     })
 }
 
-/// What is asked for, as the engine takes it.
-fn prepare(shared: &Shared, submit: &wire::Submit) -> Result<Submission, Problem> {
+/// What is asked for, as the engine takes it. A job that comes along can be any command, so that whoever
+/// brings one has to be somebody who may do everything.
+fn prepare(shared: &Shared, caller: &Caller, submit: &wire::Submit) -> Result<Submission, Problem> {
+    if submit.task.is_some() && !caller.may(Role::Control) {
+        return Err(Problem::forbidden(&caller.who.to_string(), Role::Control));
+    }
     let job = match &submit.task {
         None => JobRef::Named(Name::from(submit.job.as_str())),
         Some(task) => {

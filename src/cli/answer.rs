@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use super::durable::Durable;
 use super::out::complain;
 use super::{Exit, place};
-use crate::api::{AdHoc, AdHocSchema, Losses, Parts, Server, Socket, Tcp};
-use crate::config::{self, JobContext, Loaded, Source, schema};
+use crate::api::{AdHoc, AdHocSchema, Losses, Parts, Role, Roles, Server, Socket, Tcp};
+use crate::config::{self, ApiRole, JobContext, Loaded, Source, schema};
 use crate::daemon::Observer;
 use crate::engine::fact::Record;
 use crate::engine::spec::{Definitions, JobSpec, Name};
@@ -71,6 +71,7 @@ pub(super) fn start(
     };
     let socket = socket.map_err(|error| unable(&error))?;
     let tcp = tcp(loaded, &durable.directory)?;
+    let roles = roles(loaded)?;
     let (ask, requests) = bounded(REQUESTS_BOUND);
     let (announce, committed) = watch::channel(0);
     let parts = Parts {
@@ -90,7 +91,7 @@ pub(super) fn start(
         tcp = loaded.settings.api.tcp,
         "answering on {}", socket.path().display()
     );
-    let server = Server::start(parts, socket, tcp).map_err(|error| unable(&error))?;
+    let server = Server::start(parts, socket, tcp, roles).map_err(|error| unable(&error))?;
     Ok(Answering {
         server,
         requests,
@@ -112,6 +113,20 @@ fn tcp(loaded: &Loaded, state: &std::path::Path) -> Result<Option<Tcp>, Exit> {
     })?;
     let token = state.join(TOKEN);
     Ok(Some(Tcp { address, token }))
+}
+
+/// Who may do what.
+fn roles(loaded: &Loaded) -> Result<Roles, Exit> {
+    let roles = &loaded.settings.api.roles;
+    let token = match roles.token {
+        ApiRole::Read => Role::Read,
+        ApiRole::Submit => Role::Submit,
+        ApiRole::Control => Role::Control,
+    };
+    Roles::new([&roles.read, &roles.submit, &roles.control], token).map_err(|nobody| {
+        complain(&nobody.to_string());
+        Exit::Config
+    })
 }
 
 /// Reads a job that comes along as if it stood in a job file beside the settings.

@@ -31,6 +31,6 @@ pub use jobs::{JobContext, Jobs, load_jobs, read_jobs};
 pub use layers::{Loaded, Origin, Shown, Sources, load_settings};
 pub use names::nearest;
 pub use settings::{
-    CpuPolicy, CpuSettings, DaemonSettings, IoSettings, LanesSettings, LogFormat, LogSettings,
-    QueueSettings, Settings,
+    ApiRole, CpuPolicy, CpuSettings, DaemonSettings, IoSettings, LanesSettings, LogFormat,
+    LogSettings, QueueSettings, Settings,
 };

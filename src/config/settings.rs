@@ -114,6 +114,34 @@ pub struct StoreSettings {
 pub struct ApiSettings {
     /// A loopback address, or `off`.
     pub tcp: String,
+    /// Who may do what.
+    pub roles: RolesSettings,
+}
+
+/// Who may do what: `user:NAME`, `group:NAME`, `NAME` or `*`. All empty: whoever can connect may do everything.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolesSettings {
+    /// Who may look.
+    pub read: Vec<String>,
+    /// Who may look and ask for runs of defined jobs.
+    pub submit: Vec<String>,
+    /// Who may do everything.
+    pub control: Vec<String>,
+    /// What those may who have the token.
+    pub token: ApiRole,
+}
+
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApiRole {
+    /// Look.
+    Read,
+    /// Ask for runs of defined jobs, too.
+    Submit,
+    /// Everything.
+    Control,
 }
 
 /// Settings of the log.

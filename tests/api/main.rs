@@ -7,6 +7,7 @@ mod guard;
 mod metrics;
 mod past;
 mod requests;
+mod roles;
 mod secrets;
 mod send;
 mod streams;

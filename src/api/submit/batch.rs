@@ -14,6 +14,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::{known, parse, prepare, submitted, with_dependencies};
 use crate::api::problem::Problem;
+use crate::api::roles::Caller;
 use crate::api::shared::{Shared, heard, strange};
 use crate::engine::action::{Answer, Refusal};
 use crate::engine::input::Submission;
@@ -31,10 +32,10 @@ const LONGEST_LINE: usize = 1 << 20;
 type Line = Result<Bytes, std::convert::Infallible>;
 
 /// Answers a batch.
-pub(super) fn answer(shared: Arc<Shared>, body: Body) -> Response {
+pub(super) fn answer(shared: Arc<Shared>, caller: Caller, body: Body) -> Response {
     let (send, receive) = mpsc::channel::<Line>(GROUPS);
     tokio::spawn(async move {
-        Batch::new(shared, send).take(body).await;
+        Batch::new(shared, caller, send).take(body).await;
     });
     let stream = Body::from_stream(ReceiverStream::new(receive));
     ([(CONTENT_TYPE, "application/x-ndjson")], stream).into_response()
@@ -55,6 +56,7 @@ struct Group {
 
 struct Batch {
     shared: Arc<Shared>,
+    caller: Caller,
     send: mpsc::Sender<Line>,
     entries: Vec<Entry>,
     under_way: VecDeque<Group>,
@@ -62,9 +64,10 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(shared: Arc<Shared>, send: mpsc::Sender<Line>) -> Self {
+    fn new(shared: Arc<Shared>, caller: Caller, send: mpsc::Sender<Line>) -> Self {
         Self {
             shared,
+            caller,
             send,
             entries: Vec::with_capacity(GROUP),
             under_way: VecDeque::new(),
@@ -125,14 +128,15 @@ impl Batch {
         if line.trim_ascii().is_empty() {
             return;
         }
-        let entry = match parse(line).and_then(|submit| prepare(&self.shared, &submit)) {
-            Err(problem) => Entry::Answered(Err(problem)),
-            Ok(submission) => match known(&self.shared, &submission).await {
-                Ok(None) => Entry::Asked(submission),
-                Ok(Some(before)) => Entry::Answered(Ok(before)),
+        let entry =
+            match parse(line).and_then(|submit| prepare(&self.shared, &self.caller, &submit)) {
                 Err(problem) => Entry::Answered(Err(problem)),
-            },
-        };
+                Ok(submission) => match known(&self.shared, &submission).await {
+                    Ok(None) => Entry::Asked(submission),
+                    Ok(Some(before)) => Entry::Answered(Ok(before)),
+                    Err(problem) => Entry::Answered(Err(problem)),
+                },
+            };
         self.entries.push(entry);
         if self.entries.len() >= GROUP {
             self.group().await;

@@ -70,13 +70,40 @@ const STORE: &[Key] = &[
     ),
 ];
 
-const API: &[Key] = &[key(
-    "tcp",
-    Kind::Text,
-    "\"off\"",
-    "Beside the socket in `daemon.runtime_dir`: a loopback address to answer HTTP on, as in \
-     `127.0.0.1:7717`, for those who have the token in `daemon.state_dir`; or `off`.",
-)];
+const API: &[Key] = &[
+    key(
+        "tcp",
+        Kind::Text,
+        "\"off\"",
+        "Beside the socket in `daemon.runtime_dir`: a loopback address to answer HTTP on, as in \
+         `127.0.0.1:7717`, for those who have the token in `daemon.state_dir`; or `off`.",
+    ),
+    key("roles", Kind::Table(ROLES), "", "Who may do what."),
+];
+
+const ROLES: &[Key] = &[
+    key(
+        "read",
+        Kind::Texts,
+        "[]",
+        "Who may look: `user:NAME`, `group:NAME`, `NAME` for a user, or `*` for whoever can connect. \
+         Where no role is given to anybody, whoever can connect may do everything; else root and the \
+         daemon's own user may, and others what is said here.",
+    ),
+    key(
+        "submit",
+        Kind::Texts,
+        "[]",
+        "Who may also ask for runs of defined jobs.",
+    ),
+    key("control", Kind::Texts, "[]", "Who may do everything."),
+    key(
+        "token",
+        Kind::Choice(&["read", "submit", "control"]),
+        "\"control\"",
+        "The role of those who have the token, at `tcp`.",
+    ),
+];
 
 const LANES: &[Key] = &[
     key("io", Kind::Table(IO), "", "The lane for what waits."),
