@@ -127,6 +127,9 @@ pub const NOTES_BOUND: usize = 1024;
 pub struct LanePort<N> {
     /// Ends. Sized by the capacity of the lanes, so that a lane never waits here.
     pub ends: Sender<Box<Ended>>,
+    /// Attempts that begin, of those that tell it. Who makes a process waits here for a loop that is that
+    /// far behind.
+    pub begun: Sender<AttemptId>,
     /// Sources that have notes waiting.
     pub notes: Sender<N>,
 }
@@ -136,6 +139,8 @@ pub struct LanePort<N> {
 pub struct LaneMail<N> {
     /// Ends.
     pub ends: Receiver<Box<Ended>>,
+    /// Attempts that begin.
+    pub begun: Receiver<AttemptId>,
     /// Sources that have notes waiting.
     pub notes: Receiver<N>,
 }
@@ -145,11 +150,13 @@ pub struct LaneMail<N> {
 pub fn lane_channel<N>(capacity: usize) -> (LanePort<N>, LaneMail<N>) {
     // An attempt ends once, so no more ends than attempts can be waiting.
     let (ends, ends_out) = bounded(capacity);
+    let (begun, begun_out) = bounded(capacity);
     let (notes, notes_out) = bounded(NOTES_BOUND);
     (
-        LanePort { ends, notes },
+        LanePort { ends, begun, notes },
         LaneMail {
             ends: ends_out,
+            begun: begun_out,
             notes: notes_out,
         },
     )

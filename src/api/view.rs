@@ -172,6 +172,7 @@ fn said(fact: &Fact) -> Said {
             ("retried", Some(state), None, None)
         }
         Fact::Started { epoch, .. } => ("started", Some("running"), Some(*epoch), None),
+        Fact::Began { epoch, .. } => ("began", None, Some(*epoch), None),
         Fact::Stopping { epoch, reason, .. } => {
             ("stopping", Some("stopping"), Some(*epoch), text(reason))
         }

@@ -106,6 +106,7 @@ impl Row {
             | Fact::Accepted { .. }
             | Fact::Released { .. }
             | Fact::Met { .. }
+            | Fact::Began { .. }
             | Fact::Due { .. } => {}
         }
     }

@@ -303,7 +303,7 @@ pub(super) const JOB: &[Key] = &[
         "timeout",
         Kind::Duration(Duration::from_millis(1)),
         "\"10m\"",
-        "The longest that an attempt may take.",
+        "The longest that an attempt may take; of a command from when its process is made.",
     ),
     key(
         "run_timeout",

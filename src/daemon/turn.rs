@@ -18,6 +18,7 @@ use super::{
 use crate::clock::Clock;
 use crate::engine::action::{Action, Answer, Refusal, StartOrder};
 use crate::engine::fact::Record;
+use crate::engine::id::AttemptId;
 use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
 use crate::engine::spec::Definitions;
@@ -77,6 +78,7 @@ pub(super) struct Turn {
 /// What wakes the loop.
 enum Wake {
     Ended(Box<Ended>),
+    Began(AttemptId),
     Notes(NoteSource),
     Committed(u64),
     End(EndSignal),
@@ -96,6 +98,7 @@ enum Wake {
 #[derive(Clone, Copy, Debug)]
 enum Channel {
     Ends,
+    Begun,
     Notes,
     Commits,
     EndSignals,
@@ -207,6 +210,9 @@ impl Turn {
         if self.outbox.is_full() {
             return;
         }
+        for attempt in self.mail.begun.clone().try_iter().take(TURN_BOUND) {
+            self.apply(Input::Began { attempt });
+        }
         for ended in self.mail.ends.clone().try_iter().take(TURN_BOUND) {
             self.ended(*ended);
         }
@@ -291,13 +297,15 @@ impl Turn {
         let timer = deadline
             .and_then(|at| self.clock.instant(at))
             .map_or_else(never, crossbeam_channel::at);
-        let (no_ends, no_rereads, no_requests) = (never(), never(), never());
+        let (no_ends, no_begun, no_rereads, no_requests) = (never(), never(), never(), never());
         let ends = if full { &no_ends } else { &self.mail.ends };
+        let begun = if full { &no_begun } else { &self.mail.begun };
         let requests = if full { &no_requests } else { &self.requests };
         let rereads = if full { &no_rereads } else { &self.rereads };
         select! {
             recv(self.commits) -> commit => commit.map_or(Wake::Closed(Channel::Commits), Wake::Committed),
             recv(ends) -> ended => ended.map_or(Wake::Closed(Channel::Ends), Wake::Ended),
+            recv(begun) -> begun => begun.map_or(Wake::Closed(Channel::Begun), Wake::Began),
             recv(self.mail.notes) -> notes => notes.map_or(Wake::Closed(Channel::Notes), Wake::Notes),
             recv(self.signals.end) -> end => end.map_or(Wake::Closed(Channel::EndSignals), Wake::End),
             recv(self.signals.reload) -> ask => ask.map_or(Wake::Closed(Channel::Reloads), |()| Wake::Reload),
@@ -313,6 +321,7 @@ impl Turn {
     fn take(&mut self, wake: Wake) {
         match wake {
             Wake::Ended(ended) => self.ended(*ended),
+            Wake::Began(attempt) => self.apply(Input::Began { attempt }),
             Wake::Notes(source) => {
                 for note in source.take() {
                     for observer in &mut self.observers {
@@ -350,6 +359,7 @@ impl Turn {
     /// or commits nothing can go on.
     fn closed(&mut self, channel: Channel) {
         match channel {
+            Channel::Begun => self.mail.begun = never(),
             Channel::Notes => self.mail.notes = never(),
             Channel::EndSignals => self.signals.end = never(),
             Channel::Reloads => self.signals.reload = never(),

@@ -43,6 +43,14 @@ pub struct StartOrder {
     pub args: Option<Arc<Value>>,
 }
 
+impl StartOrder {
+    /// Whether the engine is to be told when the attempt begins; see [`Input::Began`](super::input::Input::Began).
+    #[must_use]
+    pub fn tells_beginning(&self) -> bool {
+        self.job.timeout.is_some() && self.job.begins_in_lane()
+    }
+}
+
 /// What a caller is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {

@@ -65,6 +65,7 @@ impl Turn<'_> {
                 let answer = self.resume(what);
                 self.answer(caller, answer);
             }
+            Input::Began { attempt } => self.began(attempt),
             Input::Ended { attempt, end } => self.ended(attempt, end),
             Input::Drain => {
                 if !self.state.draining {
@@ -107,13 +108,11 @@ impl Turn<'_> {
                 }
                 Timer::Timeout(run) => {
                     let whole = self.state.run(run).end_by();
-                    self.stop(
-                        run,
-                        match whole {
-                            Some(end_by) if end_by <= self.now.mono => StopReason::RunTimeout,
-                            _ => StopReason::Timeout,
-                        },
-                    );
+                    let reason = match whole {
+                        Some(end_by) if end_by <= self.now.mono => StopReason::RunTimeout,
+                        _ => StopReason::Timeout,
+                    };
+                    self.stop(run, reason);
                 }
                 Timer::Expired(run) => self.expire(run),
             }
@@ -369,6 +368,15 @@ impl Turn<'_> {
             epoch,
             cause,
         });
+    }
+
+    /// The timeout of an attempt that waited in its lane to be made counts from here.
+    fn began(&mut self, AttemptId { run, epoch }: AttemptId) {
+        let waits = |run: &&Run| run.epoch == epoch && run.waits_to_begin();
+        if let Some(found) = self.state.runs.get(run).filter(waits) {
+            let job = Arc::clone(&found.job);
+            self.record(Fact::Began { run, job, epoch });
+        }
     }
 
     fn ended(&mut self, attempt: AttemptId, end: End) {

@@ -112,6 +112,16 @@ pub enum Fact {
         /// The attempt's epoch.
         epoch: u32,
     },
+    /// The command of the running attempt is being made, and its timeout counts from here. Of jobs with a
+    /// timeout only; see [`JobSpec::begins_in_lane`].
+    Began {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The attempt's epoch.
+        epoch: u32,
+    },
     /// The running attempt was asked to stop: stopping.
     Stopping {
         /// Its number.
@@ -260,6 +270,7 @@ impl Fact {
             | Self::Spread { run, job, .. }
             | Self::Gathered { run, job, .. }
             | Self::Started { run, job, .. }
+            | Self::Began { run, job, .. }
             | Self::Stopping { run, job, .. }
             | Self::Ended { run, job, .. }
             | Self::Retrying { run, job, .. }

@@ -69,6 +69,11 @@ pub enum Input {
         /// Who gets the answer.
         caller: Option<CallerId>,
     },
+    /// The command of an attempt is being made: from here on its time counts.
+    Began {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
     /// An attempt has left its lane.
     Ended {
         /// Which attempt.

@@ -242,6 +242,13 @@ impl Run {
         }
     }
 
+    /// Whether its attempt has a timeout that does not count yet: only what bounds the run as a whole does.
+    pub(super) fn waits_to_begin(&self) -> bool {
+        let counts = self.job.timeout.is_some() && self.job.begins_in_lane();
+        counts
+            && matches!(self.state, RunState::Running { deadline, .. } if deadline == self.end_by())
+    }
+
     /// Until when it has to be over, once its first attempt has started.
     pub(super) fn end_by(&self) -> Option<Mono> {
         self.links.as_ref().and_then(|links| links.end_by)

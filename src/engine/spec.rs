@@ -274,6 +274,15 @@ impl JobSpec {
     }
 }
 
+impl JobSpec {
+    /// Whether its attempts wait in their lane until a process can be made for them, and their time counts
+    /// from then on.
+    #[must_use]
+    pub const fn begins_in_lane(&self) -> bool {
+        self.setup.is_some() || matches!(self.task, TaskSpec::Command(_))
+    }
+}
+
 /// What makes a job run without being asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -134,13 +134,22 @@ impl State {
                 whole.epoch = *epoch;
                 let whole_limit = || Some(since.plus(job.run_timeout?));
                 let end_by = whole.end_by().or_else(whole_limit);
-                let deadline = job.timeout.map(|timeout| since.plus(timeout));
+                let from_here = job.timeout.filter(|_| !job.begins_in_lane());
+                let deadline = from_here.map(|timeout| since.plus(timeout));
                 let deadline = deadline.into_iter().chain(end_by).min();
                 self.enter(*run, RunState::Running { since, deadline });
                 let whole = self.run_mut(*run);
                 whole.begun = true;
                 if end_by.is_some() {
                     whole.links_mut().end_by = end_by;
+                }
+            }
+            Fact::Began { run, job, .. } => {
+                let whole = self.run(*run);
+                if let RunState::Running { since, .. } = whole.state {
+                    let own = job.timeout.map(|timeout| record.at.mono.plus(timeout));
+                    let deadline = own.into_iter().chain(whole.end_by()).min();
+                    self.enter(*run, RunState::Running { since, deadline });
                 }
             }
             Fact::Stopping { run, reason, .. } => {
@@ -439,8 +448,9 @@ impl State {
                     .enqueue(class, (priority, ticket, since, id));
             }
             RunState::Running { deadline, .. } => {
-                self.active.insert(id);
-                self.capacities.acquire(class);
+                if self.active.insert(id) {
+                    self.capacities.acquire(class);
+                }
                 if let Some(deadline) = deadline {
                     self.timers.insert(deadline, Timer::Timeout(id));
                 }

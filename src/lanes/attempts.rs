@@ -145,7 +145,8 @@ impl AttemptLanes {
         };
         let cpu = CpuLane::start(settings.cpu_workers, settings.cpu_workers, weight)?;
         let (port, mail) = lane_channel(capacity);
-        let world = World::new(clock, io.timers().clone(), io.handle().clone(), outside);
+        let (timers, runtime) = (io.timers().clone(), io.handle().clone());
+        let world = World::new(clock, timers, runtime, port.begun.clone(), outside);
         let hub = Arc::new(Hub {
             world: Arc::new(world),
             handlers,

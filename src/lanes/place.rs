@@ -1,9 +1,10 @@
 //! What a task can know of the attempt that it is, and what attempts share of the world around them.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
 use crate::engine::spec::JobSpec;
+use crate::engine::time::Now;
 use crate::inbox::{Nowhere, Outlet, Progress};
 use crate::process::{SHIM, Usage};
 
@@ -53,10 +55,18 @@ pub(crate) struct World {
     /// Processes that may be made at a time: more only keep each other, and the lane's own threads, from
     /// the cores.
     pub(crate) making: Semaphore,
+    /// Takes the attempts that begin, of those that tell it.
+    begun: Sender<AttemptId>,
 }
 
 impl World {
-    pub(super) fn new(clock: Clock, timers: Timers, runtime: Handle, outside: Outside) -> Self {
+    pub(super) fn new(
+        clock: Clock,
+        timers: Timers,
+        runtime: Handle,
+        begun: Sender<AttemptId>,
+        outside: Outside,
+    ) -> Self {
         Self {
             clock,
             timers,
@@ -65,6 +75,7 @@ impl World {
             instance: outside.instance,
             helper: outside.helper,
             making: Semaphore::new(cores().max(2)),
+            begun,
         }
     }
 }
@@ -79,6 +90,9 @@ pub(crate) struct Place {
     /// What it has read that nobody is to see.
     pub(crate) secrets: Secrets,
     pub(super) inbox: Inbox,
+    /// When the first of its processes was about to be made.
+    begun: OnceLock<Now>,
+    tells_beginning: bool,
 }
 
 impl Place {
@@ -90,7 +104,24 @@ impl Place {
             used: Mutex::new(Used::default()),
             secrets: Secrets::default(),
             inbox: Inbox::of(&order.job.task),
+            begun: OnceLock::new(),
+            tells_beginning: order.tells_beginning(),
         }
+    }
+
+    /// The first of its processes is about to be made. To be called where a thread may wait: the loop may
+    /// be behind by as many beginnings as the lanes carry attempts.
+    pub(crate) fn begin(&self) {
+        let is_first = self.begun.set(self.world.clock.now()).is_ok();
+        if is_first && self.tells_beginning {
+            // An error means that nobody listens any more.
+            let _unheard = self.world.begun.send(self.attempt);
+        }
+    }
+
+    /// When that was; `None` of what needs no process, or has not come that far.
+    pub(super) fn begun(&self) -> Option<Now> {
+        self.begun.get().copied()
     }
 
     /// What is sent to the attempt; once.

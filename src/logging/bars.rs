@@ -80,6 +80,7 @@ impl Board {
             | Fact::Spread { .. }
             | Fact::Gathered { .. }
             | Fact::GivenUp { .. }
+            | Fact::Began { .. }
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
             | Fact::Draining

@@ -25,6 +25,8 @@ pub enum Event {
     Due,
     /// An attempt started.
     Started,
+    /// The command of an attempt is being made, and its timeout counts from here.
+    Began,
     /// An attempt came further.
     Progress,
     /// A command wrote a line.
@@ -119,6 +121,7 @@ impl Event {
             Fact::Spread { .. } => Self::Spread,
             Fact::Due { .. } => Self::Due,
             Fact::Started { .. } => Self::Started,
+            Fact::Began { .. } => Self::Began,
             Fact::Stopping { .. } => Self::Stopping,
             Fact::Ended { state, .. } | Fact::Gathered { state, .. } => match state {
                 FinalState::Succeeded => Self::Finished,
@@ -149,6 +152,7 @@ impl Event {
             Self::Spread => "spread",
             Self::Due => "due",
             Self::Started => "started",
+            Self::Began => "began",
             Self::Progress => "progress",
             Self::Output => "output",
             Self::Stopping => "stopping",
@@ -175,6 +179,7 @@ impl Event {
             | Self::Accepted
             | Self::Released
             | Self::Met
+            | Self::Began
             | Self::Due => Level::DEBUG,
             Self::Started
             | Self::Spread

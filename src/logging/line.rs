@@ -146,6 +146,7 @@ impl<'a> Line<'a> {
             Fact::Started { run, job, epoch } => {
                 bare.tried(job, *run, *epoch).now("running").say(job)
             }
+            Fact::Began { run, job, epoch } => bare.tried(job, *run, *epoch),
             Fact::Stopping {
                 run,
                 job,
@@ -337,6 +338,7 @@ impl<'a> Line<'a> {
             | Event::Met
             | Event::Spread
             | Event::Due
+            | Event::Began
             | Event::Output
             | Event::Stopping
             | Event::Retrying

@@ -65,6 +65,10 @@ pub(super) enum Wire {
         job: i64,
         epoch: u32,
     },
+    Began {
+        job: i64,
+        epoch: u32,
+    },
     Stopping {
         job: i64,
         epoch: u32,
@@ -169,6 +173,7 @@ impl Wire {
             | Fact::Spread { .. }
             | Fact::Gathered { .. }
             | Fact::Started { .. }
+            | Fact::Began { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }
             | Fact::Retrying { .. }
@@ -220,6 +225,7 @@ impl Wire {
             Fact::Released { .. } => Self::Released { job },
             Fact::Due { .. } => Self::Due { job },
             &Fact::Started { epoch, .. } => Self::Started { job, epoch },
+            &Fact::Began { epoch, .. } => Self::Began { job, epoch },
             &Fact::Stopping { epoch, reason, .. } => Self::Stopping { job, epoch, reason },
             Fact::Ended {
                 epoch, state, end, ..
@@ -291,6 +297,7 @@ impl Wire {
             | Self::Spread { job, .. }
             | Self::Gathered { job, .. }
             | Self::Started { job, .. }
+            | Self::Began { job, .. }
             | Self::Stopping { job, .. }
             | Self::Ended { job, .. }
             | Self::Retrying { job, .. }
@@ -316,6 +323,7 @@ impl Wire {
             | Self::Spread { .. }
             | Self::Gathered { .. }
             | Self::Started { .. }
+            | Self::Began { .. }
             | Self::Stopping { .. }
             | Self::Ended { .. }
             | Self::Retrying { .. }
@@ -354,6 +362,7 @@ impl Wire {
                 | Self::Spread { .. }
                 | Self::Gathered { .. }
                 | Self::Started { .. }
+                | Self::Began { .. }
                 | Self::Stopping { .. }
                 | Self::Ended { .. }
                 | Self::Retrying { .. }
@@ -426,6 +435,10 @@ impl Wire {
             Self::Started { job: id, epoch } => {
                 let job = job(id)?;
                 Fact::Started { run, job, epoch }
+            }
+            Self::Began { job: id, epoch } => {
+                let job = job(id)?;
+                Fact::Began { run, job, epoch }
             }
             Self::Stopping {
                 job: id,

@@ -30,6 +30,7 @@ impl Entry {
             | Fact::Spread { .. }
             | Fact::Gathered { .. }
             | Fact::Started { .. }
+            | Fact::Began { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }
             | Fact::Retrying { .. }
@@ -75,6 +76,7 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
     Some(match &record.fact {
         Fact::Opened
         | Fact::Configured { .. }
+        | Fact::Began { .. }
         | Fact::Draining
         | Fact::Paused { .. }
         | Fact::Met { .. }

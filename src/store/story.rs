@@ -208,6 +208,7 @@ impl Story {
             Fact::Opened
             | Fact::Configured { .. }
             | Fact::Due { .. }
+            | Fact::Began { .. }
             | Fact::Draining
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}
@@ -250,6 +251,7 @@ impl Story {
                 | Fact::Spread { .. }
                 | Fact::Gathered { .. }
                 | Fact::Started { .. }
+                | Fact::Began { .. }
                 | Fact::Stopping { .. }
                 | Fact::Ended { .. }
                 | Fact::Retrying { .. }

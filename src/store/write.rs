@@ -283,6 +283,7 @@ fn note(
             | Fact::Spread { .. }
             | Fact::Gathered { .. }
             | Fact::Started { .. }
+            | Fact::Began { .. }
             | Fact::Stopping { .. }
             | Fact::Ended { .. }
             | Fact::Retrying { .. }

@@ -31,7 +31,7 @@ impl Random {
 
 const CONFIGURATIONS: [&str; 3] = [
     "kept 5; cpu 2; io 5; pool p io 2; limit m 1; limit n 3; job a cpu; job b io pool=p limits=m; \
-     job c cpu limits=m,n timeout=3s retry=3 run_timeout=9s; job d io limits=n delay=2s start_within=4s retry=2:fixed; job e io after=a,d when=failure; job f cpu after=e when=always on_failure=a; \
+     job c cpu limits=m,n timeout=3s task=command retry=3 run_timeout=9s; job d io limits=n delay=2s start_within=4s retry=2:fixed; job e io after=a,d when=failure; job f cpu after=e when=always on_failure=a; \
      job g io after=a when=any params=n:integer<a=7; job h io foreach=n params=n:integer retry=2 on_success=a; \
      job u io unique=job:replace; job v io unique=args:join params=x:integer=1 on_failure=u",
     "kept 3; cpu 1; io 2; pool p io 1; limit m 2; job a cpu timeout=1s retry=4 run_timeout=5s start_within=9s; job b io pool=p; job c cpu limits=m; \
@@ -167,7 +167,13 @@ fn any_input(random: &mut Random, running: &[AttemptId], bench: &Bench) -> Input
             key: None,
             caller: None,
         }),
-        35..75 => match running {
+        35..40 => match running {
+            [] => Input::Tick,
+            _ => Input::Began {
+                attempt: random.of(running),
+            },
+        },
+        40..75 => match running {
             [] => Input::Tick,
             _ => ended(
                 random.of(running),

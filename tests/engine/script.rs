@@ -9,6 +9,7 @@ use std::time::Duration;
 use expect_test::Expect;
 use serde_json::Value;
 use twolane::engine::action::Action;
+use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step};
 use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
 use twolane::engine::flow::{FanOut, OnDuplicate, Origin, Parts, Ties, Unique, UniqueBy, When};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
@@ -26,12 +27,12 @@ use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView};
 ///
 /// A definition a line: `io N`, `cpu N`, `aging 60s`, `max N`, `pool NAME LANE SIZE`, `limit NAME
 /// SIZE`, `job NAME LANE [pool=P] [limits=A,B] [after=A,B] [priority=N] [delay=5s] [timeout=5s]
-/// [retry=ATTEMPTS[:fixed]] [run_timeout=5s] [start_within=5s] [on_crash=fail] [task=future]
+/// [retry=ATTEMPTS[:fixed]] [run_timeout=5s] [start_within=5s] [on_crash=fail] [task=future|command]
 /// [params=x:integer,y:text=there,z:any<JOB/PATH] [when=WHEN] [foreach=PARAM] [matrix=x:1,2+y:3,4]
 /// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB]`, `kept N`.
 ///
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
-/// `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped`, `cancel RUN [graph]`,
+/// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped`, `cancel RUN [graph]`,
 /// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
 /// `tick`, `explain RUN`, `status`, `crash` (a recovery from what is on record of live runs), or
@@ -297,6 +298,15 @@ fn run_id(text: &str) -> RunId {
     RunId(text.parse().expect("a run's number"))
 }
 
+/// Reads `RUN[.EPOCH]`.
+fn attempt_id(text: &str) -> AttemptId {
+    let (run, epoch) = text.split_once('.').unwrap_or((text, "1"));
+    AttemptId {
+        run: run_id(run),
+        epoch: epoch.parse().unwrap(),
+    }
+}
+
 fn input(text: &str) -> Input {
     let (what, rest) = text.split_once(' ').unwrap_or((text, ""));
     let mut words = rest.split(' ');
@@ -329,15 +339,14 @@ fn input(text: &str) -> Input {
             graph: words.next() == Some("graph"),
             caller: Some(CallerId(1)),
         },
+        "began" => Input::Began {
+            attempt: attempt_id(word()),
+        },
         "end" => {
-            let (run, epoch) = word().split_once('.').map_or((rest, "1"), |parts| parts);
-            let run = run.split(' ').next().unwrap();
+            let attempt = attempt_id(word());
             let outcome = outcome(word());
             Input::Ended {
-                attempt: AttemptId {
-                    run: run_id(run),
-                    epoch: epoch.parse().unwrap(),
-                },
+                attempt,
                 end: End {
                     outcome,
                     teardown: None,
@@ -492,6 +501,17 @@ fn job(words: &[&str]) -> JobSpec {
     };
     let task = match keys.get("task") {
         Some(&"future") => TaskSpec::Future { what: "it".into() },
+        Some(&"command") => TaskSpec::Command(Box::new(CommandSpec {
+            step: Step {
+                run: Invocation::Shell("true".into()),
+                surroundings: Arc::default(),
+            },
+            stdin: Stdin::Nothing,
+            success_exit: Vec::new(),
+            pty: false,
+            from: Vec::new(),
+            lane: None,
+        })),
         _ => TaskSpec::Sleep {
             duration: Duration::from_secs(1),
         },
@@ -655,6 +675,7 @@ fn fact(fact: &Fact) -> String {
         }
         Fact::Due { .. } => format!("{name} due"),
         Fact::Started { epoch, .. } => format!("{name} started, attempt {epoch}"),
+        Fact::Began { .. } => format!("{name} began"),
         Fact::Stopping { reason, .. } => format!("{name} stopping {reason}"),
         Fact::Ended { state, .. } => match state {
             FinalState::Succeeded => format!("{name} succeeded"),

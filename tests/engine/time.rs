@@ -70,6 +70,95 @@ fn a_timeout_stops_the_attempt_and_fails_the_run() {
 }
 
 #[test]
+fn the_time_of_a_command_counts_from_when_it_begins() {
+    check(
+        "job a io timeout=1s task=command
+         job b io task=command",
+        "0s submit a a b
+         9s tick
+         10s began 1
+         10s began 1.2
+         10.5s began 1
+         10.5s began 3
+         10.999s tick
+         11s tick
+         11s began 1
+         12s end 1 stopped
+         13s end 2 ok
+         13s began 2",
+        expect![[r#"
+            0s submit a a b
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 3 (b) accepted
+                run 1 (a) started, attempt 1
+                run 2 (a) started, attempt 1
+                run 3 (b) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
+                -> start 1.1 in io
+                -> start 2.1 in io
+                -> start 3.1 in io
+            9s tick
+            10s began 1
+                run 1 (a) began
+            10s began 1.2
+            10.5s began 1
+            10.5s began 3
+            10.999s tick
+            11s tick
+                run 1 (a) stopping because its timeout passed
+                -> stop 1.1 because its timeout passed
+            11s began 1
+            12s end 1 stopped
+                run 1 (a) failed: not done within its timeout of 1s
+            13s end 2 ok
+                run 2 (a) succeeded
+            13s began 2
+        "#]],
+    );
+}
+
+#[test]
+fn the_time_of_a_command_counts_anew_after_a_crash() {
+    check(
+        "job a io timeout=1s task=command run_timeout=60s",
+        "13s submit a
+         14s began 1
+         14.5s crash
+         14.5s settle
+         15s open
+         30s tick
+         31s began 1.2
+         32s tick",
+        expect![[r#"
+            13s submit a
+                run 1 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            14s began 1
+                run 1 (a) began
+            14.5s crash
+                1 running
+                lane `io`: 1 of 10000
+                lane `cpu`: 0 of 2
+            14.5s settle
+                run 1 (a) interrupted in attempt 1: the daemon or the machine went down under it
+            15s open
+                opened
+                run 1 (a) started, attempt 2
+                -> start 1.2 in io
+            30s tick
+            31s began 1.2
+                run 1 (a) began
+            32s tick
+                run 1 (a) stopping because its timeout passed
+                -> stop 1.2 because its timeout passed
+        "#]],
+    );
+}
+
+#[test]
 fn time_that_goes_backwards_stands_still() {
     check(
         "job a io timeout=5s

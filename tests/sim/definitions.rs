@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use twolane::engine::command::{Invocation, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Unique, UniqueBy, When};
 use twolane::engine::retry::RetrySpec;
 use twolane::engine::spec::{
@@ -11,9 +12,9 @@ use twolane::engine::spec::{
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 12] = [
+pub(crate) const JOBS: [&str; 13] = [
     "io", "cpu", "once", "mutex", "slow", "late", "again", "then", "future", "alone", "spread",
-    "clean",
+    "clean", "made",
 ];
 
 /// A version of the definitions.
@@ -50,6 +51,13 @@ pub(crate) fn version(number: u64) -> Definitions {
     hang_together(&mut add);
     add("future", Lane::Io, &|job| {
         job.task = TaskSpec::Future { what: "it".into() }
+    });
+    add("made", Lane::Io, &|job| {
+        job.timeout = Some(Duration::from_secs(1));
+        job.setup = Some(Box::new(Step {
+            run: Invocation::Shell("true".into()),
+            surroundings: Arc::default(),
+        }));
     });
     if number == 2 {
         jobs.remove("late");

@@ -1,7 +1,7 @@
 //! The simulated lanes: attempts that end some time, well or badly, and whose ends travel at their own
 //! speed, so that they overtake each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -17,6 +17,8 @@ pub(crate) struct Lanes {
     executing: BTreeMap<AttemptId, Work>,
     /// Ends by the time when they arrive.
     arriving: BTreeMap<(u64, AttemptId), End>,
+    /// Beginnings by the time when they arrive.
+    begun: BTreeSet<(u64, AttemptId)>,
 }
 
 struct Work {
@@ -32,8 +34,14 @@ impl Lanes {
             1 => Outcome::Failed(Failure::Panic("oh".into())),
             _ => Outcome::Succeeded(Arc::new(Value::from(order.attempt.run.0))),
         };
+        let mut begins_at = now;
+        if order.tells_beginning() {
+            begins_at += random.below(3_000);
+            let arrives = begins_at + random.below(300);
+            self.begun.insert((arrives, order.attempt));
+        }
         let work = Work {
-            ends_at: now + 1 + random.below(4_000),
+            ends_at: begins_at + 1 + random.below(4_000),
             outcome,
             // Some do not look at their cancel token.
             stops: random.chance(80),
@@ -85,11 +93,18 @@ impl Lanes {
         (at <= now).then(|| (attempt, entry.remove()))
     }
 
+    /// The next beginning that has arrived.
+    pub(crate) fn begun(&mut self, now: u64) -> Option<AttemptId> {
+        let (at, attempt) = *self.begun.first()?;
+        (at <= now && self.begun.remove(&(at, attempt))).then_some(attempt)
+    }
+
     /// When something happens next.
     pub(crate) fn next(&self) -> Option<u64> {
         let ends = self.executing.values().map(|work| work.ends_at).min();
         let arrives = self.arriving.keys().map(|(at, _)| *at).next();
-        ends.into_iter().chain(arrives).min()
+        let begins = self.begun.first().map(|(at, _)| *at);
+        ends.into_iter().chain(arrives).chain(begins).min()
     }
 
     pub(crate) fn executing(&self) -> impl Iterator<Item = AttemptId> + '_ {
@@ -100,6 +115,7 @@ impl Lanes {
     /// something from before.
     pub(crate) fn crash(&mut self) -> Vec<(AttemptId, End)> {
         self.executing.clear();
+        self.begun.clear();
         std::mem::take(&mut self.arriving)
             .into_iter()
             .map(|((_, attempt), end)| (attempt, end))

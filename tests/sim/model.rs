@@ -80,6 +80,11 @@ impl Model {
                 self.started.push(AttemptId { run, epoch: *epoch });
                 Stage::Running(*epoch)
             }
+            Fact::Began { epoch, .. } => {
+                expect(before == Some(Stage::Running(*epoch)));
+                expect(job.timeout.is_some() && job.begins_in_lane());
+                Stage::Running(*epoch)
+            }
             Fact::Stopping { epoch, .. } => {
                 expect(before == Some(Stage::Running(*epoch)));
                 Stage::Stopping(*epoch)

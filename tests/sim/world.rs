@@ -421,6 +421,9 @@ impl World {
     }
 
     fn arrive(&mut self) {
+        while let Some(attempt) = self.lanes.begun(self.now) {
+            self.apply(Input::Began { attempt });
+        }
         while let Some((attempt, end)) = self.lanes.arrived(self.now) {
             self.apply(Input::Ended { attempt, end });
         }

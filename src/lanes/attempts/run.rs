@@ -182,6 +182,8 @@ impl Ending {
         }
         self.attempt.place.inbox.close();
         let used = *lock(&self.attempt.place.used);
+        // What waited until its process could be made had not begun.
+        let began = self.attempt.place.begun().or(self.began);
         let hub = &self.attempt.hub;
         let ended = hub.world.clock.now();
         let (notes, coalesced) = lock(&self.attempt.notes).close();
@@ -189,7 +191,7 @@ impl Ending {
             outcome,
             teardown,
             measures: Measures {
-                began: self.began.unwrap_or(ended),
+                began: began.unwrap_or(ended),
                 ended,
                 cpu: match (cpu, used.cpu) {
                     (Some(own), Some(of_processes)) => Some(own + of_processes),

@@ -9,7 +9,7 @@ use super::super::context::Context;
 use super::super::handlers::Handlers;
 use super::super::place::Place;
 use super::super::{CatchPanic, catch};
-use super::command::{Ran, Run, judge, supervise};
+use super::command::{Run, judge, supervise};
 use super::{Clients, TaskError, TaskResult, task_cpu, task_io};
 use crate::engine::command::{Stdin, Step};
 use crate::engine::outcome::Failure;
@@ -90,7 +90,7 @@ async fn before(
     let Some(step) = &place.job.setup else {
         return Ok(());
     };
-    let ran = step_of(context, step, args, place).await?;
+    let ran = supervise(context, place, run_of(step, args, place)).await?;
     judge(&ran, &[]).map(drop).map_err(|error| match error {
         TaskError::Stopped | TaskError::NoRoom(_) => error,
         TaskError::Failed(_) | TaskError::Ended(_) => {
@@ -103,7 +103,11 @@ async fn before(
 pub(in super::super) async fn after(args: Option<&Value>, place: &Arc<Place>) -> Option<Failure> {
     let step = place.job.teardown.as_ref()?;
     let context = place.context_of_its_own();
-    let ran = step_of(&context, step, args, place);
+    let what = Run {
+        begins: false,
+        ..run_of(step, args, place)
+    };
+    let ran = supervise(&context, place, what);
     let limit = place.world.timers.sleep(TEARDOWN);
     let ran = async {
         let mut ran = std::pin::pin!(ran);
@@ -124,21 +128,16 @@ pub(in super::super) async fn after(args: Option<&Value>, place: &Arc<Place>) ->
     }
 }
 
-async fn step_of(
-    context: &Context,
-    step: &Step,
-    args: Option<&Value>,
-    place: &Arc<Place>,
-) -> Result<Ran, TaskError> {
-    let what = Run {
+fn run_of<'a>(step: &'a Step, args: Option<&'a Value>, place: &Place) -> Run<'a> {
+    Run {
         step,
         lane: place.job.lane,
         stdin: &Stdin::Nothing,
         pty: false,
         args,
         number: 0,
+        begins: true,
         pipe_in: None,
         pipe_out: None,
-    };
-    supervise(context, place, what).await
+    }
 }

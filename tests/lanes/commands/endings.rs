@@ -138,3 +138,61 @@ fn lanes_that_go_down_take_their_commands_along() {
     }
     panic!("{} processes are left", shop.processes());
 }
+
+#[test]
+fn a_command_with_a_timeout_tells_when_it_begins() {
+    let shop = Shop::open();
+    let timeout = Some(FOR_EVER);
+    let step = || Some(Box::new(step(Invocation::Shell("true".into()))));
+    let sleep = TaskSpec::Sleep {
+        duration: Duration::ZERO,
+    };
+    let check = |job: JobSpec, begins: bool| {
+        let job = Arc::new(job);
+        for lane in Lane::ALL {
+            let job = JobSpec {
+                lane,
+                ..JobSpec::clone(&job)
+            };
+            let attempt = shop.begin(job.clone(), None);
+            let ended = shop.bench.end();
+            let begun: Vec<AttemptId> = shop.bench.mail.begun.try_iter().collect();
+            let expected = if begins { vec![attempt] } else { Vec::new() };
+            assert_eq!(begun, expected, "{job:?}");
+            let measures = ended.end.measures;
+            assert!(measures.began <= measures.ended);
+        }
+    };
+    let with = |job: JobSpec| JobSpec { timeout, ..job };
+    check(with(exec(&["true"])), true);
+    check(exec(&["true"]), false);
+    // Once for each attempt, with the first of its processes; what is run after it is not the attempt.
+    let around = JobSpec {
+        setup: step(),
+        teardown: step(),
+        ..with(exec(&["true"]))
+    };
+    check(around, true);
+    let job = || with(JobSpec::new("job".into(), Lane::Io, sleep.clone()));
+    check(job(), false);
+    let (setup, teardown) = (step(), step());
+    check(JobSpec { setup, ..job() }, true);
+    check(JobSpec { teardown, ..job() }, false);
+}
+
+#[test]
+fn whatever_is_cancelled_while_it_is_made_is_gone_when_that_is_told() {
+    let shop = Shop::open();
+    // At each moment on its way, from before its turn to after its first words.
+    for micros in (0..4_000).step_by(40) {
+        let attempt = shop.begin(shell("sleep 1000"), None);
+        let clock = shop.bench.clock;
+        let until = clock.mono().plus(Duration::from_micros(micros));
+        while clock.mono() < until {
+            std::hint::spin_loop();
+        }
+        shop.bench.lanes.stop(attempt);
+        assert_eq!(shop.bench.end().end.outcome, Outcome::Stopped);
+        assert_eq!(shop.processes(), 0, "after {micros} µs");
+    }
+}

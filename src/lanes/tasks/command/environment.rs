@@ -38,7 +38,7 @@ pub(super) fn environment(
     place: &Place,
     around: &Surroundings,
     user: Option<&As>,
-    args: Option<&Value>,
+    arguments: Vec<(OsString, OsString)>,
 ) -> Result<BTreeMap<OsString, OsString>, TaskError> {
     let mut all: BTreeMap<OsString, OsString> = BTreeMap::new();
     all.insert("PATH".into(), PATH.into());
@@ -67,11 +67,7 @@ pub(super) fn environment(
     all.extend(secrets.map(|(name, value)| (OsString::from(&*name), OsString::from(value))));
     let own = around.env.iter();
     all.extend(own.map(|(name, value)| (OsString::from(&**name), OsString::from(&**value))));
-    if let Some(Value::Object(args)) = args {
-        for (name, value) in args {
-            all.insert(variable(name).into(), text(value).as_ref().into());
-        }
-    }
+    all.extend(arguments);
     let id = place.attempt;
     for (name, value) in [
         ("TWOLANE_RUN", id.run.to_string()),
@@ -82,6 +78,14 @@ pub(super) fn environment(
         all.insert(name.into(), value.into());
     }
     Ok(all)
+}
+
+/// The variables that the arguments of a run become.
+pub(super) fn arguments(args: Option<&Value>) -> Vec<(OsString, OsString)> {
+    let named = args.and_then(Value::as_object).into_iter().flatten();
+    named
+        .map(|(name, value)| (variable(name).into(), text(value).as_ref().into()))
+        .collect()
 }
 
 /// What is the same in all attempts of a run and in no other run.

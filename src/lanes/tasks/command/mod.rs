@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Error as IoError;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -29,6 +30,8 @@ use crate::inbox::OutStream;
 use crate::process::{
     Child, Ending, Reader, SHIM_FAILED, SpawnError, Tree, Usage, Writer, spawn, watch,
 };
+
+use order::Draft;
 
 pub(super) use pipeline::run;
 
@@ -50,6 +53,8 @@ pub(super) struct Run<'a> {
     pub(super) args: Option<&'a Value>,
     /// Its place among those of the same run that run at the same time.
     pub(super) number: usize,
+    /// With its making the attempt begins, if it has not.
+    pub(super) begins: bool,
     /// What it reads, instead of what `stdin` says.
     pub(super) pipe_in: Option<File>,
     /// Where it writes, instead of to the run's log.
@@ -156,28 +161,51 @@ pub(super) async fn supervise(
     })
 }
 
-/// Makes the process. Whoever is asked to stop meanwhile does not wait for it.
+/// Makes the process. Whoever is asked to stop before its turn has come does not wait for that; one whose
+/// process is being made is not let go before there is one that can be ended, or none.
 async fn begin(
     context: &Context,
     place: &Arc<Place>,
     what: &mut Run<'_>,
 ) -> Result<Child, TaskError> {
-    let order = order::order(place, what)?;
+    let draft = Draft::of(place, what)?;
+    let (begins, at) = (what.begins, Arc::clone(place));
+    let order = move || {
+        if begins {
+            at.begin();
+        }
+        draft.order()
+    };
     let made = match what.lane {
         Lane::Io => {
-            let made = async {
+            let claim = Claim::default();
+            let theirs = claim.clone();
+            let making = async {
                 let _turn = place.world.making.acquire().await.ok()?;
-                let spawned = place.world.runtime.spawn_blocking(|| spawn(order));
-                spawned.await.ok()
+                let make = move || {
+                    let order = order()?;
+                    theirs
+                        .take()
+                        .then(|| spawn(order))
+                        .ok_or(TaskError::Stopped)
+                };
+                place.world.runtime.spawn_blocking(make).await.ok()
             };
-            select! {
-                // Where there is none, the lanes go down.
-                made = made => made.ok_or(TaskError::Stopped)?,
-                () = context.cancelled() => return Err(TaskError::Stopped),
-            }
+            let mut making = pin!(making);
+            let made = select! {
+                made = &mut making => made,
+                () = context.cancelled() => {
+                    if claim.take() {
+                        return Err(TaskError::Stopped);
+                    }
+                    making.await
+                }
+            };
+            // Where there is none, the lanes go down.
+            made.ok_or(TaskError::Stopped)??
         }
         // Made on the lane's own thread, a child has its weight.
-        Lane::Cpu => spawn(order),
+        Lane::Cpu => spawn(order()?),
     };
     made.map_err(|error| match error {
         SpawnError::Scarce(_) => {
@@ -194,6 +222,17 @@ async fn begin(
             TaskError::failed(error.to_string())
         }
     })
+}
+
+/// What either who makes a process has, or who has given it up.
+#[derive(Clone, Debug, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Takes it; whether nobody had.
+    fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
 }
 
 /// How far a command is on its way out.

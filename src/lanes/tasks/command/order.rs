@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::super::super::place::Place;
 use super::super::TaskError;
 use super::Run;
-use super::environment::{environment, identity, key, text};
+use super::environment::{arguments, environment, identity, key, text};
 use crate::engine::command::{Invocation, Stdin, Surroundings};
 use crate::engine::fill::fill;
 use crate::process::{Bounds, Manners, Order, StdinFrom};
@@ -19,32 +20,62 @@ use crate::process::{Bounds, Manners, Order, StdinFrom};
 /// The shell of `shell`.
 const SHELL: &str = "/bin/sh";
 
-pub(super) fn order(place: &Place, what: &mut Run<'_>) -> Result<Order, TaskError> {
-    let around = &what.step.surroundings;
-    let user = identity(around)?;
-    let mut environment = environment(place, around, user.as_ref(), what.args)?;
-    environment.insert(STAGE.into(), stage(place, what.number).into());
-    let words = words(&what.step.run, what.args)?;
-    let program = program(&words[0], &environment, &around.directory)?;
-    Ok(Order {
-        program,
-        words,
-        environment: environment.into_iter().collect(),
-        directory: around.directory.clone(),
-        stdin: match what.pipe_in.take() {
-            Some(pipe) => StdinFrom::File(pipe),
-            None => stdin(what.stdin)?,
-        },
-        stdout: what.pipe_out.take(),
-        helper: place.world.helper.clone(),
-        manners: Manners {
-            identity: user.map(|user| user.identity),
-            umask: around.umask,
-            nice: around.nice,
-            bounds: bounds(around),
-            terminal: what.pty,
-        },
-    })
+/// A step with the arguments of its run, before anything of the machine was asked.
+pub(super) struct Draft {
+    place: Arc<Place>,
+    around: Arc<Surroundings>,
+    words: Vec<OsString>,
+    arguments: Vec<(OsString, OsString)>,
+    stdin: Stdin,
+    pty: bool,
+    number: usize,
+    pipe_in: Option<File>,
+    pipe_out: Option<File>,
+}
+
+impl Draft {
+    pub(super) fn of(place: &Arc<Place>, what: &mut Run<'_>) -> Result<Self, TaskError> {
+        Ok(Self {
+            place: Arc::clone(place),
+            around: Arc::clone(&what.step.surroundings),
+            words: words(&what.step.run, what.args)?,
+            arguments: arguments(what.args),
+            stdin: what.stdin.clone(),
+            pty: what.pty,
+            number: what.number,
+            pipe_in: what.pipe_in.take(),
+            pipe_out: what.pipe_out.take(),
+        })
+    }
+
+    /// Asks who the user is, what the files say and where the program lies, all of which may take its time:
+    /// on a thread that may wait.
+    pub(super) fn order(self) -> Result<Order, TaskError> {
+        let (place, around) = (&*self.place, &*self.around);
+        let user = identity(around)?;
+        let mut environment = environment(place, around, user.as_ref(), self.arguments)?;
+        environment.insert(STAGE.into(), stage(place, self.number).into());
+        let program = program(&self.words[0], &environment, &around.directory)?;
+        Ok(Order {
+            program,
+            words: self.words,
+            environment: environment.into_iter().collect(),
+            directory: around.directory.clone(),
+            stdin: match self.pipe_in {
+                Some(pipe) => StdinFrom::File(pipe),
+                None => stdin(&self.stdin)?,
+            },
+            stdout: self.pipe_out,
+            helper: place.world.helper.clone(),
+            manners: Manners {
+                identity: user.map(|user| user.identity),
+                umask: around.umask,
+                nice: around.nice,
+                bounds: bounds(around),
+                terminal: self.pty,
+            },
+        })
+    }
 }
 
 /// The variable by which the processes of one command are told from those of another one of the same run.

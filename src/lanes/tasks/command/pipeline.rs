@@ -90,6 +90,7 @@ fn runs<'a>(
             pty: false,
             args,
             number,
+            begins: true,
             pipe_in: pipe_in.replace(File::from(reads)),
             pipe_out: Some(File::from(writes)),
         });
@@ -105,6 +106,7 @@ fn runs<'a>(
         pty: command.pty,
         args,
         number: runs.len(),
+        begins: true,
         pipe_in,
         pipe_out: None,
     });
