@@ -52,7 +52,7 @@ quick: release
 unit:
     tests/e2e/systemd-unit
 
-# The service on a systemd that is booted for it, as root: serve, survive, socket, journal, doctor, sandbox.
+# The service on a systemd that is booted for it, as root: serve, survive, socket, journal, groups, doctor, sandbox.
 service NAME="serve": release
     TWOLANE_BIN={{ binary }} tests/systemd/{{ NAME }}
 

@@ -14,6 +14,7 @@ mod events;
 mod exit;
 mod explain;
 mod gantt;
+mod groups;
 mod history;
 mod init;
 mod jobs;

@@ -10,9 +10,9 @@ use clap::Args;
 use super::out::{Out, complain};
 use super::start::{self, Plan};
 use super::summary::Summary;
-use super::{Exit, SettingsArgs, load};
+use super::{Exit, SettingsArgs, groups, load};
 use crate::clock::Clock;
-use crate::config::{Jobs, nearest};
+use crate::config::{Jobs, Settings, nearest};
 use crate::daemon::{EndSignal, Patience, SignalListener, Supervisor};
 use crate::engine::Engine;
 use crate::engine::input::SubmitItem;
@@ -105,7 +105,7 @@ fn run_jobs(
         patience: Patience::Stop(STOP_TIME),
         until_done: true,
         meters: Meters::new(),
-        outside: outside()?,
+        outside: outside(settings)?,
     };
     let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
     let is_read = logging.close(start::FLUSH);
@@ -131,12 +131,13 @@ fn run_jobs(
 }
 
 /// What commands write goes to the log, since there is no other place for it.
-fn outside() -> Result<Outside, Exit> {
+fn outside(settings: &Settings) -> Result<Outside, Exit> {
     let instance = fresh_instance().map_err(|error| {
         complain(&format!("cannot take 8 bytes from /dev/urandom: {error}"));
         Exit::System
     })?;
     Ok(Outside {
+        groups: groups::claim(settings, &instance)?,
         outlet: Arc::new(OutputLines),
         instance: instance.into(),
         helper: SHIM.into(),

@@ -11,7 +11,7 @@ use super::answer::{self, InForce};
 use super::durable::Durable;
 use super::out::complain;
 use super::start::{self, Plan};
-use super::{Exit, SettingsArgs, load};
+use super::{Exit, SettingsArgs, groups, load};
 use crate::config::{self, Jobs, Loaded, PatternError, Shown};
 use crate::daemon::{Patience, Reader, Rejected, Reread, Supervisor};
 use crate::engine::input::SubmitItem;
@@ -70,6 +70,7 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let first = boot(&definitions, &order, &durable.engine);
     let definitions = Arc::new(definitions);
     let in_force: InForce = Arc::new(Mutex::new(Arc::clone(&definitions)));
+    let groups = groups::claim(settings, &durable.instance)?;
     let meters = Meters::new();
     let tally = Tally::new(meters.clone(), &definitions);
     let answering = answer::start(
@@ -98,6 +99,7 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         meters,
         outside: Outside {
             helper: SHIM.into(),
+            groups,
             outlet: Arc::new(durable.run_logs.outlet()),
             instance: durable.instance.into(),
         },

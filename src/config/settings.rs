@@ -35,6 +35,8 @@ pub struct DaemonSettings {
     pub state_dir: String,
     /// Where the socket is; `auto` leaves it to the surroundings.
     pub runtime_dir: String,
+    /// The control group that commands get parts of: `auto`, `off`, or a directory.
+    pub cgroup: String,
     /// How long, all in all, what runs is waited for at the end.
     #[serde(deserialize_with = "written")]
     pub drain_timeout: Duration,

@@ -259,6 +259,9 @@ impl AttemptLanes {
         let all_ended = self.hub.wait_none(DROP_LIMIT);
         // What commands have brought forth and left their groups is found by its mark.
         let mark = format!("{MARK}={}-", self.hub.world.instance);
+        if let Some(groups) = &self.hub.world.groups {
+            let _stubborn = groups.end_all(LAST_ROUNDS);
+        }
         let _stubborn = end_marked(&mark, LAST_ROUNDS);
         if all_ended {
             return Ok(());

@@ -17,7 +17,7 @@ use crate::engine::id::AttemptId;
 use crate::engine::spec::JobSpec;
 use crate::engine::time::Now;
 use crate::inbox::{Nowhere, Outlet, Progress};
-use crate::process::{SHIM, Usage};
+use crate::process::{Groups, SHIM, Usage};
 
 /// The variable in the environment of commands by which a scheduler's processes are told: its value is
 /// [`Outside::instance`], `-`, and the number of the run.
@@ -32,6 +32,8 @@ pub struct Outside {
     pub instance: Arc<str>,
     /// The program that arranges what has to be between the birth of a process and its program.
     pub helper: PathBuf,
+    /// The control groups that they are put into, where there are any.
+    pub groups: Option<Arc<Groups>>,
 }
 
 impl Default for Outside {
@@ -40,6 +42,7 @@ impl Default for Outside {
             outlet: Arc::new(Nowhere),
             instance: Arc::from(format!("{}", std::process::id())),
             helper: PathBuf::from(SHIM),
+            groups: None,
         }
     }
 }
@@ -52,6 +55,7 @@ pub(crate) struct World {
     pub(crate) outlet: Arc<dyn Outlet>,
     pub(crate) instance: Arc<str>,
     pub(crate) helper: PathBuf,
+    pub(crate) groups: Option<Arc<Groups>>,
     /// Processes that may be made at a time: more only keep each other, and the lane's own threads, from
     /// the cores.
     pub(crate) making: Semaphore,
@@ -74,6 +78,7 @@ impl World {
             outlet: outside.outlet,
             instance: outside.instance,
             helper: outside.helper,
+            groups: outside.groups,
             making: Semaphore::new(cores().max(2)),
             begun,
         }

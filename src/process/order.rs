@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::cgroup::Group;
+
 /// A child process that is wanted.
 #[derive(Debug)]
 pub struct Order {
@@ -26,6 +28,8 @@ pub struct Order {
     pub helper: PathBuf,
     /// What has to be arranged before the program begins.
     pub manners: Manners,
+    /// The control group that it is put into before it runs anything. It goes with the child.
+    pub group: Option<Group>,
 }
 
 /// What a child process reads.
@@ -44,6 +48,9 @@ pub enum StdinFrom {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Manners {
+    /// The directory of the control group that it goes into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<PathBuf>,
     /// Whom it runs as.
     pub identity: Option<Identity>,
     /// Bits that files which it makes do not get.

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Resource, Rlimit, Uid};
 use rustix::pty::OpenptFlags;
 
+use super::cgroup::PROCESSES;
 use super::order::{Bounds, Identity, Manners, Order};
 
 /// The program that is started: this one, provided that it calls [`carry_out`] first of all.
@@ -28,13 +29,17 @@ pub const SHIM_FAILED: u8 = 125;
 /// The helper, as it is to be started.
 pub(super) fn command(order: &Order) -> Command {
     let mut command = Command::new(&order.helper);
-    let manners = serde_json::to_string(&order.manners).unwrap_or_default();
     command
-        .arg(SHIM_WORD)
-        .arg(manners)
+        .args(words(&order.manners))
         .arg(&order.program)
         .args(&order.words);
     command
+}
+
+/// What the helper is told before the program's file.
+pub(super) fn words(manners: &Manners) -> [String; 2] {
+    let manners = serde_json::to_string(manners).unwrap_or_default();
+    [SHIM_WORD.to_owned(), manners]
 }
 
 /// Both ends of a new terminal, ours first.
@@ -81,6 +86,11 @@ fn arrange(manners: &Manners) -> Result<(), String> {
         let what = what.to_owned();
         move |error: Errno| format!("{what}: {error}")
     };
+    // Before it becomes somebody who may not.
+    if let Some(group) = &manners.group {
+        std::fs::write(group.join(PROCESSES), "0")
+            .map_err(|error| format!("enter the control group {}: {error}", group.display()))?;
+    }
     if manners.terminal {
         rustix::process::setsid().map_err(named("begin a session"))?;
         rustix::process::ioctl_tiocsctty(io::stdin()).map_err(named("take the terminal"))?;

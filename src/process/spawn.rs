@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::cgroup::Group;
 use super::files::lower_open_files;
 use super::order::{Bounds, Order, StdinFrom};
 use super::{orphans, shim, wait};
@@ -25,6 +26,8 @@ pub struct Child {
     pub stdout: Option<OwnedFd>,
     /// The reading end of its errors; none of a child with a terminal.
     pub stderr: Option<OwnedFd>,
+    /// Its control group.
+    pub group: Option<Group>,
     is_waited: bool,
 }
 
@@ -146,6 +149,7 @@ pub fn spawn(order: Order) -> Result<Child, SpawnError> {
             stdin: stdin.or_else(|| child.stdin.take().map(OwnedFd::from)),
             stdout: stdout.or_else(|| child.stdout.take().map(OwnedFd::from)),
             stderr: child.stderr.take().map(OwnedFd::from),
+            group: order.group,
             is_waited: false,
         }),
         Err(error) => {

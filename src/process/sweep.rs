@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroI32;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,6 +12,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, getpid, kill_process_group, pidfd_open, pidfd_send_signal,
 };
 
+use super::cgroup::Group;
 use super::orphans;
 use super::proc::{self, Seen};
 
@@ -20,6 +22,8 @@ pub struct Tree {
     root: Pid,
     /// `NAME=VALUE` as it stands in the environment of all of them, unless one has cleaned that.
     mark: Vec<u8>,
+    /// Where all of them are, if there is one: then they need not be looked for.
+    group: Option<Arc<Group>>,
 }
 
 impl Tree {
@@ -29,7 +33,23 @@ impl Tree {
         Self {
             root,
             mark: mark.into(),
+            group: None,
         }
+    }
+
+    /// The same in a control group, which goes with the last of what this returns.
+    #[must_use]
+    pub fn within(self, group: Option<Group>) -> Self {
+        Self {
+            group: group.map(Arc::new),
+            ..self
+        }
+    }
+
+    /// Whether it is in a control group, which takes a moment to be removed.
+    #[must_use]
+    pub const fn has_group(&self) -> bool {
+        self.group.is_some()
     }
 
     /// Sends a signal to the group of the command, which reaches all that did not leave it.
@@ -40,6 +60,13 @@ impl Tree {
     /// Sends a signal to every living process of the tree; how many there were.
     pub fn signal_all(&self, signal: Signal) -> usize {
         self.signal_group(signal);
+        if let Some(group) = &self.group {
+            let elsewhere = |pid| proc::look(pid).is_none_or(|seen| seen.group != Some(self.root));
+            return match signal {
+                Signal::KILL => group.kill(),
+                _ => group.signal(signal, elsewhere),
+            };
+        }
         let members = self.members(&proc::all());
         let elsewhere = |member: &&Seen| member.group != Some(self.root);
         for member in members.iter().filter(elsewhere) {
@@ -50,8 +77,11 @@ impl Tree {
 
     /// Whether there is anything that a command may have left behind. Cheap.
     #[must_use]
-    pub fn may_have_left() -> bool {
-        !orphans::others().is_empty()
+    pub fn may_have_left(&self) -> bool {
+        match &self.group {
+            Some(group) => group.living() > 0,
+            None => !orphans::others().is_empty(),
+        }
     }
 
     /// What is left of the tree after the command itself has ended; takes note of the ends of those
@@ -59,11 +89,14 @@ impl Tree {
     #[must_use]
     pub fn left(&self) -> usize {
         let orphans = orphans::others();
-        if orphans.is_empty() {
+        if orphans.is_empty() && self.group.is_none() {
             return 0;
         }
         for pid in orphans {
             orphans::bury(pid);
+        }
+        if let Some(group) = &self.group {
+            return group.living();
         }
         self.members(&proc::all()).len()
     }
@@ -166,7 +199,7 @@ pub struct Left {
 }
 
 /// How long a round waits for what it has ended.
-const ROUND: Duration = Duration::from_millis(200);
+pub(super) const ROUND: Duration = Duration::from_millis(200);
 
 /// Looks at what still lives in a round.
 const STEPS: u32 = 20;

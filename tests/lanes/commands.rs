@@ -58,6 +58,7 @@ impl Shop {
             outlet: Arc::new(heard.clone()),
             instance: Arc::clone(&instance),
             helper: env!("CARGO_BIN_EXE_twolane").into(),
+            groups: None,
         };
         let settings = LaneSettings {
             io_threads: 2,

@@ -42,6 +42,14 @@ const DAEMON: &[Key] = &[
          and $XDG_RUNTIME_DIR/twolane for others.",
     ),
     key(
+        "cgroup",
+        Kind::Text,
+        "\"auto\"",
+        "The control group of which each command gets a part, so that it is ended with all it has started, \
+         whatever that does. `auto`: the service's own, if its unit says `Delegate=yes`; `off`: none; else \
+         a directory of a cgroup2 file system that this user may divide.",
+    ),
+    key(
         "drain_timeout",
         Kind::Duration(Duration::ZERO),
         "\"90s\"",

@@ -97,7 +97,8 @@ pub(super) async fn supervise(
 ) -> Result<Ran, TaskError> {
     let mut child = begin(context, place, &mut what).await?;
     let mark = order::mark(place, what.number);
-    let guard = Guard(Some(Tree::of(child.pid(), mark)));
+    let tree = Tree::of(child.pid(), mark).within(child.group.take());
+    let guard = Guard(Some(tree));
     let wired = wire(&mut child, place, &what);
     let (end, pipes) =
         wired.map_err(|error| TaskError::failed(format!("cannot watch over it: {error}")))?;
@@ -135,7 +136,7 @@ pub(super) async fn supervise(
     // Before its end is taken note of: until then its number, by which the rest is found, is nobody else's.
     end_what_is_left(&guard, place).await;
     let ended = ended(&mut child);
-    guard.disarm();
+    guard.disarm(place);
     let (ending, usage) = ended?;
     lock(&place.used).add(usage);
     // Nothing of it is left that could write, so the ends of the pipes have come.
@@ -321,7 +322,7 @@ impl Guard {
 
     /// How much is left of it. Looks closer, on a thread that may wait, only if there is something.
     async fn left(&self, place: &Arc<Place>) -> usize {
-        if !Tree::may_have_left() {
+        if !self.tree().may_have_left() {
             return 0;
         }
         let tree = self.tree().clone();
@@ -340,14 +341,16 @@ impl Guard {
         counted.await.unwrap_or(0)
     }
 
-    fn disarm(mut self) {
-        self.0 = None;
+    fn disarm(mut self, place: &Place) {
+        if let Some(tree) = self.0.take().filter(Tree::has_group) {
+            drop(place.world.runtime.spawn_blocking(move || drop(tree)));
+        }
     }
 }
 
 impl Drop for Guard {
-    /// The lanes go down. Whoever left the group is found by the mark, once for all commands, when the
-    /// lanes have gone.
+    /// The lanes go down. Where there is no control group to go with this, whoever left the process group is
+    /// found by the mark, once for all commands, when the lanes have gone.
     fn drop(&mut self) {
         if let Some(tree) = &self.0 {
             tree.signal_group(Signal::KILL);

@@ -15,7 +15,7 @@ use super::Run;
 use super::environment::{arguments, environment, identity, key, text};
 use crate::engine::command::{Invocation, Stdin, Surroundings};
 use crate::engine::fill::fill;
-use crate::process::{Bounds, Manners, Order, StdinFrom};
+use crate::process::{Bounds, Group, Manners, Order, StdinFrom};
 
 /// The shell of `shell`.
 const SHELL: &str = "/bin/sh";
@@ -56,6 +56,7 @@ impl Draft {
         let mut environment = environment(place, around, user.as_ref(), self.arguments)?;
         environment.insert(STAGE.into(), stage(place, self.number).into());
         let program = program(&self.words[0], &environment, &around.directory)?;
+        let group = group(place);
         Ok(Order {
             program,
             words: self.words,
@@ -68,14 +69,33 @@ impl Draft {
             stdout: self.pipe_out,
             helper: place.world.helper.clone(),
             manners: Manners {
+                group: group.as_ref().map(|group| group.path().to_owned()),
                 identity: user.map(|user| user.identity),
                 umask: around.umask,
                 nice: around.nice,
                 bounds: bounds(around),
                 terminal: self.pty,
             },
+            group,
         })
     }
+}
+
+/// A control group for a command, where there are any. Without one it is swept up after as well as can be.
+fn group(place: &Place) -> Option<Group> {
+    let groups = place.world.groups.as_ref()?;
+    let id = place.attempt;
+    let made = groups.group(&format!("{}-{}", id.run, id.epoch));
+    made.inspect_err(|error| {
+        tracing::warn!(
+            target: "twolane::lanes",
+            run = id.run.0,
+            job = &*place.job.name,
+            "cannot make a control group in {}, so the command runs without one: {error}",
+            groups.directory().display()
+        );
+    })
+    .ok()
 }
 
 /// The variable by which the processes of one command are told from those of another one of the same run.
