@@ -228,6 +228,7 @@ fn ended(attempt: AttemptId) -> Input {
         end: End {
             outcome: Outcome::Succeeded(Arc::new(Value::Null)),
             teardown: None,
+            words: None,
             measures: Measures::default(),
         },
     }

@@ -96,6 +96,7 @@ fn finished() -> Record {
         end: End {
             outcome: Outcome::Succeeded(Arc::new(result)),
             teardown: None,
+            words: None,
             measures: Measures {
                 began: at(1),
                 ended: at(7_010_283_000),

@@ -130,6 +130,7 @@ fn whole(run: u64, job: &Arc<JobSpec>) -> [Fact; 3] {
     let end = End {
         outcome: Outcome::Succeeded(Arc::new(serde_json::Value::Null)),
         teardown: None,
+        words: None,
         measures: Measures::default(),
     };
     let (id, epoch) = (RunId(run), 1);

@@ -208,7 +208,7 @@ fn ended(epoch: u32, state: &FinalState, end: &End) -> Said {
             };
             ("finished", Some("succeeded"), epoch, result)
         }
-        FinalState::Failed(why) => ("failed", Some("failed"), epoch, Some(why.to_string())),
+        FinalState::Failed(why) => ("failed", Some("failed"), epoch, Some(end.reason(why))),
         FinalState::Cancelled(why) => {
             let why = Some(why.to_string());
             ("cancelled", Some("cancelled"), epoch, why)

@@ -68,6 +68,9 @@ impl Row {
             }
             Fact::Ended { state, end, .. } => {
                 self.over(state);
+                if let FinalState::Failed(failure) = state {
+                    self.reason = Some(end.reason(failure));
+                }
                 self.measures = Some(end.measures);
                 if let Outcome::Succeeded(result) = &end.outcome {
                     self.result = Some(Arc::clone(result));

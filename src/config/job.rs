@@ -16,7 +16,8 @@ use super::read::{Field, Span, Table, list};
 use super::tasks::{self, files};
 use crate::engine::command::GRACE;
 use crate::engine::spec::{
-    JobSpec, Lane, Messages, Name, OnCrash, ParamKind, ParamSpec, Priority, Start, TaskSpec,
+    JobSpec, Lane, Messages, Name, OnCrash, ParamKind, ParamSpec, Priority, Start, TEARDOWN,
+    TaskSpec,
 };
 
 /// A job whose references to others are not looked up yet.
@@ -101,6 +102,7 @@ fn spec(
         start_within: table.duration("start_within"),
         retry: retry?,
         grace: table.duration("grace").unwrap_or(GRACE),
+        teardown_timeout: table.duration("teardown_timeout").unwrap_or(TEARDOWN),
         setup: around.setup,
         teardown: around.teardown,
         after: names(table, "after"),

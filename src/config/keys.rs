@@ -428,6 +428,12 @@ pub(super) const JOB: &[Key] = &[
          daemon went down under it.",
     ),
     key(
+        "teardown_timeout",
+        Kind::Duration(Duration::from_millis(1)),
+        "\"1m\"",
+        "The longest that `teardown` may take; then it is asked to end, and `grace` later killed.",
+    ),
+    key(
         "after",
         Kind::Names,
         "[\"fetch\"]",

@@ -441,6 +441,7 @@ impl Turn {
                 end: End {
                     outcome: Outcome::Failed(failure),
                     teardown: None,
+                    words: None,
                     measures: Measures {
                         began: at,
                         ended: at,

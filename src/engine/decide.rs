@@ -320,6 +320,7 @@ impl Turn<'_> {
         End {
             outcome,
             teardown: None,
+            words: None,
             measures: Measures {
                 began,
                 ended,

@@ -20,8 +20,23 @@ pub struct End {
     /// Why what is run after the task failed; of a job with a teardown only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teardown: Option<Failure>,
+    /// The last line that its command wrote to its errors, or its beginning; where that is why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<Arc<str>>,
     /// What was measured on the way.
     pub measures: Measures,
+}
+
+impl End {
+    /// Why it failed, with the last words of its command, if it had any.
+    #[must_use]
+    pub fn reason(&self, failure: &Failure) -> String {
+        let is_commands = matches!(failure, Failure::Exit(_) | Failure::Signal(_));
+        match self.words.as_ref().filter(|_| is_commands) {
+            Some(words) => format!("{failure}: {words}"),
+            None => failure.to_string(),
+        }
+    }
 }
 
 /// What came of an attempt.

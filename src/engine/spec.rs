@@ -120,6 +120,9 @@ pub struct JobSpec {
     /// A command that is run after the task, however that went.
     #[serde(default)]
     pub teardown: Option<Box<Step>>,
+    /// The longest that the command after the task may take: nothing else stops it.
+    #[serde(default = "teardown_timeout")]
+    pub teardown_timeout: Duration,
     /// Jobs whose runs of the same submission go first; sorted, without doubles.
     #[serde(default)]
     pub after: Vec<Name>,
@@ -150,6 +153,13 @@ pub struct JobSpec {
     /// Texts of its own for the log.
     #[serde(default)]
     pub messages: Messages,
+}
+
+/// How long a teardown may take, unless its job says otherwise.
+pub const TEARDOWN: Duration = Duration::from_secs(60);
+
+fn teardown_timeout() -> Duration {
+    TEARDOWN
 }
 
 /// What jobs had before they could say it.
@@ -260,6 +270,7 @@ impl JobSpec {
             grace: GRACE,
             setup: None,
             teardown: None,
+            teardown_timeout: TEARDOWN,
             after: Vec::new(),
             when: When::default(),
             fan_out: None,

@@ -94,6 +94,8 @@ pub(crate) struct Place {
     pub(crate) used: Mutex<Used>,
     /// What it has read that nobody is to see.
     pub(crate) secrets: Secrets,
+    /// The last line of the errors of the command that failed.
+    pub(crate) last_words: OnceLock<Arc<str>>,
     pub(super) inbox: Inbox,
     /// When the first of its processes was about to be made.
     begun: OnceLock<Now>,
@@ -108,6 +110,7 @@ impl Place {
             world: Arc::clone(world),
             used: Mutex::new(Used::default()),
             secrets: Secrets::default(),
+            last_words: OnceLock::new(),
             inbox: Inbox::of(&order.job.task),
             begun: OnceLock::new(),
             tells_beginning: order.tells_beginning(),

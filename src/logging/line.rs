@@ -310,7 +310,7 @@ impl<'a> Line<'a> {
         match state {
             FinalState::Succeeded => line.now("succeeded"),
             FinalState::Failed(failure) => Self {
-                error: Some(failure.to_string()),
+                error: Some(end.reason(failure)),
                 error_kind: Some(failure.kind()),
                 ..line.now("failed")
             },

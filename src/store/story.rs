@@ -226,7 +226,7 @@ impl Story {
         match state {
             FinalState::Succeeded => {}
             FinalState::Failed(failure) => {
-                self.reason = Some(failure.to_string());
+                self.reason = Some(end.reason(failure));
                 self.failure = Some(failure.clone());
             }
             FinalState::Cancelled(reason) => self.reason = Some(reason.to_string()),

@@ -76,6 +76,7 @@ fn end() -> End {
     End {
         outcome: Outcome::Succeeded(Arc::new(json!({"n": 1}))),
         teardown: None,
+        words: None,
         measures: Measures::default(),
     }
 }

@@ -152,6 +152,7 @@ fn a_failure_skips_thousands() {
         end: End {
             outcome: outcome("error"),
             teardown: None,
+            words: None,
             measures: Measures::default(),
         },
     };

@@ -232,6 +232,7 @@ fn ended(attempt: AttemptId, how: &str) -> Input {
         end: End {
             outcome: outcome(how),
             teardown: None,
+            words: None,
             measures: Measures::default(),
         },
     }

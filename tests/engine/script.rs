@@ -350,6 +350,7 @@ fn input(text: &str) -> Input {
                 end: End {
                     outcome,
                     teardown: None,
+                    words: None,
                     measures: Measures::default(),
                 },
             }

@@ -78,6 +78,7 @@ impl Lanes {
             let end = End {
                 outcome: work.outcome,
                 teardown: None,
+                words: None,
                 measures: Measures::default(),
             };
             self.arriving

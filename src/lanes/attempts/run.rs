@@ -190,6 +190,7 @@ impl Ending {
         let end = End {
             outcome,
             teardown,
+            words: self.attempt.place.last_words.get().cloned(),
             measures: Measures {
                 began: began.unwrap_or(ended),
                 ended,

@@ -14,9 +14,6 @@ use super::{Clients, TaskError, TaskResult, task_cpu, task_io};
 use crate::engine::command::{Stdin, Step};
 use crate::engine::outcome::Failure;
 
-/// How long a teardown may take: nothing can be asked to stop it.
-const TEARDOWN: Duration = Duration::from_secs(60);
-
 /// What came of a task and of what was run after it.
 pub(in super::super) struct Came {
     pub(in super::super) result: TaskResult,
@@ -94,7 +91,8 @@ async fn before(
     judge(&ran, &[]).map(drop).map_err(|error| match error {
         TaskError::Stopped | TaskError::NoRoom(_) => error,
         TaskError::Failed(_) | TaskError::Ended(_) => {
-            TaskError::failed(format!("its setup failed, so it was not begun: {error}"))
+            let why = error.with(ran.words().as_deref());
+            TaskError::failed(format!("its setup failed, so it was not begun: {why}"))
         }
     })
 }
@@ -108,17 +106,9 @@ pub(in super::super) async fn after(args: Option<&Value>, place: &Arc<Place>) ->
         ..run_of(step, args, place)
     };
     let ran = supervise(&context, place, what);
-    let limit = place.world.timers.sleep(TEARDOWN);
-    let ran = async {
-        let mut ran = std::pin::pin!(ran);
-        tokio::select! {
-            ran = &mut ran => return (ran, false),
-            () = limit => context.cancel(),
-        }
-        (ran.await, true)
-    };
-    match ran.await {
-        (_, true) => Some(Failure::Timeout(TEARDOWN)),
+    let limit = place.job.teardown_timeout;
+    match within(limit, ran, || context.cancel(), place).await {
+        (_, true) => Some(Failure::Timeout(limit)),
         (Ok(ran), false) => match judge(&ran, &[]) {
             Ok(_) => None,
             Err(TaskError::Ended(failure)) => Some(failure),
@@ -126,6 +116,22 @@ pub(in super::super) async fn after(args: Option<&Value>, place: &Arc<Place>) ->
         },
         (Err(error), false) => Some(Failure::Error(error.to_string().into())),
     }
+}
+
+/// Waits for what is run, and asks it to stop when it has taken longer than `limit`; whether it had.
+async fn within<T>(
+    limit: Duration,
+    ran: impl Future<Output = T>,
+    stop: impl FnOnce(),
+    place: &Place,
+) -> (T, bool) {
+    let limit = place.world.timers.sleep(limit);
+    let mut ran = std::pin::pin!(ran);
+    tokio::select! {
+        ran = &mut ran => return (ran, false),
+        () = limit => stop(),
+    }
+    (ran.await, true)
 }
 
 fn run_of<'a>(step: &'a Step, args: Option<&'a Value>, place: &Place) -> Run<'a> {

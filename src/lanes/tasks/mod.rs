@@ -74,6 +74,14 @@ impl From<Stopped> for TaskError {
 }
 
 impl TaskError {
+    /// The reason, with the last words of the command that it is about.
+    fn with(&self, words: Option<&str>) -> String {
+        match (self, words) {
+            (Self::Ended(_), Some(words)) => format!("{self}: {words}"),
+            _ => self.to_string(),
+        }
+    }
+
     fn failed(reason: impl Into<Arc<str>>) -> Self {
         Self::Failed(reason.into())
     }

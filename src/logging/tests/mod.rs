@@ -192,6 +192,7 @@ fn ended(job: &JobSpec, state: FinalState, outcome: Outcome) -> Said {
     let end = End {
         outcome,
         teardown: None,
+        words: None,
         measures,
     };
     fact(Fact::Ended {
@@ -221,6 +222,7 @@ fn crashed(job: &JobSpec, epoch: u32) -> Said {
         end: End {
             outcome: Outcome::Failed(failure),
             teardown: None,
+            words: None,
             measures: Measures::default(),
         },
     })

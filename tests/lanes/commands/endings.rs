@@ -196,3 +196,49 @@ fn whatever_is_cancelled_while_it_is_made_is_gone_when_that_is_told() {
         assert_eq!(shop.processes(), 0, "after {micros} µs");
     }
 }
+
+#[test]
+fn the_last_words_of_a_command_that_failed_are_told_with_its_end() {
+    let shop = Shop::open();
+    let reason = |job: JobSpec| {
+        let end = shop.run(job).end;
+        let Outcome::Failed(failure) = &end.outcome else {
+            panic!("{end:?}");
+        };
+        end.reason(failure)
+    };
+    let script = "echo out; echo first >&2; echo 'no such thing' >&2; exit 3";
+    let told = "exited with code 3: no such thing";
+    assert_eq!(reason(shell(script)), told);
+    // The last line need not have an end, and the last words are not those of something that succeeded.
+    assert_eq!(
+        reason(shell("printf 'oh dear' >&2; kill -KILL $$")),
+        "ended by signal 9: oh dear"
+    );
+    assert_eq!(reason(shell("echo no >&1; exit 3")), "exited with code 3");
+    let said = shop.run(shell("echo well >&2")).end;
+    assert_eq!((said.outcome, said.words), (done(0), None));
+    let long = reason(shell("head -c 5000 /dev/zero | tr '\\0' 'ä' >&2; exit 1"));
+    assert!(long.chars().count() < 230, "{long}");
+    let setup = JobSpec {
+        setup: Some(Box::new(step(Invocation::Shell(script.into())))),
+        ..exec(&["true"])
+    };
+    let expected = format!("its setup failed, so it was not begun: {told}");
+    assert_eq!(reason(setup), expected);
+}
+
+#[test]
+fn a_teardown_is_ended_when_it_has_taken_too_long() {
+    let shop = Shop::open();
+    let limit = Duration::from_millis(50);
+    let job = JobSpec {
+        teardown: Some(Box::new(step(Invocation::Shell("sleep 1000".into())))),
+        teardown_timeout: limit,
+        ..exec(&["true"])
+    };
+    let end = shop.run(job).end;
+    assert_eq!(end.outcome, done(0));
+    assert_eq!(end.teardown, Some(Failure::Timeout(limit)));
+    assert_eq!(shop.processes(), 0);
+}

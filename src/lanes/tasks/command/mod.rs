@@ -70,6 +70,22 @@ pub(super) struct Ran {
     last_words: String,
 }
 
+/// The most of a command's last words that is told as the reason of its failure, in characters.
+const WORDS: usize = 200;
+
+impl Ran {
+    /// The last line of its errors, if there is one.
+    pub(super) fn words(&self) -> Option<Arc<str>> {
+        let words = self.last_words.as_str();
+        let end = words.char_indices().nth(WORDS).map(|(at, _)| at);
+        let told = match end {
+            Some(end) => format!("{}…", &words[..end]).into(),
+            None => words.into(),
+        };
+        (!words.is_empty()).then_some(told)
+    }
+}
+
 /// What the end of a command means.
 pub(super) fn judge(ran: &Ran, success: &[i32]) -> TaskResult {
     if ran.was_asked {

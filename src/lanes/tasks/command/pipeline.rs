@@ -31,6 +31,8 @@ pub(in super::super) async fn run(
     // Whoever fails to begin makes the others read an end, or write to nobody, and they end.
     let ends = all(context, place, runs).await;
     let last = ends.len() - 1;
+    let words = ends.iter().map(|end| end.as_ref().ok()?.words());
+    let words: Vec<Option<Arc<str>>> = words.collect();
     let mut results: Vec<TaskResult> = ends
         .into_iter()
         .enumerate()
@@ -51,8 +53,15 @@ pub(in super::super) async fn run(
     match results.swap_remove(at) {
         Err(error @ (TaskError::Failed(_) | TaskError::Ended(_))) if at < last => {
             let job = &command.from[at].job;
-            let why = format!("`{job}`, which it reads from, failed: {error}");
+            let why = error.with(words[at].as_deref());
+            let why = format!("`{job}`, which it reads from, failed: {why}");
             Err(TaskError::failed(why))
+        }
+        Err(error @ TaskError::Ended(_)) => {
+            if let Some(words) = &words[at] {
+                let _first = place.last_words.set(Arc::clone(words));
+            }
+            Err(error)
         }
         result => result,
     }
