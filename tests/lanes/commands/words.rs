@@ -122,3 +122,19 @@ fn what_is_sent_is_delivered_or_it_is_said_why_not() {
     assert_eq!(send(attempt, Some(json!(["x"]))), Ok(()));
     assert_eq!(crate::support::value(&shop.bench.end()), &json!(["x"]));
 }
+
+#[test]
+fn a_question_without_an_end_of_line_is_heard_before_it_is_answered() {
+    let shop = Shop::open();
+    let ask = "printf 'name? '; read name; echo; echo \"hello $name\"; printf 'rest'";
+    let job = but(shell(ask), |command| command.stdin = Stdin::Open);
+    let attempt = shop.begin(job, None);
+    shop.wait_for("name? ");
+    let (sender, answers) = channel();
+    let answer = Box::new(move |told| sender.send(told).unwrap());
+    shop.bench.lanes.send(attempt, Some("you".into()), answer);
+    assert_eq!(answers.recv_timeout(LIMIT), Ok(Ok(())));
+    assert_eq!(shop.bench.end().end.outcome, done(0));
+    // The end of its line, which comes later, is no line of its own.
+    assert_eq!(shop.out(), "name? \nhello you\nrest\n");
+}

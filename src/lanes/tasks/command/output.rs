@@ -36,6 +36,9 @@ const REST_MISSING: &[u8] = b" [the rest of this line dropped]";
 /// How long what is held back waits for more to come.
 const HELD: Duration = Duration::from_millis(250);
 
+/// How long a line without an end is waited for to go on: a question to somebody has none.
+const OPEN: Duration = Duration::from_secs(1);
+
 /// The most of a last line that is given back.
 const WORDS_BYTES: usize = 1024;
 
@@ -52,6 +55,10 @@ pub(super) async fn pump(reader: Option<Reader>, stream: OutStream, place: &Arc<
             // What is held back after a burst is passed on as soon as it may be, also if nothing follows.
             () = place.world.timers.sleep(HELD), if !lines.held.is_empty() => {
                 lines.pass_on_held();
+                continue;
+            }
+            () = place.world.timers.sleep(OPEN), if lines.is_open() => {
+                lines.pass_on_open();
                 continue;
             }
         };
@@ -80,6 +87,8 @@ struct Lines {
     open: Vec<u8>,
     /// Bytes of that line that were not kept.
     cut: u64,
+    /// The beginning of that line was passed on as a line of its own.
+    begun: bool,
     /// Bytes that may be passed on.
     allowed: f64,
     since: Mono,
@@ -99,6 +108,7 @@ impl Lines {
             whole: Vec::new(),
             open: Vec::new(),
             cut: 0,
+            begun: false,
             allowed: BEGINNING_BYTES,
             held: Vec::new(),
             missing: Missing::default(),
@@ -141,6 +151,18 @@ impl Lines {
             self.allowed -= size;
             self.release();
         }
+    }
+
+    /// Whether the end of a line has not come, and nothing else holds it back.
+    fn is_open(&self) -> bool {
+        self.held.is_empty() && !self.open.is_empty()
+    }
+
+    /// Passes on the beginning of a line whose end has not come.
+    fn pass_on_open(&mut self) {
+        self.close_line();
+        self.begun = true;
+        self.pass_on();
     }
 
     /// As time goes by more is allowed.
@@ -200,7 +222,11 @@ impl Lines {
             self.open.extend_from_slice(kept);
             self.cut += (line.len() - kept.len()) as u64;
             if ends {
-                self.close_line();
+                // The end of a line that was passed on before it came ends nothing else.
+                let is_told = std::mem::take(&mut self.begun) && self.open.is_empty();
+                if !is_told {
+                    self.close_line();
+                }
             }
         }
     }
