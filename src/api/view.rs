@@ -182,7 +182,7 @@ fn said(fact: &Fact) -> Said {
         Fact::GivenUp { failure, .. } => ("failed", Some("failed"), None, text(failure)),
         Fact::Interrupted { epoch, cause, .. } => {
             let state = match cause {
-                Interruption::NoRoom => "scheduled",
+                Interruption::NoRoom(_) => "scheduled",
                 Interruption::Crash | Interruption::Shutdown => "queued",
             };
             ("interrupted", Some(state), Some(*epoch), text(cause))

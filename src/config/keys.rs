@@ -417,15 +417,13 @@ pub(super) const JOB: &[Key] = &[
         "setup",
         Kind::ScriptOrWords,
         "\"mkdir -p work\"",
-        "A command before the task: a text for /bin/sh, or a program and its arguments. Where it fails, \
-         the task is not begun.",
+        "A command before the task, as a text for /bin/sh or as words. Where it fails, nothing else begins.",
     ),
     key(
         "teardown",
         Kind::ScriptOrWords,
         "\"rm -rf work\"",
-        "A command after the task, whether that succeeded, failed or was cancelled, and also after the \
-         daemon went down under it.",
+        "A command after the task, however that ended, also if the daemon went down under it.",
     ),
     key(
         "teardown_timeout",

@@ -396,8 +396,8 @@ impl Turn<'_> {
         {
             return self.interrupt(attempt, Interruption::Shutdown);
         }
-        if let (RunState::Running { .. }, Outcome::NoRoom(_)) = (&run.state, &end.outcome) {
-            return self.interrupt(attempt, Interruption::NoRoom);
+        if let (RunState::Running { .. }, Outcome::NoRoom(why)) = (&run.state, &end.outcome) {
+            return self.interrupt(attempt, Interruption::NoRoom(Arc::clone(why)));
         }
         let state = final_state(&run.state, &run.job, &end.outcome);
         if let FinalState::Failed(failure) = &state

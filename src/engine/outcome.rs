@@ -127,16 +127,58 @@ impl fmt::Display for StopReason {
 }
 
 /// Why an attempt was cut short through no fault of its own, so that its run waits in line again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    rename_all = "snake_case",
+    from = "WrittenInterruption",
+    into = "WrittenInterruption"
+)]
 pub enum Interruption {
     /// The daemon or the machine went down under it. Such attempts are counted, see
     /// [`CRASHES_BOUND`](super::spec::CRASHES_BOUND).
     Crash,
     /// The daemon was shut down in good order.
     Shutdown,
-    /// The machine had no room for its process. It is tried again after [`NO_ROOM_PAUSE`].
+    /// The machine had no room for its process, for this reason. It is tried again after [`NO_ROOM_PAUSE`].
+    NoRoom(Arc<str>),
+}
+
+/// An interruption as it is, or was, written: without the reason for which there was no room.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WrittenInterruption {
+    Word(InterruptionWord),
+    NoRoom { no_room: Arc<str> },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum InterruptionWord {
+    Crash,
+    Shutdown,
     NoRoom,
+}
+
+impl From<Interruption> for WrittenInterruption {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Crash => Self::Word(InterruptionWord::Crash),
+            Interruption::Shutdown => Self::Word(InterruptionWord::Shutdown),
+            Interruption::NoRoom(why) if why.is_empty() => Self::Word(InterruptionWord::NoRoom),
+            Interruption::NoRoom(no_room) => Self::NoRoom { no_room },
+        }
+    }
+}
+
+impl From<WrittenInterruption> for Interruption {
+    fn from(written: WrittenInterruption) -> Self {
+        match written {
+            WrittenInterruption::Word(InterruptionWord::Crash) => Self::Crash,
+            WrittenInterruption::Word(InterruptionWord::Shutdown) => Self::Shutdown,
+            WrittenInterruption::Word(InterruptionWord::NoRoom) => Self::NoRoom("".into()),
+            WrittenInterruption::NoRoom { no_room } => Self::NoRoom(no_room),
+        }
+    }
 }
 
 /// How long a run waits for which the machine had no room: what was short may be there again by then, and
@@ -145,11 +187,14 @@ pub const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 
 impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Crash => "the daemon or the machine went down under it",
-            Self::Shutdown => "the daemon was shut down",
-            Self::NoRoom => "the machine had no room for another process",
-        })
+        match self {
+            Self::Crash => f.write_str("the daemon or the machine went down under it"),
+            Self::Shutdown => f.write_str("the daemon was shut down"),
+            Self::NoRoom(why) if why.is_empty() => {
+                f.write_str("the machine had no room for another process")
+            }
+            Self::NoRoom(why) => f.write_str(why),
+        }
     }
 }
 

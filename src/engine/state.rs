@@ -172,7 +172,7 @@ impl State {
                     let run = self.run_mut(*run);
                     run.crashes = run.crashes.saturating_add(1);
                 }
-                let pause = *cause == Interruption::NoRoom;
+                let pause = matches!(cause, Interruption::NoRoom(_));
                 let due = pause.then(|| record.at.mono.plus(NO_ROOM_PAUSE));
                 self.wait(*run, due, record.at);
             }

@@ -252,7 +252,11 @@ impl Wire {
                 job,
                 failure: failure.clone(),
             },
-            &Fact::Interrupted { epoch, cause, .. } => Self::Interrupted { job, epoch, cause },
+            Fact::Interrupted { epoch, cause, .. } => Self::Interrupted {
+                job,
+                epoch: *epoch,
+                cause: cause.clone(),
+            },
             Fact::Retried {
                 priority,
                 args,

@@ -89,7 +89,7 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         Fact::Spread { .. } => StateKind::Blocked,
         Fact::Accepted { .. } | Fact::Released { .. } => wait(),
         Fact::Interrupted {
-            cause: Interruption::NoRoom,
+            cause: Interruption::NoRoom(_),
             ..
         } => StateKind::Scheduled,
         Fact::Retrying { .. } => StateKind::Scheduled,

@@ -166,7 +166,7 @@ impl Story {
                 self.failure = Some(failure.clone());
             }
             Fact::Interrupted { cause, .. } => {
-                self.leave(record.at, AttemptEnd::Interrupted(*cause));
+                self.leave(record.at, AttemptEnd::Interrupted(cause.clone()));
                 self.reason = Some(cause.to_string());
             }
             Fact::Met {

@@ -188,6 +188,13 @@ fn every_kind() -> Vec<Fact> {
         epoch,
         cause: Interruption::Crash,
     });
+    let (run, job) = of(1);
+    facts.push(Fact::Interrupted {
+        run,
+        job,
+        epoch,
+        cause: Interruption::NoRoom("no descriptors".into()),
+    });
     facts.push(accepted(2, &a, Some("k")));
     let (run, job) = of(2);
     facts.push(Fact::Cancelled {

@@ -32,7 +32,7 @@ use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView};
 /// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB]`, `kept N`.
 ///
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
-/// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped`, `cancel RUN [graph]`,
+/// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room`, `cancel RUN [graph]`,
 /// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
 /// `tick`, `explain RUN`, `status`, `crash` (a recovery from what is on record of live runs), or
@@ -441,6 +441,7 @@ pub(crate) fn outcome(text: &str) -> Outcome {
         "error" => Outcome::Failed(Failure::Error("no luck".into())),
         "panic" => Outcome::Failed(Failure::Panic("oh".into())),
         "stopped" => Outcome::Stopped,
+        "no-room" => Outcome::NoRoom("no descriptors".into()),
         other => panic!("no such outcome: {other}"),
     }
 }

@@ -188,3 +188,28 @@ fn time_that_goes_backwards_stands_still() {
         "#]],
     );
 }
+
+#[test]
+fn what_the_machine_had_no_room_for_is_tried_again_a_second_later() {
+    check(
+        "job a io",
+        "0s submit a
+         1s end 1 no-room
+         1.999s tick
+         2s tick",
+        expect![[r#"
+            0s submit a
+                run 1 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            1s end 1 no-room
+                run 1 (a) interrupted in attempt 1: no descriptors
+            1.999s tick
+            2s tick
+                run 1 (a) due
+                run 1 (a) started, attempt 2
+                -> start 1.2 in io
+        "#]],
+    );
+}
