@@ -293,6 +293,16 @@ impl Tally {
             Fact::Ended {
                 job, state, end, ..
             } => self.ended(job.lane, &job.name, state, end),
+            // It waited for its parts, and not for a place.
+            Fact::Spread { run, .. } => {
+                self.waiting.started(*run);
+            }
+            Fact::Gathered {
+                run, job, state, ..
+            } => {
+                self.waiting.started(*run);
+                self.finished(&job.name, state);
+            }
             Fact::Cancelled { run, job, .. } => {
                 self.waiting.started(*run);
                 self.over(&job.name, 2);
@@ -305,7 +315,7 @@ impl Tally {
                 let cause = match cause {
                     Interruption::Crash => "crash",
                     Interruption::Shutdown => "shutdown",
-                    Interruption::NoRoom => "no_room",
+                    Interruption::NoRoom(_) => "no_room",
                 };
                 let labels = [("cause", cause.to_owned())];
                 meters.interruptions.get_or_create(&labels).inc();
@@ -322,6 +332,8 @@ impl Tally {
             Fact::Retried { .. } => self.retried("request"),
             Fact::Opened
             | Fact::Released { .. }
+            | Fact::Met { .. }
+            | Fact::Began { .. }
             | Fact::Due { .. }
             | Fact::Stopping { .. }
             | Fact::Draining
@@ -332,6 +344,10 @@ impl Tally {
 
     fn ended(&self, lane: Lane, job: &Name, state: &FinalState, end: &End) {
         self.left(lane, job, end);
+        self.finished(job, state);
+    }
+
+    fn finished(&self, job: &Name, state: &FinalState) {
         let outcome = match state {
             FinalState::Succeeded => 0,
             FinalState::Failed(why) => {

@@ -55,14 +55,17 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
         Self::Accepted,
         Self::Released,
+        Self::Met,
+        Self::Spread,
         Self::Due,
         Self::Started,
+        Self::Began,
         Self::Progress,
         Self::Output,
         Self::Stopping,
@@ -91,8 +94,11 @@ impl Event {
             Self::Draining => 0xf685_8b9f_4bd8_4d0c_8171_1979_0a24_0d62,
             Self::Accepted => 0x51b1_80d6_6173_401d_80a2_c839_d6d8_2efd,
             Self::Released => 0xc3ea_3c3a_e72b_4c1a_bf94_85a4_452d_3b65,
+            Self::Met => 0x32fd_9602_a4df_499f_b867_cc31_f8f9_31a3,
+            Self::Spread => 0x004e_e135_0212_491c_ad32_24be_31e6_a936,
             Self::Due => 0xa55d_69e9_957f_47fb_9557_bb5b_67e9_d834,
             Self::Started => 0xb854_02f7_3e6a_4c07_b7fd_2556_573e_835e,
+            Self::Began => 0x6877_a5b7_7766_46d0_8670_7a37_9b67_76b0,
             Self::Progress => 0x5267_a7be_3dc3_4658_ba90_73d1_bb9a_34b1,
             Self::Output => 0x5c0d_f5aa_bec3_43d3_b778_c049_bfb1_68e4,
             Self::Stopping => 0x027d_84a7_413f_400e_8211_c34e_b21e_71cc,

@@ -132,7 +132,7 @@ impl<'a> Line<'a> {
                 state,
                 result,
             } => {
-                let line = bare.about(job, *run).over(state);
+                let line = bare.about(job, *run).over(state, None);
                 let result = result
                     .as_deref()
                     .filter(|_| *state == FinalState::Succeeded);
@@ -300,17 +300,17 @@ impl<'a> Line<'a> {
         let result = result_of(&end.outcome).filter(|_| *state == FinalState::Succeeded);
         Self {
             result: result.map(json),
-            ..line.over(state)
+            ..line.over(state, Some(end))
         }
     }
 
     /// What became of the run.
-    fn over(self, state: &FinalState) -> Self {
+    fn over(self, state: &FinalState, end: Option<&End>) -> Self {
         let line = self;
         match state {
             FinalState::Succeeded => line.now("succeeded"),
             FinalState::Failed(failure) => Self {
-                error: Some(end.reason(failure)),
+                error: Some(end.map_or_else(|| failure.to_string(), |end| end.reason(failure))),
                 error_kind: Some(failure.kind()),
                 ..line.now("failed")
             },

@@ -152,7 +152,7 @@ impl Story {
             }
             Fact::Ended { state, end, .. } => {
                 self.leave(record.at, AttemptEnd::Left(end.clone()));
-                self.finish(state);
+                self.finish(state, Some(end));
                 if let (FinalState::Succeeded, Outcome::Succeeded(result)) = (state, &end.outcome) {
                     self.result = Some(Arc::clone(result));
                 }
@@ -184,7 +184,7 @@ impl Story {
                 self.reason = Some(format!("spread into {count} runs, from {first} on"));
             }
             Fact::Gathered { state, result, .. } => {
-                self.finish(state);
+                self.finish(state, None);
                 self.result.clone_from(result);
             }
             Fact::Released { job, .. } => self.args = complete(job, self.args.as_ref()),
@@ -222,11 +222,12 @@ impl Story {
         }
     }
 
-    fn finish(&mut self, state: &FinalState) {
+    fn finish(&mut self, state: &FinalState, end: Option<&End>) {
         match state {
             FinalState::Succeeded => {}
             FinalState::Failed(failure) => {
-                self.reason = Some(end.reason(failure));
+                let words = end.map_or_else(|| failure.to_string(), |end| end.reason(failure));
+                self.reason = Some(words);
                 self.failure = Some(failure.clone());
             }
             FinalState::Cancelled(reason) => self.reason = Some(reason.to_string()),
