@@ -12,7 +12,7 @@ use super::durable::Durable;
 use super::out::complain;
 use super::start::{self, Plan};
 use super::{Exit, SettingsArgs, groups, load};
-use crate::config::{self, Jobs, Loaded, PatternError, Shown};
+use crate::config::{self, Jobs, Loaded, PatternError, Settings, Shown};
 use crate::daemon::{Patience, Reader, Rejected, Reread, Supervisor};
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
@@ -50,23 +50,9 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let listener = start::listen()?;
     let durable = Durable::open(&loaded, &definitions)?;
     let clock = durable.clock;
-    let format = match start::log_format(settings) {
-        // What people read there is the journal's own form of it.
-        Format::Text if Journal::is_stderr() => Format::Journal,
-        format @ (Format::Text | Format::Json | Format::Journal) => format,
-    };
+    let format = log_format(settings);
     let logging = start::logging(settings, format, Output::Stderr, Bars::Off, clock)?;
-    tracing::info!(
-        target: "twolane::daemon",
-        version = env!("CARGO_PKG_VERSION"),
-        pid = std::process::id(),
-        jobs = definitions.jobs.len(),
-        files = files.len(),
-        config = %loaded.directory.display(),
-        state = %durable.directory.display(),
-        "started"
-    );
-    durable.tell();
+    tell_start(&loaded, &durable, (definitions.jobs.len(), files.len()));
     let first = boot(&definitions, &order, &durable.engine);
     let definitions = Arc::new(definitions);
     let in_force: InForce = Arc::new(Mutex::new(Arc::clone(&definitions)));
@@ -111,11 +97,31 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     logging.close(start::FLUSH);
     // A signal is how a service ends in good order.
     let exit = start::exit_of(&farewell);
-    Ok(if matches!(exit, Exit::Interrupted | Exit::Terminated) {
-        Exit::Success
-    } else {
-        exit
-    })
+    let by_signal = matches!(exit, Exit::Interrupted | Exit::Terminated);
+    Ok(if by_signal { Exit::Success } else { exit })
+}
+
+fn log_format(settings: &Settings) -> Format {
+    match start::log_format(settings) {
+        // What people read there is the journal's own form of it.
+        Format::Text if Journal::is_stderr() => Format::Journal,
+        format @ (Format::Text | Format::Json | Format::Journal) => format,
+    }
+}
+
+/// Logs that the daemon begins, with so many jobs from so many files.
+fn tell_start(loaded: &Loaded, durable: &Durable, (jobs, files): (usize, usize)) {
+    tracing::info!(
+        target: "twolane::daemon",
+        version = env!("CARGO_PKG_VERSION"),
+        pid = std::process::id(),
+        jobs,
+        files,
+        config = %loaded.directory.display(),
+        state = %durable.directory.display(),
+        "started"
+    );
+    durable.tell();
 }
 
 /// Whoever has started the daemon and wants to know how it is.

@@ -8,7 +8,8 @@ use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::input::{Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Measures};
 
-use crate::script::{Bench, at, check, define, outcome};
+use crate::define::define;
+use crate::script::{Bench, at, check, outcome};
 
 const DIAMOND: &str = "
     job a io

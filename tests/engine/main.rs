@@ -9,6 +9,7 @@ mod arguments;
 mod cancel;
 mod capacity;
 mod crash;
+mod define;
 mod dependencies;
 mod flow;
 mod future;

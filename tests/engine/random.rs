@@ -11,7 +11,8 @@ use twolane::engine::input::{Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Measures};
 use twolane::engine::spec::{Lane, Name, Priority};
 
-use crate::script::{Bench, at, define, outcome};
+use crate::define::define;
+use crate::script::{Bench, at, outcome};
 
 /// xorshift64*, see <https://en.wikipedia.org/wiki/Xorshift>.
 struct Random(u64);
