@@ -152,6 +152,20 @@ impl Mask {
         }
     }
 
+    /// How many bytes at the end of a text may be the beginning of a secret of which more is to come.
+    pub(crate) fn beginning(&self, text: &[u8]) -> usize {
+        let longest = self.patterns.first().map_or(0, |pattern| pattern.len());
+        let from = text.len().saturating_sub(longest);
+        let begins = |at: &usize| {
+            let rest = &text[*at..];
+            let mut patterns = self.patterns.iter();
+            patterns.any(|pattern| pattern.len() > rest.len() && pattern.starts_with(rest))
+        };
+        (from..text.len())
+            .find(begins)
+            .map_or(0, |at| text.len() - at)
+    }
+
     /// How long the longest secret is that begins at a place of a line.
     fn at(&self, line: &[u8], at: usize, is_cut: bool) -> Option<usize> {
         let rest = &line[at..];
@@ -367,6 +381,22 @@ mod tests {
         assert_eq!(text("it says correct-ho…"), "it says ***…");
         assert_eq!(text("it says cor"), "it says cor");
         assert_eq!(text("correct-ho is no end"), "correct-ho is no end");
+    }
+
+    #[test]
+    fn what_may_be_the_beginning_of_a_secret_is_known_at_any_length() {
+        let mask = mask(&["correct-horse", "rect-angle"]);
+        for (text, expected) in [
+            ("", 0),
+            ("it says", 0),
+            ("it says c", 1),
+            ("it says correct-hors", 12),
+            ("it says correct-horse", 0),
+            ("correct-a", 6),
+        ] {
+            assert_eq!(mask.beginning(text.as_bytes()), expected, "{text}");
+        }
+        assert_eq!(Mask::default().beginning(b"correct"), 0);
     }
 
     #[test]

@@ -28,6 +28,7 @@ echo "plain $TOKEN and $PASSWORD"; echo "$TOKEN" >&2
 printf 'can'; sleep 0.05; printf 'ary/tok'; sleep 0.05; printf '+en 4711\n'
 printf %s "$TOKEN" | base64; printf 'x%s' "$TOKEN" | base64; printf 'xy%s' "$PASSWORD" | base64
 echo "q=canary%2Ftok%2Ben%204711&r=canary%2ftok%2ben+4711"
+printf 'half: can'; sleep 1.3; printf 'ary/tok'; sleep 1.3; printf '+en 4711, and on\n'
 printf 'no line end: %s' "$TOKEN"
 exit 3
 "#;
@@ -170,6 +171,8 @@ fn masked(told: &[(String, Vec<u8>)]) {
         "before ***",
         "after ***",
         "q=***&r=***",
+        "half: ",
+        "***, and on",
         "no line end: ***",
     ] {
         assert!(says.contains(line), "{line}: {says}");

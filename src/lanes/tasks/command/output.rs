@@ -85,6 +85,8 @@ struct Lines {
     whole: Vec<u8>,
     /// A line whose end has not come.
     open: Vec<u8>,
+    /// So many bytes of its end may be the beginning of a secret, and wait for what follows.
+    waits: usize,
     /// Bytes of that line that were not kept.
     cut: u64,
     /// The beginning of that line was passed on as a line of its own.
@@ -107,6 +109,7 @@ impl Lines {
             stream,
             whole: Vec::new(),
             open: Vec::new(),
+            waits: 0,
             cut: 0,
             begun: false,
             allowed: BEGINNING_BYTES,
@@ -155,14 +158,22 @@ impl Lines {
 
     /// Whether the end of a line has not come, and nothing else holds it back.
     fn is_open(&self) -> bool {
-        self.held.is_empty() && !self.open.is_empty()
+        self.held.is_empty() && self.open.len() > self.waits
     }
 
     /// Passes on the beginning of a line whose end has not come.
     fn pass_on_open(&mut self) {
-        self.close_line();
-        self.begun = true;
-        self.pass_on();
+        let waits = match self.cut {
+            0 => self.place.secrets.mask().beginning(&self.open),
+            _ => 0,
+        };
+        let rest = self.open.split_off(self.open.len() - waits);
+        if !self.open.is_empty() {
+            self.close_line();
+            self.begun = true;
+            self.pass_on();
+        }
+        (self.open, self.waits) = (rest, waits);
     }
 
     /// As time goes by more is allowed.
@@ -233,7 +244,8 @@ impl Lines {
 
     /// Makes the open line a whole one.
     fn close_line(&mut self) {
-        // A line is looked at as a whole, however it came: no secret is cut in two between two pieces.
+        // Looked at as a whole, however it came: no secret is cut in two between two pieces.
+        self.waits = 0;
         let mask = self.place.secrets.mask();
         mask.line(&mut self.open, self.cut > 0);
         self.last.clear();
