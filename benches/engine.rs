@@ -4,16 +4,18 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use serde_json::Value;
 use twolane::engine::action::Action;
+use twolane::engine::amounts::{Amounts, Period, Rate};
 use twolane::engine::id::AttemptId;
 use twolane::engine::input::{Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Measures, Outcome};
-use twolane::engine::spec::{Definitions, JobSpec, Lane, Name, TaskSpec};
+use twolane::engine::spec::{Definitions, JobSpec, Lane, LimitSpec, Name, PoolSpec, TaskSpec};
 use twolane::engine::time::{Mono, Now, Wall};
 use twolane::engine::{Engine, Outputs};
 
@@ -25,10 +27,14 @@ const DEPTHS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const CLASSES: [usize; 3] = [1, 1_000, 20_000];
 /// Inputs of one measurement with classes.
 const CLASS_INPUTS: usize = 200_000;
+/// Runs that wait, and inputs of one measurement, with everything on.
+const EVERYTHING_DEPTH: usize = 10_000;
+const EVERYTHING_INPUTS: usize = 300_000;
 /// Measurements of each depth; the median counts.
 const ROUNDS: usize = 5;
 
 const GOAL_RATE: f64 = 500_000.0;
+const GOAL_RATE_EVERYTHING: f64 = 300_000.0;
 const GOAL_FLAT: f64 = 1.15;
 const GOAL_BYTES: f64 = 300.0;
 
@@ -78,6 +84,7 @@ fn main() {
         );
     }
     classes();
+    everything();
     let slowest = medians.iter().copied().fold(0.0, f64::max);
     let fastest = medians.iter().copied().fold(f64::INFINITY, f64::min);
     verdict(
@@ -121,6 +128,122 @@ fn classes() {
     );
 }
 
+/// The same with everything on: limits with sizes, with rates and with both, of which jobs take one place
+/// or two; pools; resources; weights; and runs that have waited for long enough to have things kept for
+/// them.
+fn everything() {
+    let mut times: Vec<f64> = (0..ROUNDS).map(|_| measure_everything()).collect();
+    let time = median(&mut times);
+    println!("with 50 limits, 20 pools, 3 resources and {EVERYTHING_DEPTH} waiting:");
+    println!("{:>12} {:>14.0} {time:>12.0}", "", 1e9 / time);
+    verdict(
+        "inputs/s with everything on",
+        1e9 / time,
+        GOAL_RATE_EVERYTHING,
+        1e9 / time >= GOAL_RATE_EVERYTHING,
+    );
+}
+
+/// Nanoseconds an input with everything on.
+fn measure_everything() -> f64 {
+    let (definitions, names) = definitions_of_everything();
+    let mut engine = Engine::new(Arc::new(definitions));
+    let (mut out, mut clock) = (Outputs::default(), 0);
+    let mut running = VecDeque::new();
+    let mut turn = |engine: &mut Engine, submitted: usize| {
+        let waiting = engine.live_count() - running.len();
+        let input = match running.front() {
+            Some(attempt) if waiting >= EVERYTHING_DEPTH => {
+                let input = ended(*attempt);
+                running.pop_front();
+                input
+            }
+            None if waiting >= EVERYTHING_DEPTH => Input::Tick,
+            _ => submit(&names[submitted * 7 % names.len()]),
+        };
+        let submitted = submitted + usize::from(matches!(input, Input::Submit(_)));
+        let counts = !matches!(input, Input::Tick);
+        step(engine, &mut clock, input, &mut out);
+        running.extend(out.actions.iter().filter_map(|action| match action {
+            Action::Start(order) => Some(order.attempt),
+            Action::Stop { .. } | Action::Answer { .. } => None,
+        }));
+        (submitted, counts)
+    };
+    let mut submitted = 0;
+    for _ in 0..3 * EVERYTHING_DEPTH {
+        (submitted, _) = turn(&mut engine, submitted);
+    }
+    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+    let start = Instant::now();
+    let mut inputs = 0;
+    while inputs < EVERYTHING_INPUTS {
+        let (now, counts) = turn(&mut engine, submitted);
+        submitted = now;
+        inputs += usize::from(counts);
+    }
+    let time = start.elapsed().as_nanos() as f64 / EVERYTHING_INPUTS as f64;
+    engine.check().expect("every invariant holds");
+    time
+}
+
+fn definitions_of_everything() -> (Definitions, Vec<Name>) {
+    let mut definitions = definitions(&Name::from("noop"));
+    definitions.cpu_workers = 16;
+    definitions.io_concurrency = 100;
+    definitions.aging = std::time::Duration::from_millis(5);
+    for n in 0..50_u32 {
+        let rate = Rate {
+            tokens: 200_000,
+            per: Period::Second,
+            burst: 10,
+        };
+        let limit = LimitSpec {
+            size: (n % 5 != 0).then_some(2 + n % 4),
+            rate: (n % 5 < 2).then_some(rate),
+        };
+        let name = Name::from(format!("limit-{n}"));
+        definitions.limits.insert(name, limit);
+    }
+    for n in 0..20_u32 {
+        let lane = Lane::ALL[n as usize % 2];
+        let name = Name::from(format!("pool-{n}"));
+        definitions.pools.insert(
+            name,
+            PoolSpec {
+                lane,
+                size: 2 + n % 3,
+            },
+        );
+    }
+    for n in 0..3_u32 {
+        let name = Name::from(format!("resource-{n}"));
+        definitions.resources.insert(name, 32);
+    }
+    let noop = definitions.jobs["noop"].as_ref().clone();
+    let names: Vec<Name> = (0..200).map(|n| Name::from(format!("job-{n}"))).collect();
+    for (n, name) in (0_u32..).zip(&names) {
+        let limit = |k: u32| {
+            (
+                Name::from(format!("limit-{}", (n + 17 * k) % 50)),
+                1 + (n + k) % 2,
+            )
+        };
+        let part = |k: u32| (Name::from(format!("resource-{}", (n + k) % 3)), 1 + n % 8);
+        let job = JobSpec {
+            name: Name::clone(name),
+            lane: Lane::ALL[n as usize % 2],
+            pool: Some(Name::from(format!("pool-{}", n % 20))),
+            cpus: Some(1 + n % 3),
+            limits: (0..3).map(limit).collect(),
+            resources: (0..2).map(part).collect(),
+            ..noop.clone()
+        };
+        definitions.jobs.insert(Name::clone(name), Arc::new(job));
+    }
+    (definitions, names)
+}
+
 /// Nanoseconds an input with a run of each class waiting for the only place of the lane.
 fn measure_classes(count: usize) -> f64 {
     let mut definitions = definitions(&Name::from("noop"));
@@ -128,7 +251,7 @@ fn measure_classes(count: usize) -> f64 {
     for name in &names {
         let job = JobSpec {
             name: Name::clone(name),
-            limits: vec![Name::clone(name)],
+            limits: Amounts::one_of_each([Name::clone(name)]),
             ..definitions.jobs["noop"].as_ref().clone()
         };
         definitions.jobs.insert(Name::clone(name), Arc::new(job));

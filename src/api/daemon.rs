@@ -121,19 +121,20 @@ fn named(what: What) -> Result<CapacityName, Problem> {
             "`paused` stands in answers: POST /pause and POST /resume say themselves what they do",
         ));
     }
-    match (what.lane, what.pool, what.limit, what.job) {
-        (Some(lane), None, None, None) => {
+    match (what.lane, what.pool, what.limit, what.resource, what.job) {
+        (Some(lane), None, None, None, None) => {
             let known = Lane::ALL.into_iter().find(|known| known.as_str() == lane);
             let lane = known.ok_or_else(|| {
                 Problem::unprocessable(format!("there is no lane {lane:?}: it is io or cpu"))
             })?;
             Ok(CapacityName::Lane(lane))
         }
-        (None, Some(pool), None, None) => Ok(CapacityName::Pool(pool.into())),
-        (None, None, Some(limit), None) => Ok(CapacityName::Limit(limit.into())),
-        (None, None, None, Some(job)) => Ok(CapacityName::Job(job.into())),
+        (None, Some(pool), None, None, None) => Ok(CapacityName::Pool(pool.into())),
+        (None, None, Some(limit), None, None) => Ok(CapacityName::Limit(limit.into())),
+        (None, None, None, Some(resource), None) => Ok(CapacityName::Resource(resource.into())),
+        (None, None, None, None, Some(job)) => Ok(CapacityName::Job(job.into())),
         _ => Err(Problem::unprocessable(
-            "name exactly one of `lane`, `pool`, `limit` and `job`",
+            "name exactly one of `lane`, `pool`, `limit`, `resource` and `job`",
         )),
     }
 }
@@ -161,6 +162,7 @@ fn paused(answer: Answer) -> Result<Json<wire::What>, Problem> {
         "lane" => &mut what.lane,
         "pool" => &mut what.pool,
         "limit" => &mut what.limit,
+        "resource" => &mut what.resource,
         _ => &mut what.job,
     };
     *place = Some(name);

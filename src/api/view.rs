@@ -5,10 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::wire;
+use crate::engine::amounts::Amounts;
 use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::flow::Over;
 use crate::engine::outcome::{End, Interruption, Measures, Outcome};
-use crate::engine::time::Wall;
+use crate::engine::time::{Mono, Wall};
 use crate::engine::{CapacityName, CapacityView, JobView};
 use crate::inbox::DaemonStatus;
 use crate::runlog::RunLine;
@@ -232,7 +233,11 @@ pub(super) fn status(status: &DaemonStatus, runs: Vec<(&'static str, u64)>) -> w
             .collect(),
         unfinished: many(engine.live),
         max_runs: engine.max_runs,
-        capacities: engine.capacities.iter().map(capacity).collect(),
+        capacities: engine
+            .capacities
+            .iter()
+            .map(|view| capacity(view, status.now.mono))
+            .collect(),
         jobs: many(engine.jobs),
         records: engine.records,
         uncommitted: many(status.uncommitted),
@@ -241,7 +246,7 @@ pub(super) fn status(status: &DaemonStatus, runs: Vec<(&'static str, u64)>) -> w
     }
 }
 
-fn capacity(view: &CapacityView) -> wire::Capacity {
+fn capacity(view: &CapacityView, now: Mono) -> wire::Capacity {
     let (kind, name) = names(&view.name);
     wire::Capacity {
         kind: kind.to_owned(),
@@ -249,6 +254,11 @@ fn capacity(view: &CapacityView) -> wire::Capacity {
         size: view.size,
         used: view.used,
         paused: view.paused,
+        rate: view.bucket.as_ref().map(|bucket| wire::Rate {
+            rate: bucket.rate().to_string(),
+            burst: bucket.rate().burst,
+            left: bucket.available(now),
+        }),
     }
 }
 
@@ -258,6 +268,7 @@ pub(super) fn names(name: &CapacityName) -> (&'static str, String) {
         CapacityName::Lane(lane) => ("lane", lane.to_string()),
         CapacityName::Pool(name) => ("pool", name.to_string()),
         CapacityName::Limit(name) => ("limit", name.to_string()),
+        CapacityName::Resource(name) => ("resource", name.to_string()),
         CapacityName::Job(name) => ("job", name.to_string()),
     }
 }
@@ -266,12 +277,23 @@ pub(super) fn names(name: &CapacityName) -> (&'static str, String) {
 pub(super) fn job(view: &JobView) -> wire::Job {
     let job = &view.job;
     let texts = |names: &[std::sync::Arc<str>]| names.iter().map(ToString::to_string).collect();
+    let each = |amounts: &Amounts| {
+        let amounts = amounts.iter();
+        amounts.map(|(name, n)| (name.to_string(), n)).collect()
+    };
     wire::Job {
         job: job.name.to_string(),
         lane: job.lane.as_str().to_owned(),
         task: job.task.kind().to_owned(),
         pool: job.pool.as_ref().map(ToString::to_string),
-        limits: texts(&job.limits),
+        limits: job
+            .limits
+            .iter()
+            .map(|(name, _)| name.to_string())
+            .collect(),
+        places: each(&job.limits),
+        resources: each(&job.resources),
+        cpus: job.weight(),
         after: texts(&job.after),
         timeout_seconds: job.timeout.map(seconds),
         params: job

@@ -222,7 +222,7 @@ pub struct Sent {
     pub delivered: bool,
 }
 
-/// `POST /pause` and `POST /resume`, and their answers: exactly one of lane, pool, limit and job.
+/// `POST /pause` and `POST /resume`, and their answers: exactly one of lane, pool, limit, resource and job.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct What {
@@ -235,6 +235,9 @@ pub struct What {
     /// A limit's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
+    /// A resource's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// A job's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
@@ -287,19 +290,33 @@ pub struct Status {
     pub trouble: Option<String>,
 }
 
-/// A lane, pool or limit.
+/// A lane, pool, limit or resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capacity {
-    /// `lane`, `pool` or `limit`.
+    /// `lane`, `pool`, `limit` or `resource`.
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Its places.
+    /// Its places; 4294967295 of a limit that has a rate and no size.
     pub size: u32,
     /// How many are taken.
     pub used: u32,
     /// Whether it is paused.
     pub paused: bool,
+    /// How often it may be taken, of a limit that has a rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+}
+
+/// How often a limit may be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// `10/s`.
+    pub rate: String,
+    /// How many times can be saved up.
+    pub burst: u32,
+    /// How many times it could be taken now.
+    pub left: u32,
 }
 
 /// `GET /jobs`.
@@ -322,6 +339,15 @@ pub struct Job {
     pub pool: Option<String>,
     /// Its limits.
     pub limits: Vec<String>,
+    /// How many places a run takes of each of its limits.
+    #[serde(default)]
+    pub places: std::collections::BTreeMap<String, u32>,
+    /// How much a run takes of each of its resources.
+    #[serde(default)]
+    pub resources: std::collections::BTreeMap<String, u32>,
+    /// How many places of its lane a run takes.
+    #[serde(default = "one")]
+    pub cpus: u32,
     /// The jobs that it comes after.
     pub after: Vec<String>,
     /// The longest that an attempt may take, in seconds.
@@ -334,6 +360,11 @@ pub struct Job {
     pub queued: u64,
     /// Whether none of its runs starts.
     pub paused: bool,
+}
+
+/// What older daemons do not say.
+const fn one() -> u32 {
+    1
 }
 
 /// `POST /reload`.

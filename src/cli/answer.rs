@@ -207,7 +207,7 @@ fn numbers(value: Value) -> Value {
     }
 }
 
-/// A job file with this job, and the pools and limits that it may name.
+/// A job file with this job, and the pools, limits and resources that it may name.
 fn as_file(name: &str, task: &Value, definitions: &Definitions) -> Result<String, Vec<String>> {
     let named = |name: &Name, table: Value| (name.to_string(), table);
     let pools: Map<String, Value> = definitions
@@ -221,9 +221,29 @@ fn as_file(name: &str, task: &Value, definitions: &Definitions) -> Result<String
     let limits: Map<String, Value> = definitions
         .limits
         .iter()
-        .map(|(name, limit)| named(name, serde_json::json!({ "size": limit.size })))
+        .map(|(name, limit)| {
+            let mut table = Map::new();
+            if let Some(size) = limit.size {
+                table.insert("size".to_owned(), size.into());
+            }
+            if let Some(rate) = limit.rate {
+                table.insert("rate".to_owned(), rate.to_string().into());
+                table.insert("burst".to_owned(), rate.burst.into());
+            }
+            named(name, table.into())
+        })
+        .collect();
+    let resources: Map<String, Value> = definitions
+        .resources
+        .iter()
+        .map(|(name, total)| named(name, (*total).into()))
         .collect();
     let task = numbers(task.clone());
-    let file = serde_json::json!({ "pools": pools, "limits": limits, "jobs": { name: task } });
+    let file = serde_json::json!({
+        "pools": pools,
+        "limits": limits,
+        "resources": resources,
+        "jobs": { name: task },
+    });
     toml::to_string(&file).map_err(|error| vec![format!("this cannot be a job: {error}")])
 }

@@ -60,6 +60,7 @@ impl Durable {
             next_record: recovered.next_record,
             last: recovered.last,
             held: true,
+            live_only: true,
         };
         let before = Arc::new(Definitions::empty(definitions.cpu_workers));
         let engine = Engine::recover(before, &recovered.records, recovery).map_err(|broken| {

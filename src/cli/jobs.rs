@@ -69,7 +69,23 @@ fn details(job: &wire::Job) -> String {
         details.push(format!("after {}", job.after.join(", ")));
     }
     if !job.limits.is_empty() {
-        details.push(format!("limits {}", job.limits.join(", ")));
+        let places = |name: &String| match job.places.get(name) {
+            Some(places) if *places > 1 => format!("{name} ({places})"),
+            _ => name.clone(),
+        };
+        let limits: Vec<String> = job.limits.iter().map(places).collect();
+        details.push(format!("limits {}", limits.join(", ")));
+    }
+    if !job.resources.is_empty() {
+        let parts = job
+            .resources
+            .iter()
+            .map(|(name, n)| format!("{name} ({n})"));
+        let parts: Vec<String> = parts.collect();
+        details.push(format!("resources {}", parts.join(", ")));
+    }
+    if job.cpus > 1 {
+        details.push(format!("cpus {}", job.cpus));
     }
     details.join("; ")
 }

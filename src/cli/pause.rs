@@ -1,4 +1,4 @@
-//! `twolane pause`: nothing starts that needs a lane, pool, limit or job.
+//! `twolane pause`: nothing starts that needs a lane, pool, limit, resource or job.
 
 use clap::{Args, ValueEnum};
 
@@ -30,6 +30,8 @@ enum Kind {
     Pool,
     /// A limit of the configuration
     Limit,
+    /// A resource of the configuration
+    Resource,
     /// A job: its runs that execute go on, no other starts
     Job,
 }
@@ -60,6 +62,13 @@ pub(super) fn ask(args: &Pause, route: &str, client: &Client, out: &mut Out) -> 
             "limit",
             What {
                 limit: name,
+                ..What::default()
+            },
+        ),
+        Kind::Resource => (
+            "resource",
+            What {
+                resource: name,
                 ..What::default()
             },
         ),

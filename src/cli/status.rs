@@ -62,13 +62,24 @@ fn tell(status: &wire::Status, out: &mut Out) -> Exit {
         "jobs: {} defined; facts: {}, {} of {} batches uncommitted",
         status.jobs, status.records, status.uncommitted, status.max_uncommitted
     ));
-    let mut table = Table::new(&["KIND", "NAME", "USED", "SIZE", "PAUSED"], &[2, 3]);
+    let mut table = Table::new(&["KIND", "NAME", "USED", "SIZE", "RATE", "PAUSED"], &[2, 3]);
     for capacity in &status.capacities {
         table.row([
             capacity.kind.clone(),
             capacity.name.clone(),
             capacity.used.to_string(),
-            capacity.size.to_string(),
+            match (&capacity.rate, capacity.size) {
+                (Some(_), u32::MAX) => "-".to_owned(),
+                (_, size) => size.to_string(),
+            },
+            capacity.rate.as_ref().map_or_else(String::new, |rate| {
+                format!(
+                    "{}, {} of {} left",
+                    harmless(&rate.rate),
+                    rate.left,
+                    rate.burst
+                )
+            }),
             if capacity.paused { "paused" } else { "" }.to_owned(),
         ]);
     }

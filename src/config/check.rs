@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diagnostic::{Diagnostic, Report};
 use super::job::{Draft, lane_named};
 use super::names::nearest;
-use super::read::{Span, Table, list};
+use super::read::{Amount, Span, Table, list};
+use crate::engine::amounts::Rate;
 use crate::engine::spec::{Lane, LimitSpec, Name, PoolSpec};
 
 /// Where a name is defined.
@@ -64,6 +65,9 @@ impl Names {
         let known = || self.defined.keys().map(String::as_str);
         let hint = match nearest(name, known()) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if self.defined.is_empty() && what == "resource" => {
+                format!("say how much there is of it, with `{name} = 16` under `[resources]`")
+            }
             None if self.defined.is_empty() => {
                 format!("no {what} is defined; begin one with `[{what}s.{name}]`")
             }
@@ -106,16 +110,41 @@ pub(super) fn limit(
     name: (&str, &Span),
     table: &Table,
 ) -> Option<LimitSpec> {
-    lacks(
-        report,
-        source,
-        ("limit", name),
-        table,
-        (&["size"], "size = 1"),
-    )?;
-    Some(LimitSpec {
-        size: table.natural("size")?,
-    })
+    if table.get("size").is_none() && table.get("rate").is_none() {
+        if !table.strange {
+            let (name, span) = name;
+            let message = format!("limit `{name}` lacks `size`, or `rate`");
+            report.push(
+                Diagnostic::at(source, span.clone(), message).hint(
+                    "write `size = 1` for how many at once, or `rate = \"10/s\"` for how often",
+                ),
+            );
+        }
+        return None;
+    }
+    if let (Some(burst), None) = (table.get("burst"), table.get("rate")) {
+        report.push(
+            Diagnostic::at(source, burst.key.clone(), "`burst` goes with `rate`")
+                .hint("say how often it may be taken, as in `rate = \"10/s\"`"),
+        );
+        return None;
+    }
+    let size = match table.get("size") {
+        Some(_) => Some(table.natural("size")?),
+        None => None,
+    };
+    let burst = match table.get("burst") {
+        Some(_) => table.natural("burst")?,
+        None => 1,
+    };
+    let rate = match table.get("rate") {
+        Some(_) => {
+            let (tokens, per) = table.rate("rate")?;
+            Some(Rate { tokens, per, burst })
+        }
+        None => None,
+    };
+    Some(LimitSpec { size, rate })
 }
 
 fn lacks(
@@ -143,15 +172,17 @@ fn lacks(
     None
 }
 
+/// What jobs may name.
+pub(super) struct Known<'a> {
+    pub(super) jobs: &'a Names,
+    pub(super) pools: &'a (Names, BTreeMap<Name, PoolSpec>),
+    pub(super) limits: &'a (Names, BTreeMap<Name, LimitSpec>),
+    pub(super) resources: &'a (Names, BTreeMap<Name, u32>),
+    pub(super) cpu_workers: u32,
+}
+
 /// Looks up what a job names. Gives it the lane of its pool where it says none of its own.
-pub(super) fn references(
-    report: &mut Report,
-    own: &str,
-    draft: &mut Draft,
-    names: (&Names, &Names, &Names),
-    pools: &BTreeMap<Name, PoolSpec>,
-) {
-    let (jobs, pool_names, limits) = names;
+pub(super) fn references(report: &mut Report, own: &str, draft: &mut Draft, known: &Known<'_>) {
     let source = draft.source;
     for (name, span) in draft.table.texts("after") {
         if name == own {
@@ -164,12 +195,87 @@ pub(super) fn references(
                 .hint("take it out of `after`"),
             );
         } else {
-            jobs.look_up(report, source, name, span);
+            known.jobs.look_up(report, source, name, span);
         }
     }
-    for (name, span) in draft.table.texts("limits") {
-        limits.look_up(report, source, name, span);
+    needs(report, own, draft, known);
+    pool_of(report, draft, known);
+    cpus(report, draft, known.cpu_workers);
+}
+
+/// Looks up the limits and resources of a job, and whether there is ever as much as it takes.
+fn needs(report: &mut Report, own: &str, draft: &Draft, known: &Known<'_>) {
+    let source = draft.source;
+    let too_much = |report: &mut Report, amount: &Amount, what: &str, there: &str| {
+        let (name, number) = (&amount.name, amount.number.unwrap_or(0));
+        let message = format!("job `{own}` takes {number} of {what} `{name}`, and {there}");
+        report.push(
+            Diagnostic::at(source, amount.value.clone(), message)
+                .hint("it could never start; take less of it, or make that larger"),
+        );
+    };
+    for amount in draft.table.amounts("limits") {
+        let (names, limits) = known.limits;
+        names.look_up(report, source, &amount.name, &amount.at);
+        let Some(LimitSpec { size, rate }) = limits.get(&*amount.name) else {
+            continue;
+        };
+        match (size, rate) {
+            (Some(size), _) if amount.number > Some(*size) => {
+                too_much(report, &amount, "limit", &format!("its size is {size}"));
+            }
+            (_, Some(rate)) if amount.number > Some(rate.burst) => {
+                let there = format!("its `burst` is {}", rate.burst);
+                too_much(report, &amount, "limit", &there);
+            }
+            _ => {}
+        }
     }
+    for amount in draft.table.amounts("resources") {
+        let (names, totals) = known.resources;
+        names.look_up(report, source, &amount.name, &amount.at);
+        if let Some(total) = totals.get(&*amount.name)
+            && amount.number > Some(*total)
+        {
+            too_much(
+                report,
+                &amount,
+                "resource",
+                &format!("there are only {total}"),
+            );
+        }
+    }
+}
+
+/// Threads are something that only the cpu lane has, and it has only so many.
+fn cpus(report: &mut Report, draft: &Draft, workers: u32) {
+    let (Some(field), Some(spec)) = (draft.table.get("cpus"), &draft.spec) else {
+        return;
+    };
+    let Some(cpus) = spec.cpus else {
+        return;
+    };
+    let place = field.value.clone();
+    if spec.lane != Lane::Cpu {
+        let message = "`cpus` is for jobs of the cpu lane, and this one is in the io lane";
+        report.push(
+            Diagnostic::at(draft.source, field.key.clone(), message)
+                .hint("leave it out, or write `lane = \"cpu\"` where the task allows that"),
+        );
+    } else if cpus > workers {
+        let message = format!("`cpus` is {cpus}, and the cpu lane has only {workers} workers");
+        report.push(
+            Diagnostic::at(draft.source, place, message).warning().hint(
+                "a run waits for all of them; the setting `lanes.cpu.workers` makes them more",
+            ),
+        );
+    }
+}
+
+/// Looks up the pool of a job. Gives it the lane of its pool where it says none of its own.
+fn pool_of(report: &mut Report, draft: &mut Draft, known: &Known<'_>) {
+    let source = draft.source;
+    let (pool_names, pools) = known.pools;
     let (Some(name), Some(field)) = (draft.table.text("pool"), draft.table.get("pool")) else {
         return;
     };

@@ -12,7 +12,7 @@ const NAMED: usize = 10;
 /// The names of what was added, changed and removed, by kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diff {
-    kinds: [(&'static str, Changes); 3],
+    kinds: [(&'static str, Changes); 4],
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub fn diff(old: &Definitions, new: &Definitions) -> Diff {
             ("jobs", changes(&old.jobs, &new.jobs)),
             ("pools", changes(&old.pools, &new.pools)),
             ("limits", changes(&old.limits, &new.limits)),
+            ("resources", changes(&old.resources, &new.resources)),
         ],
     }
 }
@@ -97,15 +98,15 @@ mod tests {
     #[test]
     fn a_diff_names_what_is_different() {
         let mut old = Definitions::empty(1);
-        old.limits.insert("a".into(), LimitSpec { size: 1 });
-        old.limits.insert("b".into(), LimitSpec { size: 1 });
+        old.limits.insert("a".into(), LimitSpec::of(1));
+        old.limits.insert("b".into(), LimitSpec::of(1));
         let mut new = old.clone();
         assert!(diff(&old, &new).is_empty());
         new.limits.remove("a");
-        new.limits.insert("b".into(), LimitSpec { size: 2 });
+        new.limits.insert("b".into(), LimitSpec::of(2));
         for n in 0..12 {
             new.limits
-                .insert(format!("c{n:02}").into(), LimitSpec { size: 1 });
+                .insert(format!("c{n:02}").into(), LimitSpec::of(1));
         }
         assert_eq!(
             diff(&old, &new).to_string(),

@@ -14,6 +14,7 @@ use super::keys::TaskKind;
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
 use super::tasks::{self, files};
+use crate::engine::amounts::Amounts;
 use crate::engine::command::GRACE;
 use crate::engine::spec::{
     JobSpec, Lane, Messages, Name, OnCrash, ParamKind, ParamSpec, Priority, Start, TEARDOWN,
@@ -91,7 +92,9 @@ fn spec(
         task: task?,
         lane: lane?,
         pool: table.text("pool").map(Name::from),
-        limits: names(table, "limits"),
+        cpus: table.natural("cpus"),
+        limits: amounts(table, "limits"),
+        resources: amounts(table, "resources"),
         priority: table
             .integer("priority")
             .and_then(Priority::new)
@@ -187,6 +190,13 @@ fn names(table: &Table, key: &str) -> Vec<Name> {
     names.sort();
     names.dedup();
     names
+}
+
+fn amounts(table: &Table, key: &str) -> Amounts {
+    let amounts = table.amounts(key).into_iter();
+    amounts
+        .map(|amount| (Name::from(amount.name), amount.number.unwrap_or(1)))
+        .collect()
 }
 
 /// The one key that says what the job executes.

@@ -125,6 +125,7 @@ struct Found {
     jobs: (Names, Vec<(String, Draft)>),
     pools: (Names, BTreeMap<Name, PoolSpec>),
     limits: (Names, BTreeMap<Name, LimitSpec>),
+    resources: (Names, BTreeMap<Name, u32>),
 }
 
 fn read_all(
@@ -137,6 +138,7 @@ fn read_all(
         jobs: (Names::of("job"), Vec::new()),
         pools: (Names::of("pool"), BTreeMap::new()),
         limits: (Names::of("limit"), BTreeMap::new()),
+        resources: (Names::of("resource"), BTreeMap::new()),
     };
     let mut complete = complete;
     for source in sources {
@@ -151,8 +153,14 @@ fn read_all(
     if complete {
         let (jobs, drafts) = &mut found.jobs;
         for (name, draft) in drafts {
-            let names = (&*jobs, &found.pools.0, &found.limits.0);
-            check::references(&mut report, name, draft, names, &found.pools.1);
+            let known = check::Known {
+                jobs,
+                pools: &found.pools,
+                limits: &found.limits,
+                resources: &found.resources,
+                cpu_workers: context.cpu_workers,
+            };
+            check::references(&mut report, name, draft, &known);
         }
     }
     if complete {
@@ -215,6 +223,17 @@ fn take(
             found.limits.1.insert(Name::from(name.as_str()), limit);
         }
     }
+    for total in table.amounts("resources") {
+        found
+            .resources
+            .0
+            .add(report, source, &total.name, &total.at);
+        let name = Name::from(total.name);
+        found
+            .resources
+            .1
+            .extend(total.number.map(|number| (name, number)));
+    }
 }
 
 fn finish(found: Found, feeding: BTreeSet<Name>, context: &JobContext<'_>) -> Jobs {
@@ -231,6 +250,7 @@ fn finish(found: Found, feeding: BTreeSet<Name>, context: &JobContext<'_>) -> Jo
             jobs: jobs.collect(),
             pools: found.pools.1,
             limits: found.limits.1,
+            resources: found.resources.1,
             io_concurrency: settings.lanes.io.concurrency,
             cpu_workers: context.cpu_workers,
             aging: settings.queue.aging,

@@ -2,13 +2,16 @@
 //! are all made from these, so that they cannot disagree. A new key is a line here and a line where it
 //! is used.
 
+mod capacities;
 mod commands;
 mod flow;
 mod settings;
+mod tables;
 
 use std::time::Duration;
 
 use super::tasks::{files, http};
+use capacities::{LIMIT, POOL};
 pub(super) use flow::FAILURES;
 pub(super) use settings::SETTINGS;
 
@@ -36,6 +39,12 @@ pub(super) enum Kind {
     Name,
     /// One such name, or a list of them.
     Names,
+    /// One such name, a list of them, or a table of them with numbers up to this.
+    NamesOrAmounts(u32),
+    /// A table of names with numbers up to this.
+    Amounts(u32),
+    /// So many in a time, as a text.
+    Rate,
     /// Texts in a list.
     Texts,
     /// One of these words.
@@ -106,7 +115,8 @@ const ROUNDS: Kind = Kind::Integer(1, 0xFFFF_FFFF);
 const LANE: Kind = Kind::Choice(&["io", "cpu"]);
 const POSITIVE: Kind = Kind::Integer(1, i64::MAX);
 /// As many as there can be threads or descriptors on any machine of today.
-const PLACES: Kind = Kind::Integer(1, 1_000_000);
+const PLACES: Kind = Kind::Integer(1, MOST as i64);
+pub(super) const MOST: u32 = 1_000_000;
 const ANY_DURATION: Kind = Kind::Duration(Duration::ZERO);
 
 /// A job file.
@@ -128,6 +138,12 @@ pub(super) const JOB_FILE: &[Key] = &[
         Kind::Named(LIMIT),
         "",
         "Limits by name: semaphores across jobs and lanes; a mutex when the size is 1.",
+    ),
+    key(
+        "resources",
+        Kind::Amounts(u32::MAX),
+        "{ ram_gb = 16 }",
+        "Resources by name, with how much there is of each: jobs take parts of them.",
     ),
 ];
 
@@ -216,13 +232,13 @@ pub(super) const JOB: &[Key] = &[
     ),
     key(
         "compute",
-        Kind::Table(COMPUTE),
+        Kind::Table(tables::COMPUTE),
         "{ outer = 1_000, inner = 500 }",
         "Task: two nested loops with `sum += i + j - 2 * j`, every step really computed.",
     ),
     key(
         "call",
-        Kind::TextOrTable(CALL),
+        Kind::TextOrTable(tables::CALL),
         "\"resize\"",
         "Task: a Rust function that was registered under this name through the library.",
     ),
@@ -282,10 +298,24 @@ pub(super) const JOB: &[Key] = &[
         "The pool that each run takes a place of.",
     ),
     key(
+        "cpus",
+        PLACES,
+        "2",
+        "How many threads of the cpu lane each run takes up; where the lane has fewer, all of them. Unless \
+         said otherwise it is one, and what the task can spread over several goes to those that are free.",
+    ),
+    key(
         "limits",
-        Kind::Names,
+        Kind::NamesOrAmounts(MOST),
         "[\"score\"]",
-        "The limits that each run holds while it executes.",
+        "The limits that each run holds while it executes, as a list of names, or as a table that says how \
+         many places it takes of each, as in `{ score = 2 }`.",
+    ),
+    key(
+        "resources",
+        Kind::Amounts(u32::MAX),
+        "{ ram_gb = 4 }",
+        "How much each run takes of resources while it executes.",
     ),
     key(
         "priority",
@@ -507,39 +537,6 @@ pub(super) const JOB: &[Key] = &[
     ),
 ];
 
-const COMPUTE: &[Key] = &[
-    key("outer", ROUNDS, "1_000_000", "Rounds of the outer loop.").needed(),
-    key(
-        "inner",
-        ROUNDS,
-        "500",
-        "Rounds of the inner loop in each of the outer one.",
-    )
-    .needed(),
-    key(
-        "report_every",
-        POSITIVE,
-        "250_000",
-        "Report progress each time so many rounds are done.",
-    ),
-];
-
-const CALL: &[Key] = &[
-    key(
-        "handler",
-        Kind::Text,
-        "\"resize\"",
-        "The name the function was registered under.",
-    )
-    .needed(),
-    key(
-        "args",
-        Kind::Free,
-        "{ width = 80 }",
-        "What it is given; a run's own arguments go before.",
-    ),
-];
-
 const MESSAGES: &[Key] = &[
     key(
         "started",
@@ -572,16 +569,3 @@ const MESSAGES: &[Key] = &[
         "A run was cancelled.",
     ),
 ];
-
-const POOL: &[Key] = &[
-    key(
-        "lane",
-        LANE,
-        "\"cpu\"",
-        "The lane whose capacity it is a part of.",
-    )
-    .needed(),
-    key("size", PLACES, "3", "How many runs at once.").needed(),
-];
-
-const LIMIT: &[Key] = &[key("size", PLACES, "1", "How many runs may hold it at once.").needed()];

@@ -262,6 +262,9 @@ fn all_keys() -> Vec<(String, &'static Key)> {
                 | Kind::Script
                 | Kind::ScriptOrWords
                 | Kind::Octal
+                | Kind::NamesOrAmounts(_)
+                | Kind::Amounts(_)
+                | Kind::Rate
                 | Kind::TextOrOne(_)
                 | Kind::TextOrTexts
                 | Kind::TextOrTable(_)
@@ -341,6 +344,8 @@ fn kind_of(item: &Item) -> ValueKind {
         | Item::Free(_)
         | Item::Named(_)
         | Item::Integers(_)
+        | Item::Amounts(_)
+        | Item::Rate(..)
         | Item::Variables(_) => ValueKind::Nil,
     }
 }

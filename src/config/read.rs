@@ -1,6 +1,7 @@
 //! From TOML with spans to values, by a table of keys. Everything that is wrong is reported, and
 //! reading goes on with the rest.
 
+mod amounts;
 mod scalars;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,9 @@ use super::diagnostic::{Diagnostic, Report};
 use super::duration;
 use super::keys::{Key, Kind};
 use super::names::{self, complaint, nearest};
+use crate::engine::amounts::Period;
 use crate::engine::template::{Placeholder, Template, TemplateErrorKind};
+pub(super) use amounts::Amount;
 
 /// Which bytes of a text.
 pub(super) type Span = Range<usize>;
@@ -28,6 +31,8 @@ pub(super) enum Item {
     Duration(Duration),
     Integer(i64),
     Integers(Vec<i64>),
+    Amounts(Vec<Amount>),
+    Rate(u32, Period),
     Flag(bool),
     Variables(BTreeMap<String, String>),
     Table(Table),
@@ -73,6 +78,30 @@ impl Table {
             Some(Item::Texts(texts)) => texts,
             _ => &[],
         }
+    }
+
+    /// Names with numbers; of those that only stand in a list it is one each.
+    pub(super) fn amounts(&self, key: &str) -> Vec<Amount> {
+        match self.item(key) {
+            Some(Item::Amounts(amounts)) => amounts.clone(),
+            Some(Item::Texts(texts)) => {
+                let one = |(name, span): &(String, Span)| Amount {
+                    name: name.clone(),
+                    at: span.clone(),
+                    number: Some(1),
+                    value: span.clone(),
+                };
+                texts.iter().map(one).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn rate(&self, key: &str) -> Option<(u32, Period)> {
+        let Item::Rate(tokens, per) = self.item(key)? else {
+            return None;
+        };
+        Some((*tokens, *per))
     }
 
     pub(super) fn boolean(&self, key: &str) -> Option<bool> {
@@ -224,15 +253,17 @@ impl Reader<'_> {
                 | Kind::Script
                 | Kind::ScriptOrWords
                 | Kind::Octal
+                | Kind::Rate
                 | Kind::TextOrTexts,
                 DeValue::String(text),
             ) => self.text(key, text, &value.span()),
-            (Kind::Names, DeValue::String(text)) => {
+            (Kind::Names | Kind::NamesOrAmounts(_), DeValue::String(text)) => {
                 Some(Item::Texts(vec![(text.to_string(), value.span())]))
             }
             (Kind::Patterns, DeValue::String(text)) => self.text(key, text, &value.span()),
             (
                 Kind::Names
+                | Kind::NamesOrAmounts(_)
                 | Kind::Texts
                 | Kind::Patterns
                 | Kind::Words
@@ -244,6 +275,9 @@ impl Reader<'_> {
             | (Kind::Integers(..), DeValue::Array(_))
             | (Kind::Bytes, DeValue::Integer(_) | DeValue::String(_)) => {
                 self.number(key, value, path)
+            }
+            (Kind::Amounts(max) | Kind::NamesOrAmounts(max), DeValue::Table(table)) => {
+                Some(self.amounts(key, table, *max, path))
             }
             (Kind::Flag, DeValue::Boolean(flag)) => Some(Item::Flag(*flag)),
             (Kind::Variables, DeValue::Table(table)) => self.variables(table, path),
@@ -313,6 +347,14 @@ impl Reader<'_> {
                 None
             }
             Kind::Template => self.template(text, span),
+            Kind::Rate => match amounts::rate(text) {
+                Some((tokens, per)) => Some(Item::Rate(tokens, per)),
+                None => self.refuse(
+                    span,
+                    format!("`{text}` is no rate: so many (1 to 1000000) a `s`, `m`, `h` or `d`"),
+                    key,
+                ),
+            },
             _ if text.is_empty() => self.refuse(span, format!("`{}` is empty", key.name), key),
             _ => Some(Item::Text(text.to_owned())),
         }
@@ -472,6 +514,11 @@ fn wanted(kind: &Kind) -> String {
             "a text in quotes, or a list of texts".to_owned()
         }
         Kind::Octal => "an octal number in quotes".to_owned(),
+        Kind::Rate => "a rate in quotes".to_owned(),
+        Kind::NamesOrAmounts(_) => {
+            "a name in quotes, a list of such names, or a table of names with numbers".to_owned()
+        }
+        Kind::Amounts(_) => "a table of names with numbers".to_owned(),
         Kind::Table(_) | Kind::Free | Kind::Named(_) | Kind::Variables => "a table".to_owned(),
         Kind::TextOrTable(_) | Kind::TextOrOne(_) => "a text in quotes, or a table".to_owned(),
         Kind::Any => "anything".to_owned(),

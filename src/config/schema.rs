@@ -97,10 +97,13 @@ impl Shape<'_> {
             Kind::Text => json!({ "type": "string", "minLength": 1 }),
             Kind::Template => texts::template(),
             Kind::Name => name(),
-            Kind::Names => {
-                let name = name();
-                json!({ "anyOf": [name, { "type": "array", "items": name }] })
+            Kind::Names => json!({ "anyOf": names() }),
+            Kind::NamesOrAmounts(max) => {
+                let [one, several] = names();
+                json!({ "anyOf": [one, several, amounts(*max)] })
             }
+            Kind::Amounts(max) => amounts(*max),
+            Kind::Rate => texts::rate(),
             Kind::Texts => {
                 json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
             }
@@ -162,7 +165,12 @@ impl Shape<'_> {
 
     /// One of the tables under names; the default of a parameter is of the parameter's type.
     fn each(self, keys: &[Key]) -> Value {
-        let table = self.table(keys);
+        let mut table = self.table(keys);
+        if keys.iter().any(|key| key.name == "rate") {
+            // A limit is one of places, of times, or of both.
+            table["anyOf"] = json!([{ "required": ["size"] }, { "required": ["rate"] }]);
+            table["dependentRequired"] = json!({ "burst": ["rate"] });
+        }
         let Some(words) = table["properties"]["type"]["enum"].as_array() else {
             return table;
         };
@@ -184,6 +192,21 @@ impl Shape<'_> {
         let types: Vec<Value> = words.iter().map(of_type).collect();
         json!({ "anyOf": types })
     }
+}
+
+/// A name, or several.
+fn names() -> [Value; 2] {
+    let name = name();
+    [name.clone(), json!({ "type": "array", "items": name })]
+}
+
+/// Names with numbers.
+fn amounts(max: u32) -> Value {
+    json!({
+        "type": "object",
+        "propertyNames": name(),
+        "additionalProperties": { "type": "integer", "minimum": 1, "maximum": max },
+    })
 }
 
 fn needed(keys: &[Key]) -> Vec<&'static str> {

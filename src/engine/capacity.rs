@@ -1,17 +1,21 @@
-//! Everything of which there is a limited number: the lanes, the pools inside them, and the limits
-//! across them. Runs that need the same ones form a class and wait in the lines of that class, so
+//! Everything of which there is a limited number: the lanes, the pools inside them, and the limits and
+//! resources across them. Runs that need the same form a class and wait in the lines of that class, so
 //! that a decision looks at classes, not at runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::amounts::Rate;
+use super::bucket::Bucket;
 use super::id::RunId;
 use super::line::{Entry, Line};
+use super::slots::Slots;
 use super::spec::{Definitions, JobSpec, Lane, Name, Priority};
 use super::time::Mono;
-use super::waiting::{Head, Waiting};
+use super::waiting::{Head, Lack, Stock, Waiting};
 
 /// What a capacity is called.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,6 +27,8 @@ pub enum CapacityName {
     Pool(Name),
     /// A named semaphore.
     Limit(Name),
+    /// Something that is declared, of which jobs take parts.
+    Resource(Name),
     /// All runs of one job: there is no end of places, but it can be paused.
     Job(Name),
 }
@@ -33,6 +39,7 @@ impl fmt::Display for CapacityName {
             Self::Lane(lane) => write!(f, "lane `{lane}`"),
             Self::Pool(name) => write!(f, "pool `{name}`"),
             Self::Limit(name) => write!(f, "limit `{name}`"),
+            Self::Resource(name) => write!(f, "resource `{name}`"),
             Self::Job(name) => write!(f, "job `{name}`"),
         }
     }
@@ -40,11 +47,19 @@ impl fmt::Display for CapacityName {
 
 /// Index of a capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct CapacityId(u32);
+pub(super) struct CapacityId(pub(super) u32);
 
 /// Index of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ClassId(u32);
+pub(super) struct ClassId(pub(super) u32);
+
+/// So much of a capacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Need {
+    pub(super) capacity: CapacityId,
+    /// Never zero.
+    pub(super) amount: u32,
+}
 
 /// A number of places, some of them taken.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,19 +71,71 @@ pub(super) struct Capacity {
     pub(super) paused: bool,
     /// How many classes need it.
     classes: u32,
+    /// Who needs more than there is takes all there is, instead of waiting for ever. So it is with lanes,
+    /// which differ from machine to machine, and with what no definition names any more.
+    capped: bool,
+    /// What may be taken in a time, whatever is given back.
+    pub(super) bucket: Option<Bucket>,
 }
 
 impl Capacity {
-    pub(super) const fn is_full(&self) -> bool {
-        self.paused || self.used >= self.size
+    /// How many places a run that needs so many takes.
+    pub(super) fn takes(&self, amount: u32) -> u32 {
+        if self.capped {
+            amount.min(self.size)
+        } else {
+            amount
+        }
+    }
+
+    /// Whether so much cannot be had however long one waits.
+    pub(super) fn is_shut(&self, amount: u32) -> bool {
+        self.paused || self.is_too_small(amount)
+    }
+
+    /// Whether there is never as much as this.
+    pub(super) fn is_too_small(&self, amount: u32) -> bool {
+        self.takes(amount) > self.most()
+    }
+
+    /// The most that can be had of it at a time.
+    pub(super) fn most(&self) -> u32 {
+        let burst = self.bucket.as_ref().map(|bucket| bucket.rate().burst);
+        burst.map_or(self.size, |burst| burst.min(self.size))
+    }
+
+    /// Whether it has the places, and whether it has the tokens, for so much beside what is kept for others.
+    pub(super) fn has(&self, amount: u32, kept: u32, now: Mono) -> (bool, bool) {
+        let wanted = u64::from(self.takes(amount)) + u64::from(kept);
+        let room = u64::from(self.used) + wanted <= u64::from(self.size);
+        let tokens = self.bucket.as_ref().is_none_or(|bucket| {
+            u32::try_from(wanted).is_ok_and(|wanted| bucket.holds(wanted, now))
+        });
+        (room, tokens)
+    }
+
+    /// When it has the tokens for so much beside what is kept for others, if it has the places; `None` if
+    /// it has not, or if it will never have the tokens.
+    pub(super) fn ready_at(&self, amount: u32, kept: u32, now: Mono) -> Option<Mono> {
+        let (room, _) = self.has(amount, kept, now);
+        let wanted = self.takes(amount).checked_add(kept)?;
+        let bucket = self.bucket.as_ref().filter(|_| room)?;
+        bucket.ready_at(wanted, now)
+    }
+
+    /// The places that nobody has.
+    pub(super) const fn free(&self) -> u32 {
+        self.size.saturating_sub(self.used)
     }
 }
 
-/// Runs that need the same capacities; as a job is one, they are of one job.
+/// Runs that need as much of the same capacities; as a job is one, they are of one job.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Class {
     /// Sorted, so the lane comes first.
-    pub(super) needs: Box<[CapacityId]>,
+    pub(super) needs: Box<[Need]>,
+    /// Whether others could take what it needs again and again before there is enough for it.
+    fragile: bool,
     /// A line for each priority in use.
     lines: BTreeMap<Priority, Line>,
     /// Unfinished runs of this class, waiting or not.
@@ -81,16 +148,16 @@ pub(super) struct Capacities {
     all: Slots<Capacity>,
     by_name: BTreeMap<CapacityName, CapacityId>,
     classes: Slots<Class>,
-    by_needs: BTreeMap<Box<[CapacityId]>, ClassId>,
+    by_needs: BTreeMap<Box<[Need]>, ClassId>,
     waiting: Waiting,
-    aging_nanos: i64,
+    aging: Duration,
 }
 
 impl Capacities {
     /// Takes the sizes from `definitions`, and lets go of what no definition and no run needs. What
     /// only runs still need keeps its size.
-    pub(super) fn configure(&mut self, definitions: &Definitions) {
-        self.aging_nanos = i64::try_from(definitions.aging.as_nanos()).unwrap_or(i64::MAX);
+    pub(super) fn configure(&mut self, definitions: &Definitions, now: Mono) {
+        self.aging = definitions.aging;
         let idle: Vec<ClassId> = self
             .iter_classes()
             .filter(|(_, class)| class.runs == 0)
@@ -99,26 +166,21 @@ impl Capacities {
         for id in idle {
             self.retire_class(id);
         }
-        for lane in Lane::ALL {
-            self.set(CapacityName::Lane(lane), definitions.lane_size(lane));
-        }
-        for (name, pool) in &definitions.pools {
-            self.set(CapacityName::Pool(Name::clone(name)), pool.size);
-        }
-        for (name, limit) in &definitions.limits {
-            self.set(CapacityName::Limit(Name::clone(name)), limit.size);
-        }
-        let all = &mut self.all;
+        self.set_sizes(definitions, now);
+        let (all, waiting) = (&mut self.all, &mut self.waiting);
         self.by_name.retain(|name, id| {
             let defined = match name {
                 CapacityName::Lane(_) => true,
                 CapacityName::Pool(name) => definitions.pools.contains_key(name),
                 CapacityName::Limit(name) => definitions.limits.contains_key(name),
+                CapacityName::Resource(name) => definitions.resources.contains_key(name),
                 CapacityName::Job(name) => definitions.jobs.contains_key(name),
             };
-            let capacity = all.get(id.0);
+            let capacity = all.get_mut(id.0);
+            capacity.capped |= !defined;
             let kept = defined || capacity.paused || capacity.classes > 0;
             if !kept {
+                waiting.set_rated(*id, false);
                 all.remove(id.0);
             }
             kept
@@ -128,31 +190,85 @@ impl Capacities {
         for id in ids {
             self.order(id);
         }
-        self.waiting.reopen();
+        self.reopen();
+    }
+
+    fn set_sizes(&mut self, definitions: &Definitions, now: Mono) {
+        for lane in Lane::ALL {
+            let size = definitions.lane_size(lane);
+            self.set(CapacityName::Lane(lane), size, None, now);
+        }
+        for (name, pool) in &definitions.pools {
+            self.set(CapacityName::Pool(Name::clone(name)), pool.size, None, now);
+        }
+        for (name, limit) in &definitions.limits {
+            let size = limit.size.unwrap_or(u32::MAX);
+            self.set(
+                CapacityName::Limit(Name::clone(name)),
+                size,
+                limit.rate,
+                now,
+            );
+        }
+        for (name, total) in &definitions.resources {
+            self.set(CapacityName::Resource(Name::clone(name)), *total, None, now);
+        }
+    }
+
+    /// Counts anew what the attempts of these classes hold: it may have changed with the sizes.
+    pub(super) fn recount(&mut self, active: impl Iterator<Item = ClassId>) {
+        let ids: Vec<CapacityId> = self.by_name.values().copied().collect();
+        for id in ids {
+            self.all.get_mut(id.0).used = 0;
+        }
+        for class in active {
+            for need in &self.classes.get(class.0).needs {
+                let capacity = self.all.get_mut(need.capacity.0);
+                capacity.used += capacity.takes(need.amount);
+            }
+        }
+    }
+
+    /// What was taken of rates is not known: the worst is supposed, so that a rate is not exceeded.
+    pub(super) fn empty_buckets(&mut self, now: Mono) {
+        for id in self.by_name.values() {
+            if let Some(bucket) = &mut self.all.get_mut(id.0).bucket {
+                bucket.empty(now);
+            }
+        }
     }
 
     /// The class of the runs of `job`, made if there is none yet.
     pub(super) fn class_of(&mut self, job: &JobSpec) -> ClassId {
         let pool = job.pool.iter().cloned().map(CapacityName::Pool);
-        let limits = job.limits.iter().cloned().map(CapacityName::Limit);
+        let limits = job.limits.iter();
+        let limits = limits.map(|(name, n)| (CapacityName::Limit(Name::clone(name)), n));
+        let resources = job.resources.iter();
+        let resources = resources.map(|(name, n)| (CapacityName::Resource(Name::clone(name)), n));
         let own = CapacityName::Job(Name::clone(&job.name));
-        let mut needs: Vec<CapacityId> = std::iter::once(CapacityName::Lane(job.lane))
-            .chain(pool)
+        let mut needs: Vec<Need> = std::iter::once((CapacityName::Lane(job.lane), job.weight()))
+            .chain(pool.map(|name| (name, 1)))
             .chain(limits)
-            .chain([own])
-            .map(|name| self.find_or_add(name))
+            .chain(resources)
+            .chain([(own, 1)])
+            .map(|(name, amount)| Need {
+                capacity: self.find_or_add(name),
+                amount,
+            })
             .collect();
         needs.sort_unstable();
-        needs.dedup();
         let needs = needs.into_boxed_slice();
         if let Some(&class) = self.by_needs.get(&needs) {
             return class;
         }
         for need in &needs {
-            self.all.get_mut(need.0).classes += 1;
+            self.all.get_mut(need.capacity.0).classes += 1;
         }
+        // All need their job, of which there is no end, and a lane.
+        let fragile = needs.len() > 2 || needs.iter().any(|need| need.amount > 1);
         let id = ClassId(self.classes.insert(Class {
             needs: needs.clone(),
+            fragile,
             lines: BTreeMap::new(),
             runs: 0,
         }));
@@ -203,41 +319,84 @@ impl Capacities {
         self.order(id);
     }
 
-    /// Takes a place of each capacity that the class needs.
-    pub(super) fn acquire(&mut self, id: ClassId) {
+    /// Takes what the class needs, at this time.
+    pub(super) fn acquire(&mut self, id: ClassId, now: Mono) {
         for need in &self.classes.get(id.0).needs {
-            self.all.get_mut(need.0).used += 1;
+            let capacity = self.all.get_mut(need.capacity.0);
+            let amount = capacity.takes(need.amount);
+            capacity.used += amount;
+            if let Some(bucket) = &mut capacity.bucket {
+                bucket.take(amount, now);
+                self.waiting.taken(need.capacity);
+            }
         }
     }
 
-    /// Gives them back.
+    /// Gives it back.
     pub(super) fn release(&mut self, id: ClassId) {
         for need in &self.classes.get(id.0).needs {
-            self.all.get_mut(need.0).used -= 1;
-            self.waiting.freed(*need);
+            let capacity = self.all.get_mut(need.capacity.0);
+            capacity.used -= capacity.takes(need.amount);
+            self.waiting.freed(need.capacity);
         }
     }
 
     /// Every class is to be looked at anew.
     pub(super) fn reopen(&mut self) {
-        self.waiting.reopen();
+        self.waiting.reopen(self.aging);
     }
 
-    /// The run that starts next: of the classes with room, the head that ranks first.
-    pub(super) fn next(&mut self) -> Option<RunId> {
-        let (all, classes) = (&self.all, &self.classes);
-        let is_full = |id: CapacityId| all.get(id.0).is_full();
-        // The lane last: whoever waits for a limit need not be looked at each time the lane moves.
-        let full = |id: ClassId| {
-            let needs = classes.get(id.0).needs.iter().rev();
-            needs.copied().find(|need| is_full(*need))
+    /// The run that starts next: of the classes that have what they need, the head that ranks first.
+    pub(super) fn next(&mut self, now: Mono) -> Option<RunId> {
+        let stock = Stock {
+            all: &self.all,
+            classes: &self.classes,
+            now,
         };
-        self.waiting.next(full, is_full)
+        self.waiting.next(stock)
     }
 
-    pub(super) fn has_room(&self, id: ClassId) -> bool {
-        let needs = &self.class(id).needs;
-        needs.iter().all(|need| !self.capacity(*need).is_full())
+    /// When somebody who waits for tokens has them.
+    pub(super) fn next_wake(&self) -> Option<Mono> {
+        self.waiting.next_wake()
+    }
+
+    /// Tokens that somebody waits for have come.
+    pub(super) fn wake(&mut self, now: Mono) {
+        self.waiting.wake(now);
+    }
+
+    /// What the head of a class lacks; `None` if it could start, or there is none.
+    pub(super) fn lack(&self, id: ClassId, now: Mono) -> Option<Lack> {
+        let head = self.head(id)?;
+        let stock = Stock {
+            all: &self.all,
+            classes: &self.classes,
+            now,
+        };
+        self.waiting.lack(stock, id, &head)
+    }
+
+    /// Who is to have something of this capacity before this run has, and how much.
+    pub(super) fn claim_ahead(
+        &self,
+        capacity: CapacityId,
+        id: ClassId,
+        entry: (Priority, u64, Mono, RunId),
+    ) -> Option<(RunId, u32)> {
+        let (priority, ticket, since, run) = entry;
+        let head = Head {
+            rank: self.rank(priority, since),
+            ticket,
+            run,
+            since,
+        };
+        self.waiting.claim_ahead(capacity, &head, id)
+    }
+
+    /// The order of classes, for checks.
+    pub(super) const fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     /// About how many that need the same, whatever their job, wait before the run with this entry:
@@ -252,8 +411,9 @@ impl Capacities {
     }
 
     /// What a class needs beside its job.
-    fn shared<'a>(&'a self, class: &'a Class) -> impl Iterator<Item = CapacityId> + 'a {
-        let is_job = |id: &CapacityId| matches!(self.capacity(*id).name, CapacityName::Job(_));
+    fn shared<'a>(&'a self, class: &'a Class) -> impl Iterator<Item = Need> + 'a {
+        let is_job =
+            |need: &Need| matches!(self.capacity(need.capacity).name, CapacityName::Job(_));
         class.needs.iter().copied().filter(move |id| !is_job(id))
     }
 
@@ -266,9 +426,7 @@ impl Capacities {
     pub(super) fn set_paused(&mut self, name: &CapacityName, paused: bool) {
         let id = self.find_or_add(name.clone());
         self.all.get_mut(id.0).paused = paused;
-        if !paused {
-            self.waiting.freed(id);
-        }
+        self.waiting.turned(id, &self.classes);
     }
 
     /// Lets go of a class without runs, and of its job, if no definition needs them.
@@ -277,7 +435,8 @@ impl Capacities {
         if class.runs > 0 {
             return;
         }
-        let job = class.needs.iter().copied().find(|need| {
+        let needs = class.needs.iter().map(|need| need.capacity);
+        let job = needs.into_iter().find(|need| {
             let name = &self.capacity(*need).name;
             matches!(name, CapacityName::Job(_))
         });
@@ -293,29 +452,45 @@ impl Capacities {
 
     /// Tells the order of classes what the head of this one is.
     fn order(&mut self, id: ClassId) {
+        let head = self.head(id);
+        let fragile = self.class(id).fragile;
+        self.waiting.set_head(id, head, fragile);
+    }
+
+    fn head(&self, id: ClassId) -> Option<Head> {
         let heads = self.class(id).lines.iter().filter_map(|(priority, line)| {
             let (entry, run) = line.front()?;
             Some(Head {
                 rank: self.rank(*priority, entry.since),
                 ticket: entry.ticket,
                 run,
+                since: entry.since,
             })
         });
-        let head = heads.min();
-        self.waiting.set_head(id, head);
+        heads.min()
     }
 
     /// All waiting runs age alike, so the order between two of them never changes while they wait:
     /// it is as if each level of priority had let a run queue one aging period earlier.
     fn rank(&self, priority: Priority, since: Mono) -> i64 {
+        let aging = i64::try_from(self.aging.as_nanos()).unwrap_or(i64::MAX);
         i64::try_from(since.0)
             .unwrap_or(i64::MAX)
-            .saturating_sub(i64::from(priority.level()).saturating_mul(self.aging_nanos))
+            .saturating_sub(i64::from(priority.level()).saturating_mul(aging))
     }
 
-    fn set(&mut self, name: CapacityName, size: u32) {
+    fn set(&mut self, name: CapacityName, size: u32, rate: Option<Rate>, now: Mono) {
+        let capped = matches!(name, CapacityName::Lane(_));
         let id = self.find_or_add(name);
-        self.all.get_mut(id.0).size = size;
+        let capacity = self.all.get_mut(id.0);
+        capacity.size = size;
+        capacity.capped = capped;
+        match (&mut capacity.bucket, rate) {
+            (Some(bucket), Some(rate)) if bucket.rate() == rate => {}
+            (Some(bucket), Some(rate)) => bucket.change(rate, now),
+            (bucket, rate) => *bucket = rate.map(Bucket::new),
+        }
+        self.waiting.set_rated(id, rate.is_some());
     }
 
     /// One that no definition names has the size 1: runs that were accepted with it can start, one
@@ -326,7 +501,10 @@ impl Capacities {
         }
         let size = match name {
             CapacityName::Job(_) => u32::MAX,
-            CapacityName::Lane(_) | CapacityName::Pool(_) | CapacityName::Limit(_) => 1,
+            CapacityName::Lane(_)
+            | CapacityName::Pool(_)
+            | CapacityName::Limit(_)
+            | CapacityName::Resource(_) => 1,
         };
         let id = CapacityId(self.all.insert(Capacity {
             name: name.clone(),
@@ -334,6 +512,8 @@ impl Capacities {
             used: 0,
             paused: false,
             classes: 0,
+            capped: true,
+            bucket: None,
         }));
         self.by_name.insert(name, id);
         id
@@ -342,13 +522,24 @@ impl Capacities {
     fn retire_class(&mut self, id: ClassId) {
         let class = self.classes.remove(id.0);
         for need in &class.needs {
-            self.all.get_mut(need.0).classes -= 1;
+            self.all.get_mut(need.capacity.0).classes -= 1;
         }
         self.by_needs.remove(&class.needs);
     }
 }
 
 impl Class {
+    /// How much it needs of this, if any.
+    pub(super) fn needs_of(&self, capacity: CapacityId) -> Option<u32> {
+        let need = self.needs.iter().find(|need| need.capacity == capacity)?;
+        Some(need.amount)
+    }
+
+    /// Whether others could take what it needs again and again before there is enough for it.
+    pub(super) const fn is_fragile(&self) -> bool {
+        self.fragile
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.lines.values().map(Line::len).sum()
     }
@@ -357,51 +548,5 @@ impl Class {
         self.lines
             .iter()
             .flat_map(|(priority, line)| line.iter().map(|(entry, run)| (*priority, entry, run)))
-    }
-}
-
-/// Things by index; an index that came free is used again.
-#[derive(Clone, Debug, PartialEq)]
-struct Slots<T> {
-    things: Vec<Option<T>>,
-    free: Vec<u32>,
-}
-
-impl<T> Default for Slots<T> {
-    fn default() -> Self {
-        Self {
-            things: Vec::new(),
-            free: Vec::new(),
-        }
-    }
-}
-
-impl<T> Slots<T> {
-    fn insert(&mut self, thing: T) -> u32 {
-        if let Some(index) = self.free.pop() {
-            self.things[index as usize] = Some(thing);
-            return index;
-        }
-        self.things.push(Some(thing));
-        u32::try_from(self.things.len() - 1).expect("fewer than four billion of them")
-    }
-
-    fn remove(&mut self, index: u32) -> T {
-        self.free.push(index);
-        self.things[index as usize]
-            .take()
-            .expect("an index is held only while the thing is there")
-    }
-
-    fn get(&self, index: u32) -> &T {
-        self.things[index as usize]
-            .as_ref()
-            .expect("an index is held only while the thing is there")
-    }
-
-    fn get_mut(&mut self, index: u32) -> &mut T {
-        self.things[index as usize]
-            .as_mut()
-            .expect("an index is held only while the thing is there")
     }
 }

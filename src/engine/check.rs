@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use super::capacity::ClassId;
+use super::capacity::{Class, ClassId};
 use super::fact::{Fact, Record};
 use super::id::RunId;
 use super::run::{Run, RunState, StateKind};
@@ -155,7 +155,8 @@ fn check_capacities(state: &State) -> Result<(), Broken> {
         }
         if run.state.is_active() {
             for need in &state.capacities.class(run.class).needs {
-                *used.entry(*need).or_default() += 1;
+                let takes = state.capacities.capacity(need.capacity).takes(need.amount);
+                *used.entry(need.capacity).or_default() += takes;
             }
         }
     }
@@ -164,13 +165,10 @@ fn check_capacities(state: &State) -> Result<(), Broken> {
         hold(class.runs == counted, || {
             format!("class {id:?} has {counted} runs and counts {}", class.runs)
         })?;
-        let stuck = !state.draining && class.waiting() > 0 && state.capacities.has_room(id);
-        hold(!stuck, || {
-            format!("class {id:?} has room and runs that wait")
-        })?;
+        check_waits(state, id, class)?;
         for need in &class.needs {
-            let capacity = state.capacities.capacity(*need);
-            let counted = used.get(need).copied().unwrap_or(0);
+            let capacity = state.capacities.capacity(need.capacity);
+            let counted = used.get(&need.capacity).copied().unwrap_or(0);
             hold(capacity.used == counted, || {
                 format!(
                     "{} is held {counted} times and counts {}",
@@ -180,6 +178,44 @@ fn check_capacities(state: &State) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+/// No run waits that could start, beside what is kept for others; who waits for tokens alone is woken in
+/// time; and only who waits has claims.
+fn check_waits(state: &State, id: ClassId, class: &Class) -> Result<(), Broken> {
+    let capacities = &state.capacities;
+    let Some(settled) = capacities.waiting().settled() else {
+        return Ok(());
+    };
+    if state.draining || class.waiting() == 0 {
+        return Ok(());
+    }
+    let now = settled.max(state.last.mono);
+    hold(capacities.lack(id, now).is_some(), || {
+        format!("class {id:?} has room and runs that wait")
+    })?;
+    let Some((need, kept)) = capacities.waiting().parked(id) else {
+        return hold(false, || format!("class {id:?} was not looked at"));
+    };
+    let capacity = capacities.capacity(need.capacity);
+    let has =
+        !capacity.is_shut(need.amount) && capacity.has(need.amount, kept, now) == (true, true);
+    hold(!has, || {
+        format!("class {id:?} waits for {}, which has enough", capacity.name)
+    })?;
+    if let Some(ready) = capacity
+        .ready_at(need.amount, kept, now)
+        .filter(|_| !capacity.paused)
+    {
+        let wake = capacities.next_wake();
+        hold(wake.is_some_and(|wake| wake <= ready), || {
+            format!("class {id:?} has its tokens at {ready:?}, and is looked at at {wake:?}")
+        })?;
+    }
+    let strange = capacities.waiting().strange_claim();
+    hold(strange.is_none(), || {
+        format!("{strange:?} is claimed by a run that does not wait for it")
+    })
 }
 
 /// Each scheduled run, each running one with a timeout and each that may not wait for ever has its timer,

@@ -115,8 +115,10 @@ impl Turn<'_> {
                     self.stop(run, reason);
                 }
                 Timer::Expired(run) => self.expire(run),
+                Timer::Tokens => {}
             }
         }
+        self.state.capacities.wake(self.now.mono);
     }
 
     /// A run has waited for as long as it may.
@@ -150,7 +152,7 @@ impl Turn<'_> {
     /// Starts what has room, best rank first, until nothing has.
     fn dispatch(&mut self) {
         if !self.state.draining {
-            while let Some(run) = self.state.capacities.next() {
+            while let Some(run) = self.state.capacities.next(self.now.mono) {
                 self.start(run);
             }
         }

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Engine;
-use super::capacity::CapacityName;
+use super::amounts::Rate;
+use super::capacity::{CapacityName, Need};
 use super::flow::Parts;
 use super::id::RunId;
 use super::outcome::{Failure, SkipReason, StopReason};
@@ -36,7 +37,7 @@ pub enum Explanation {
     },
     /// It waits in line.
     Queued {
-        /// The capacities that have no place free.
+        /// The capacities that lack what it needs.
         missing: Vec<Missing>,
         /// About how many runs with the same needs go first.
         ahead: usize,
@@ -63,19 +64,50 @@ pub enum Explanation {
     Skipped(SkipReason),
 }
 
-/// A capacity without a free place.
+/// A capacity that lacks what a run needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// Which one.
     pub capacity: CapacityName,
+    /// How many of its places the run needs.
+    pub need: u32,
     /// Its places.
     pub size: u32,
+    /// What is wrong with it.
+    pub why: Why,
+    /// The run that what comes free is kept for, and how much that needs.
+    pub kept: Option<(RunId, u32)>,
+}
+
+/// What is wrong with a capacity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
     /// It is paused, whoever holds it.
-    pub paused: bool,
-    /// The runs that hold it (the first ones).
-    pub holders: Vec<RunId>,
-    /// How many more.
-    pub more: usize,
+    Paused,
+    /// It never has as much as the run needs.
+    TooSmall {
+        /// The most that it can have.
+        most: u32,
+    },
+    /// It has not as many places free.
+    Places {
+        /// How many are.
+        free: u32,
+        /// The runs that hold it (the first ones), each with how many of its places.
+        holders: Vec<(RunId, u32)>,
+        /// How many more.
+        more: usize,
+    },
+    /// It was taken as often as its rate allows for now.
+    Tokens {
+        /// The rate.
+        rate: Rate,
+        /// How many it has saved up.
+        left: u32,
+        /// How long until there are enough, if nobody takes any meanwhile; `None` while more is kept for
+        /// another run than it can save up beside what is needed here.
+        ready: Option<Duration>,
+    },
 }
 
 impl Engine {
@@ -95,7 +127,7 @@ impl Engine {
             },
             RunState::Blocked => self.explain_blocked(run),
             RunState::Queued { since, ticket } => Explanation::Queued {
-                missing: self.missing(run),
+                missing: self.missing(id, run, (*ticket, *since), now).collect(),
                 ahead: self
                     .state
                     .capacities
@@ -130,27 +162,69 @@ impl Engine {
         }
     }
 
-    fn missing(&self, run: &Run) -> Vec<Missing> {
+    /// The capacities that lack what a run in line needs.
+    fn missing(
+        &self,
+        id: RunId,
+        run: &Run,
+        place: (u64, Mono),
+        now: Mono,
+    ) -> impl Iterator<Item = Missing> {
+        let (ticket, since) = place;
+        let entry = (run.priority, ticket, since, id);
         let capacities = &self.state.capacities;
-        let needs = &capacities.class(run.class).needs;
-        needs
-            .iter()
-            .map(|need| (*need, capacities.capacity(*need)))
-            .filter(|(_, capacity)| capacity.is_full())
-            .map(|(need, capacity)| {
-                let mut holders = self.state.active.iter().copied().filter(|id| {
-                    let class = self.state.run(*id).class;
-                    capacities.class(class).needs.contains(&need)
-                });
-                Missing {
-                    capacity: capacity.name.clone(),
-                    size: capacity.size,
-                    paused: capacity.paused,
-                    holders: holders.by_ref().take(NAMED).collect(),
-                    more: holders.count(),
-                }
+        let needs = capacities.class(run.class).needs.iter();
+        needs.filter_map(move |need| {
+            let kept = capacities.claim_ahead(need.capacity, run.class, entry);
+            let capacity = capacities.capacity(need.capacity);
+            let why = self.why(*need, kept.map_or(0, |(_, amount)| amount), now)?;
+            Some(Missing {
+                capacity: capacity.name.clone(),
+                need: capacity.takes(need.amount),
+                size: capacity.size,
+                why,
+                kept,
             })
-            .collect()
+        })
+    }
+
+    /// What is wrong with a capacity, for who needs so much of it beside what is kept for others.
+    fn why(&self, need: Need, kept: u32, now: Mono) -> Option<Why> {
+        let capacity = self.state.capacities.capacity(need.capacity);
+        if capacity.paused {
+            return Some(Why::Paused);
+        }
+        if capacity.is_too_small(need.amount) {
+            let most = capacity.most();
+            return Some(Why::TooSmall { most });
+        }
+        let (room, tokens) = capacity.has(need.amount, kept, now);
+        match &capacity.bucket {
+            _ if !room => Some(self.places(need)),
+            Some(bucket) if !tokens => {
+                let ready = capacity.ready_at(need.amount, kept, now);
+                Some(Why::Tokens {
+                    rate: bucket.rate(),
+                    left: bucket.available(now),
+                    ready: ready.map(|at| at.since(now)),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn places(&self, need: Need) -> Why {
+        let capacities = &self.state.capacities;
+        let capacity = capacities.capacity(need.capacity);
+        let mut holders = self.state.active.iter().filter_map(|id| {
+            let class = capacities.class(self.state.run(*id).class);
+            Some((*id, capacity.takes(class.needs_of(need.capacity)?)))
+        });
+        Why::Places {
+            free: capacity.free(),
+            holders: holders.by_ref().take(NAMED).collect(),
+            more: holders.count(),
+        }
     }
 }
 
@@ -208,23 +282,84 @@ fn write_queued(
     }
     for (index, missing) in missing.iter().enumerate() {
         let joint = if index == 0 { "" } else { "; " };
-        let Missing { capacity, size, .. } = missing;
-        if missing.paused {
-            write!(f, "{joint}{capacity} is paused")?;
-            continue;
-        }
-        write!(f, "{joint}{capacity} is full: {size} of {size} held by")?;
-        for (index, run) in missing.holders.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma} run {run}")?;
-        }
-        write_more(f, missing.more)?;
+        write!(f, "{joint}{missing}")?;
     }
     match (missing.is_empty(), ahead) {
         (true, 0) => f.write_str("it starts next"),
         (true, _) => write!(f, "about {ahead} with the same needs go first"),
         (false, 0) => f.write_str("; it is the first in line"),
         (false, _) => write!(f, "; about {ahead} with the same needs go first"),
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            capacity,
+            need,
+            size,
+            why,
+            kept,
+        } = self;
+        match why {
+            Why::Paused => return write!(f, "{capacity} is paused"),
+            Why::TooSmall { most } => {
+                return write!(
+                    f,
+                    "{capacity} never has more than {most} and it needs {need}: it cannot start until that \
+                     is changed"
+                );
+            }
+            Why::Places {
+                free,
+                holders,
+                more,
+            } => {
+                let single = *need == 1 && holders.iter().all(|(_, amount)| *amount == 1);
+                if single && *free == 0 {
+                    write!(f, "{capacity} is full: {size} of {size}")?;
+                } else {
+                    write!(
+                        f,
+                        "{capacity} has {free} of {size} free and it needs {need}"
+                    )?;
+                }
+                for (index, (run, amount)) in holders.iter().enumerate() {
+                    let joint = match (index, single && *free == 0) {
+                        (0, true) => " held by",
+                        (0, false) => ": held by",
+                        _ => ",",
+                    };
+                    write!(f, "{joint} run {run}")?;
+                    if !single {
+                        write!(f, " ({amount})")?;
+                    }
+                }
+                write_more(f, *more)?;
+            }
+            Why::Tokens { rate, left, ready } => {
+                write!(f, "{capacity} may be taken {rate}, and ")?;
+                match (need, ready) {
+                    (1, Some(ready)) => write!(f, "the next time is in {ready:?}")?,
+                    (_, Some(ready)) => {
+                        write!(
+                            f,
+                            "has saved up {left} of {need}: the rest comes in {ready:?}"
+                        )?;
+                    }
+                    (_, None) => write!(f, "has saved up {left}")?,
+                }
+            }
+        }
+        let how = match why {
+            Why::Tokens { .. } => "kept",
+            Why::Places { .. } | Why::Paused | Why::TooSmall { .. } => "and kept free",
+        };
+        match kept {
+            Some((run, 1)) => write!(f, ", {how} for run {run}"),
+            Some((run, amount)) => write!(f, ", {how} for run {run}, which needs {amount}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 pub mod action;
 mod again;
+pub mod amounts;
 mod arguments;
 pub mod braces;
+mod bucket;
 mod cancel;
 mod capacity;
 mod check;
@@ -25,6 +27,7 @@ mod line;
 pub mod outcome;
 pub mod retry;
 mod run;
+mod slots;
 pub mod spec;
 mod spread;
 mod state;
@@ -39,9 +42,10 @@ mod waiting;
 
 use action::Action;
 pub(crate) use arguments::{complete, merged};
+pub use bucket::Bucket;
 pub use capacity::CapacityName;
 pub use check::Broken;
-pub use explain::{Explanation, Missing};
+pub use explain::{Explanation, Missing, Why};
 use fact::Record;
 pub use follow::HOOK_ARGUMENTS;
 use input::Input;
@@ -82,6 +86,9 @@ pub struct Recovery {
     pub last: Now,
     /// Nothing starts before [`Input::Open`].
     pub held: bool,
+    /// There are no records of runs that are over. So it is not known what they took of the rates of
+    /// limits, and the worst is supposed: that nothing was left at the time of the last record.
+    pub live_only: bool,
 }
 
 /// What follows from an input. Reused from call to call: `apply` only appends.
@@ -147,6 +154,10 @@ impl Engine {
     /// When something is due next, and what.
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Mono, Timer)> {
-        self.state.timers.first()
+        // While nothing may start, nothing is to be done about tokens that come.
+        let wake = self.state.capacities.next_wake();
+        let wake = wake.filter(|_| !self.state.draining);
+        let wake = wake.map(|at| (at, Timer::Tokens));
+        self.state.timers.first().into_iter().chain(wake).min()
     }
 }

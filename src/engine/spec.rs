@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::amounts::{Amounts, Rate};
 use super::command::{CommandSpec, GRACE, Invocation, Step};
 use super::files::FileTask;
 use super::flow::{FanOut, Origin, Unique, When};
@@ -91,9 +92,16 @@ pub struct JobSpec {
     /// The named capacity inside the lane that each run takes one of, beside the lane's own.
     #[serde(default)]
     pub pool: Option<Name>,
-    /// Named semaphores that each run holds while it executes; sorted, without doubles.
+    /// How many of the cpu lane's threads each run takes up, as far as there are so many; `None`: one, and
+    /// what the task can spread over others goes to those that are free. Of the io lane always one place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// Named semaphores that each run holds while it executes, and how many places of each.
     #[serde(default)]
-    pub limits: Vec<Name>,
+    pub limits: Amounts,
+    /// What each run takes of resources while it executes.
+    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    pub resources: Amounts,
     /// Unless a submission says otherwise.
     pub priority: Priority,
     /// How long a run stays `scheduled` after it was accepted; zero for not at all.
@@ -260,7 +268,9 @@ impl JobSpec {
             task,
             lane,
             pool: None,
-            limits: Vec::new(),
+            cpus: None,
+            limits: Amounts::default(),
+            resources: Amounts::default(),
             priority: Priority::default(),
             delay: Duration::ZERO,
             timeout: None,
@@ -281,6 +291,15 @@ impl JobSpec {
             on_crash: OnCrash::default(),
             params: BTreeMap::new(),
             messages: Messages::default(),
+        }
+    }
+
+    /// How many places of its lane a run takes, as far as there are so many.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        match self.lane {
+            Lane::Io => 1,
+            Lane::Cpu => self.cpus.unwrap_or(1).max(1),
         }
     }
 }
@@ -411,11 +430,26 @@ pub struct PoolSpec {
     pub size: u32,
 }
 
-/// A named semaphore across jobs and lanes; a mutex when its size is 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A named semaphore across jobs and lanes; a mutex when its size is 1. At least one of these is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitSpec {
-    /// How many runs may hold it at once; 1 or more.
-    pub size: u32,
+    /// How many places it has, 1 or more; `None`: without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u32>,
+    /// How often it may be taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+}
+
+impl LimitSpec {
+    /// A limit with so many places, 1 or more.
+    #[must_use]
+    pub const fn of(size: u32) -> Self {
+        Self {
+            size: Some(size),
+            rate: None,
+        }
+    }
 }
 
 /// How many ended runs are remembered unless a program says otherwise.
@@ -431,6 +465,8 @@ pub struct Definitions {
     pub pools: BTreeMap<Name, PoolSpec>,
     /// Limits by name.
     pub limits: BTreeMap<Name, LimitSpec>,
+    /// How much there is of each resource, by name; 1 or more.
+    pub resources: BTreeMap<Name, u32>,
     /// How many attempts the io lane carries at once.
     pub io_concurrency: u32,
     /// How many attempts the cpu lane carries at once: its number of threads.
@@ -451,6 +487,7 @@ impl Definitions {
             jobs: BTreeMap::new(),
             pools: BTreeMap::new(),
             limits: BTreeMap::new(),
+            resources: BTreeMap::new(),
             io_concurrency: 10_000,
             cpu_workers,
             aging: Duration::from_secs(60),

@@ -86,6 +86,9 @@ impl State {
         self.next_record = self.next_record.max(recovery.next_record);
         self.last = self.last.max(recovery.last);
         self.draining |= recovery.held;
+        if recovery.live_only {
+            self.capacities.empty_buckets(self.last.mono);
+        }
     }
 
     /// Unfinished runs.
@@ -201,7 +204,10 @@ impl State {
 
     fn configure(&mut self, definitions: &Arc<Definitions>) {
         self.definitions = Arc::clone(definitions);
-        self.capacities.configure(definitions);
+        self.capacities.configure(definitions, self.last.mono);
+        let active = self.active.iter().map(|id| self.run(*id).class);
+        let active: Vec<ClassId> = active.collect();
+        self.capacities.recount(active.into_iter());
         self.jobs = definitions
             .jobs
             .iter()
@@ -449,7 +455,8 @@ impl State {
             }
             RunState::Running { deadline, .. } => {
                 if self.active.insert(id) {
-                    self.capacities.acquire(class);
+                    let now = self.last.mono;
+                    self.capacities.acquire(class, now);
                 }
                 if let Some(deadline) = deadline {
                     self.timers.insert(deadline, Timer::Timeout(id));

@@ -14,6 +14,9 @@ pub enum Timer {
     Timeout(RunId),
     /// A waiting run has waited for as long as it may.
     Expired(RunId),
+    /// Somebody who waits for the tokens of a limit has them. (Not in the table of timers: when that is
+    /// follows from what waits.)
+    Tokens,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

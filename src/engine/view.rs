@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::action::StartOrder;
+use super::bucket::Bucket;
 use super::capacity::CapacityName;
 use super::id::{AttemptId, RunId};
 use super::run::{Run, RunState, StateKind};
@@ -27,15 +28,17 @@ pub struct RunView {
     pub attempts: u32,
 }
 
-/// A lane, pool or limit.
+/// A lane, pool, limit or resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CapacityView {
     /// Which one.
     pub name: CapacityName,
-    /// Its places.
+    /// Its places; `u32::MAX` of a limit that has only a rate.
     pub size: u32,
     /// How many are taken; more than there are for a while after a reload took some away.
     pub used: u32,
+    /// What is left of its rate, if it has one.
+    pub bucket: Option<Bucket>,
     /// Nothing starts that needs it.
     pub paused: bool,
 }
@@ -59,7 +62,7 @@ pub struct Status {
     /// Runs in each state, in the order of a run's life. Of the final states only those that are
     /// still remembered are counted.
     pub counts: Vec<(StateKind, usize)>,
-    /// Lanes, pools and limits.
+    /// Lanes, pools, limits and resources.
     pub capacities: Vec<CapacityView>,
     /// Unfinished runs.
     pub live: usize,
@@ -140,6 +143,7 @@ impl Engine {
                     name: capacity.name.clone(),
                     size: capacity.size,
                     used: capacity.used,
+                    bucket: capacity.bucket.clone(),
                     paused: capacity.paused,
                 })
                 .collect(),

@@ -112,7 +112,7 @@ fn every_kind() -> Vec<Fact> {
     definitions.jobs = BTreeMap::from([(Arc::clone(&a.name), Arc::clone(&a))]);
     let (lane, size) = (Lane::Cpu, 3);
     definitions.pools = BTreeMap::from([("p".into(), PoolSpec { lane, size })]);
-    definitions.limits = BTreeMap::from([("l".into(), LimitSpec { size })]);
+    definitions.limits = BTreeMap::from([("l".into(), LimitSpec::of(size))]);
     let (run, epoch) = (RunId(1), 1);
     let of = |run| (RunId(run), Arc::clone(&a));
     let failed = FinalState::Failed(Failure::Panic("it broke".into()));

@@ -40,8 +40,11 @@ fn every_key_of_a_job_arrives() {
     );
     assert_eq!((job.lane, job.pool.as_deref()), (Lane::Cpu, Some("p")));
     assert_eq!(
-        job.limits.iter().map(|name| &**name).collect::<Vec<_>>(),
-        ["m", "n"]
+        job.limits
+            .iter()
+            .map(|(name, n)| (&**name, n))
+            .collect::<Vec<_>>(),
+        [("m", 1), ("n", 1)]
     );
     assert_eq!(job.priority.level(), -3);
     assert_eq!(job.delay, Duration::from_secs(60));

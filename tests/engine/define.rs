@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use twolane::engine::amounts::{Amounts, Period, Rate};
 use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Origin, Unique, UniqueBy, When};
 use twolane::engine::retry::{Backoff, RetrySpec};
@@ -34,10 +35,10 @@ pub(crate) fn define(text: &str) -> Definitions {
                     .insert(words[1].into(), PoolSpec { lane, size });
             }
             "limit" => {
-                let size = number(2);
-                definitions
-                    .limits
-                    .insert(words[1].into(), LimitSpec { size });
+                definitions.limits.insert(words[1].into(), limit(&words));
+            }
+            "resource" => {
+                definitions.resources.insert(words[1].into(), number(2));
             }
             "job" => {
                 let job = job(&words);
@@ -49,6 +50,30 @@ pub(crate) fn define(text: &str) -> Definitions {
         }
     }
     definitions
+}
+
+fn limit(words: &[&str]) -> LimitSpec {
+    let rate = |rate: &&str| {
+        let (tokens, per) = rate.split_once('/').expect("TOKENS/PERIOD");
+        Rate {
+            tokens: tokens.parse().unwrap(),
+            per: Period::ALL.into_iter().find(|p| p.as_str() == per).unwrap(),
+            burst: words.get(4).map_or(1, |burst| burst.parse().unwrap()),
+        }
+    };
+    LimitSpec {
+        size: words[2].parse().ok(),
+        rate: words.get(3).map(rate),
+    }
+}
+
+fn amounts(text: Option<&&str>) -> Amounts {
+    let amounts = text.into_iter().flat_map(|text| text.split(','));
+    let amount = |text: &str| {
+        let (name, number) = text.split_once(':').unwrap_or((text, "1"));
+        (Name::from(name), number.parse().unwrap())
+    };
+    amounts.map(amount).collect()
 }
 
 pub(crate) fn lane(text: &str) -> Lane {
@@ -89,7 +114,9 @@ pub(crate) fn job(words: &[&str]) -> JobSpec {
     };
     JobSpec {
         pool: keys.get("pool").map(|pool| Name::from(*pool)),
-        limits: names("limits"),
+        cpus: keys.get("cpus").map(|cpus| cpus.parse().unwrap()),
+        limits: amounts(keys.get("limits")),
+        resources: amounts(keys.get("resources")),
         priority: keys.get("priority").map_or(Priority::default(), |level| {
             Priority::new(level.parse().unwrap()).unwrap()
         }),

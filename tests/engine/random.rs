@@ -15,32 +15,42 @@ use crate::define::define;
 use crate::script::{Bench, at, outcome};
 
 /// xorshift64*, see <https://en.wikipedia.org/wiki/Xorshift>.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
     }
 
-    fn of<T: Copy>(&mut self, choice: &[T]) -> T {
+    pub(crate) fn of<T: Copy>(&mut self, choice: &[T]) -> T {
         choice[usize::try_from(self.below(choice.len() as u64)).unwrap()]
     }
 }
 
 const CONFIGURATIONS: [&str; 3] = [
-    "kept 5; cpu 2; io 5; pool p io 2; limit m 1; limit n 3; job a cpu; job b io pool=p limits=m; \
-     job c cpu limits=m,n timeout=3s task=command retry=3 run_timeout=9s; job d io limits=n delay=2s start_within=4s retry=2:fixed; job e io after=a,d when=failure; job f cpu after=e when=always on_failure=a; \
+    "kept 5; aging 2s; cpu 2; io 5; pool p io 2; limit m 1; limit n 3; limit r - 4/s 3; resource ram 8; \
+     job a cpu cpus=2; job b io pool=p limits=m resources=ram:3; \
+     job c cpu limits=m,n:3 timeout=3s task=command retry=3 run_timeout=9s; \
+     job d io limits=n,r resources=ram:8 delay=2s start_within=4s retry=2:fixed; \
+     job e io limits=r:2 after=a,d when=failure; job f cpu after=e when=always on_failure=a; \
      job g io after=a when=any params=n:integer<a=7; job h io foreach=n params=n:integer retry=2 on_success=a; \
      job u io unique=job:replace; job v io unique=args:join params=x:integer=1 on_failure=u",
-    "kept 3; cpu 1; io 2; pool p io 1; limit m 2; job a cpu timeout=1s retry=4 run_timeout=5s start_within=9s; job b io pool=p; job c cpu limits=m; \
-     job d io; job e io after=a,d; job f cpu after=e; job g io; job h io params=n:any=1; \
+    "kept 3; aging 1s; cpu 1; io 2; pool p io 1; limit m 2; limit r 2 7/s 2; resource ram 4; \
+     job a cpu cpus=3 timeout=1s retry=4 run_timeout=5s start_within=9s; \
+     job b io pool=p resources=ram:4; job c cpu limits=m:2,r:2; job d io limits=r; \
+     job e io after=a,d; job f cpu after=e; job g io; job h io params=n:any=1; \
      job u io unique=job; job v io",
-    "cpu 4; io 50; job a io limits=new; limit new 1; job b io; job d cpu delay=1s; job e cpu after=a,d; job u io unique=job:join; \
+    "cpu 4; io 50; job a io limits=new; limit new 1; limit r 1; job b io resources=gone:7; \
+     job d cpu delay=1s; job e cpu limits=r after=a,d; job u io unique=job:join; \
      job v io unique=job:replace; job h io matrix=n:1,2,3+m:1,2 params=n:any,m:any",
 ];
+
+/// In which nothing is too small for a run of any of them.
+const ENOUGH: &str =
+    "cpu 2; io 5; pool p io 1; limit m 2; limit n 3; limit r - 9/s 3; resource ram 8";
 
 #[test]
 fn promise_2_and_3_hold_in_any_history() {
@@ -63,11 +73,15 @@ fn history(seed: u64) {
         }
     }
     // The end: everything that is left starts, runs and ends.
+    let enough = Arc::new(define(&ENOUGH.replace(';', "\n")));
+    apply(&mut bench, millis, Input::Configure(enough), &mut running);
     apply(&mut bench, millis, Input::Open, &mut running);
     for what in [
         CapacityName::Lane(Lane::Io),
         CapacityName::Pool("p".into()),
         CapacityName::Limit("m".into()),
+        CapacityName::Limit("r".into()),
+        CapacityName::Resource("ram".into()),
         CapacityName::Job("a".into()),
         CapacityName::Job("c".into()),
     ] {
@@ -97,7 +111,7 @@ fn history(seed: u64) {
     );
 }
 
-fn apply(bench: &mut Bench, millis: u64, input: Input, running: &mut Vec<AttemptId>) {
+pub(crate) fn apply(bench: &mut Bench, millis: u64, input: Input, running: &mut Vec<AttemptId>) {
     if let Input::Ended { attempt, .. } = &input {
         running.retain(|other| other != attempt);
     }
@@ -219,15 +233,16 @@ fn any_input(random: &mut Random, running: &[AttemptId], bench: &Bench) -> Input
 }
 
 fn any_capacity(random: &mut Random) -> CapacityName {
-    match random.below(4) {
+    match random.below(5) {
         0 => CapacityName::Lane(Lane::Io),
         1 => CapacityName::Pool("p".into()),
-        2 => CapacityName::Limit("m".into()),
+        2 => CapacityName::Limit(random.of(&["m", "r"]).into()),
+        3 => CapacityName::Resource("ram".into()),
         _ => CapacityName::Job(random.of(&["a", "c"]).into()),
     }
 }
 
-fn ended(attempt: AttemptId, how: &str) -> Input {
+pub(crate) fn ended(attempt: AttemptId, how: &str) -> Input {
     Input::Ended {
         attempt,
         end: End {

@@ -17,12 +17,13 @@ use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Failure, Measures, Outcome};
 use twolane::engine::spec::{Definitions, Priority};
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView};
+use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView, Timer};
 
 /// Applies each line of `script` and compares all that comes out.
 ///
 /// A definition a line: `io N`, `cpu N`, `aging 60s`, `max N`, `pool NAME LANE SIZE`, `limit NAME
-/// SIZE`, `job NAME LANE [pool=P] [limits=A,B] [after=A,B] [priority=N] [delay=5s] [timeout=5s]
+/// SIZE|- [10/s [BURST]]`, `resource NAME N`,
+/// `job NAME LANE [pool=P] [cpus=2] [limits=A,B:2] [resources=R:4] [after=A,B] [priority=N] [delay=5s] [timeout=5s]
 /// [retry=ATTEMPTS[:fixed]] [run_timeout=5s] [start_within=5s] [on_crash=fail] [task=future|command]
 /// [params=x:integer,y:text=there,z:any<JOB/PATH] [when=WHEN] [foreach=PARAM] [matrix=x:1,2+y:3,4]
 /// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB]`, `kept N`.
@@ -31,7 +32,7 @@ use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView};
 /// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room`, `cancel RUN [graph]`,
 /// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
-/// `tick`, `explain RUN`, `status`, `crash` (a recovery from what is on record of live runs), or
+/// `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
 /// `define` with definitions up to the next `.`, separated by `;`.
 pub(crate) fn check(definitions: &str, script: &str, expected: Expect) {
     expected.assert_eq(&play(definitions, script));
@@ -54,6 +55,7 @@ pub(crate) fn play(definitions: &str, script: &str) -> String {
             Some("status") => bench.status(),
             Some("crash") => bench.crash(),
             Some("again") => bench.again(now, words.map(run_id)),
+            Some("next") => vec![format!("{:?}", bench.engine.next_deadline())],
             _ => bench.step(now, input(what)),
         };
         for line in lines {
@@ -130,7 +132,10 @@ impl Bench {
             engine.runs().filter(is_live).map(place).collect()
         };
         assert_eq!(live(&from_live), live(&self.engine));
-        assert_eq!(from_live.next_deadline(), self.engine.next_deadline());
+        // What was taken of rates is not known from live runs alone, and who waits is not looked at yet.
+        if !matches!(self.engine.next_deadline(), Some((_, Timer::Tokens))) {
+            assert_eq!(from_live.next_deadline(), self.engine.next_deadline());
+        }
         assert_eq!(from_live.definitions(), self.engine.definitions());
     }
 
@@ -165,13 +170,16 @@ impl Bench {
             next_record: self.records.len() as u64 + 1,
             last: last.unwrap_or_default(),
             held: self.after_crash || self.engine.status().draining,
+            live_only: true,
         };
         Engine::recover(Arc::clone(&self.first), records, recovery).unwrap()
     }
 
     /// The daemon goes down and comes back.
-    fn crash(&mut self) -> Vec<String> {
-        self.check_recovery();
+    pub(crate) fn crash(&mut self) -> Vec<String> {
+        if !self.after_crash {
+            self.check_recovery();
+        }
         self.after_crash = true;
         self.engine = self.recover_live();
         self.status()
@@ -423,6 +431,7 @@ fn capacity(what: &str, name: &str) -> CapacityName {
         "lane" => CapacityName::Lane(lane(name)),
         "pool" => CapacityName::Pool(name.into()),
         "limit" => CapacityName::Limit(name.into()),
+        "resource" => CapacityName::Resource(name.into()),
         "job" => CapacityName::Job(name.into()),
         other => panic!("no such capacity: {other}"),
     }

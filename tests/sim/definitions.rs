@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use twolane::engine::amounts::{Amounts, Period, Rate};
 use twolane::engine::command::{Invocation, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Unique, UniqueBy, When};
 use twolane::engine::retry::RetrySpec;
@@ -12,10 +13,17 @@ use twolane::engine::spec::{
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 13] = [
+pub(crate) const JOBS: [&str; 15] = [
     "io", "cpu", "once", "mutex", "slow", "late", "again", "then", "future", "alone", "spread",
-    "clean", "made",
+    "clean", "made", "heavy", "rated",
 ];
+
+/// The rate of a limit, the same in all versions.
+pub(crate) const OFTEN: Rate = Rate {
+    tokens: 3,
+    per: Period::Second,
+    burst: 4,
+};
 
 /// A version of the definitions.
 pub(crate) fn version(number: u64) -> Definitions {
@@ -30,11 +38,11 @@ pub(crate) fn version(number: u64) -> Definitions {
     add("cpu", Lane::Cpu, &|job| job.pool = Some("pool".into()));
     add("once", Lane::Io, &|job| job.on_crash = OnCrash::Fail);
     add("mutex", Lane::Cpu, &|job| {
-        job.limits = vec!["one".into(), "two".into()]
+        job.limits = Amounts::one_of_each(["one", "two"])
     });
     add("slow", Lane::Io, &|job| {
         job.timeout = Some(Duration::from_secs(2));
-        job.limits = vec!["two".into()];
+        job.limits = Amounts::one_of_each(["two"]);
     });
     add("late", Lane::Io, &|job| {
         job.delay = Duration::from_secs(3);
@@ -59,6 +67,7 @@ pub(crate) fn version(number: u64) -> Definitions {
             surroundings: Arc::default(),
         }));
     });
+    take_much(&mut add);
     if number == 2 {
         jobs.remove("late");
     }
@@ -72,10 +81,9 @@ pub(crate) fn version(number: u64) -> Definitions {
                 size,
             },
         )]),
-        limits: BTreeMap::from([
-            ("one".into(), LimitSpec { size: 1 }),
-            ("two".into(), LimitSpec { size: size + 1 }),
-        ]),
+        limits: limits(size),
+        resources: BTreeMap::from([("ram".into(), 4 + size)]),
+        aging: Duration::from_secs(2),
         io_concurrency: 6,
         max_runs: 60,
         ended_kept: 10,
@@ -113,12 +121,40 @@ fn hang_together(add: Add<'_>) {
     });
 }
 
+/// Jobs that take more than one of something.
+fn take_much(add: Add<'_>) {
+    add("heavy", Lane::Cpu, &|job| {
+        job.cpus = Some(2);
+        job.limits = [("two".into(), 2)].into_iter().collect();
+        job.resources = [("ram".into(), 5)].into_iter().collect();
+    });
+    add("rated", Lane::Io, &|job| {
+        job.limits = [("often".into(), 2)].into_iter().collect();
+        job.resources = [("ram".into(), 3)].into_iter().collect();
+    });
+}
+
+fn limits(size: u32) -> BTreeMap<Name, LimitSpec> {
+    let often = LimitSpec {
+        size: Some(4),
+        rate: Some(OFTEN),
+    };
+    BTreeMap::from([
+        ("one".into(), LimitSpec::of(1)),
+        ("two".into(), LimitSpec::of(size + 1)),
+        ("often".into(), often),
+    ])
+}
+
 /// The most that any version allows of each capacity beside the lanes.
-pub(crate) fn largest(name: &str) -> usize {
+pub(crate) fn largest(name: &str) -> u32 {
     match name {
         "one" => 1,
         "two" => 4,
         "pool" => 3,
+        "often" => 4,
+        "ram" => 7,
+        "cpu" => 3,
         other => panic!("no such capacity: {other}"),
     }
 }

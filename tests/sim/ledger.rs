@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 
 use twolane::engine::id::{AttemptId, RunId};
-use twolane::engine::spec::{JobSpec, OnCrash};
+use twolane::engine::spec::{JobSpec, Lane, OnCrash};
 
 use crate::definitions::largest;
+
+/// What an attempt holds, and how much of it.
+type Holds = BTreeMap<String, u32>;
 
 /// The jobs' and the clients' books.
 #[derive(Default)]
@@ -14,7 +17,7 @@ pub(crate) struct Ledger {
     /// Starts, with whether the attempt did its work.
     pub(crate) attempts: BTreeMap<AttemptId, Option<bool>>,
     /// What executes, with the capacities that it holds.
-    executing: BTreeMap<AttemptId, Vec<String>>,
+    executing: BTreeMap<AttemptId, Holds>,
     /// Runs whose acceptance a client was told of.
     pub(crate) acknowledged: Vec<RunId>,
     /// The run that clients were told of for each key.
@@ -41,14 +44,16 @@ impl Ledger {
             overlapping, None,
             "{attempt} overlaps another attempt of its run"
         );
-        let holds = job.limits.iter().chain(&job.pool);
-        let holds: Vec<String> = holds.map(ToString::to_string).collect();
-        for name in &holds {
-            let held = self.executing.values().filter(|held| held.contains(name));
-            assert!(
-                held.count() < largest(name),
-                "{name} is exceeded by {attempt}"
-            );
+        let holds = job.limits.iter().chain(job.resources.iter());
+        let holds = holds.chain(job.pool.iter().map(|name| (name, 1)));
+        let mut holds: Holds = holds.map(|(name, n)| (name.to_string(), n)).collect();
+        if job.lane == Lane::Cpu {
+            holds.insert("cpu".to_owned(), job.weight());
+        }
+        for (name, amount) in &holds {
+            let held = self.executing.values().filter_map(|held| held.get(name));
+            let held = held.sum::<u32>() + amount;
+            assert!(held <= largest(name), "{name} is exceeded by {attempt}");
         }
         self.attempts.insert(attempt, None);
         self.executing.insert(attempt, holds);

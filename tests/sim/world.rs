@@ -17,7 +17,7 @@ use twolane::engine::spec::{Definitions, JobSpec, Name, Priority};
 use twolane::engine::time::{Mono, Now, Wall};
 use twolane::engine::{CapacityName, Engine, Outputs, Recovery};
 
-use crate::definitions::{JOBS, version};
+use crate::definitions::{JOBS, OFTEN, version};
 use crate::lanes::Lanes;
 use crate::ledger::Ledger;
 use crate::model::{Model, Stage};
@@ -161,6 +161,7 @@ impl World {
                 "run {run} is {stage:?} in the end"
             );
         }
+        self.check_rate();
         for record in &self.disk {
             if let Fact::Ended {
                 run,
@@ -180,6 +181,32 @@ impl World {
                     said,
                     Some(&Some(true)),
                     "{attempt} succeeded by its own word"
+                );
+            }
+        }
+    }
+
+    /// In no window is a limit taken more often than its rate and what was saved up allow, also across
+    /// crashes.
+    fn check_rate(&self) {
+        let starts = self.disk.iter().filter_map(|record| {
+            let Fact::Started { job, .. } = &record.fact else {
+                return None;
+            };
+            let mut limits = job.limits.iter();
+            let (_, amount) = limits.find(|(name, _)| &***name == "often")?;
+            Some((u128::from(record.at.mono.0), u128::from(amount)))
+        });
+        let starts: Vec<(u128, u128)> = starts.collect();
+        for (index, (from, _)) in starts.iter().enumerate() {
+            let mut taken = 0;
+            for (to, amount) in &starts[index..] {
+                taken += amount;
+                let earned = (to - from) * u128::from(OFTEN.tokens) / u128::from(OFTEN.per.nanos());
+                assert!(
+                    taken <= earned + u128::from(OFTEN.burst),
+                    "{taken} within {} ns",
+                    to - from
                 );
             }
         }
@@ -507,6 +534,7 @@ impl World {
             next_record: self.disk.len() as u64 + 1,
             last: self.disk.last().map(|record| record.at).unwrap_or_default(),
             held: true,
+            live_only: true,
         };
         let first = Arc::new(Definitions::empty(3));
         self.engine = Engine::recover(first, records, recovery).unwrap();
@@ -539,6 +567,8 @@ fn all_capacities() -> Vec<CapacityName> {
         CapacityName::Pool("pool".into()),
         CapacityName::Limit("one".into()),
         CapacityName::Limit("two".into()),
+        CapacityName::Limit("often".into()),
+        CapacityName::Resource("ram".into()),
     ];
     all.extend(JOBS.map(|name| CapacityName::Job(name.into())));
     all

@@ -98,7 +98,7 @@ impl Reader<'_> {
 }
 
 /// A whole number that fits.
-fn whole(value: &DeValue<'_>) -> Option<i64> {
+pub(super) fn whole(value: &DeValue<'_>) -> Option<i64> {
     let DeValue::Integer(number) = value else {
         return None;
     };

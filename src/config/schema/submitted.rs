@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::narrow::narrow;
 use super::{Shape, closed};
 use crate::config::command::{OF_COMMANDS, OF_THE_TASK};
-use crate::config::keys::{JOB, TaskKind};
-use crate::engine::spec::{Definitions, Lane};
+use crate::config::keys::{JOB, MOST, TaskKind};
+use crate::engine::spec::{Definitions, Lane, LimitSpec, Name};
 
 /// The schema of what stands in `[jobs.NAME]`, for a document in which it stands at `root` (as in
 /// `#/components/schemas/Task`); with the functions that are registered and the pools and limits of
@@ -132,8 +132,19 @@ fn of(shape: Shape<'_>, form: &Form<'_>, pools: &[&str], definitions: &Definitio
             "pool" => schema = json!({ "enum": pools }),
             "limits" => {
                 let known: Vec<&str> = definitions.limits.keys().map(|name| &**name).collect();
-                schema = names(&known);
+                let most = |limit: &LimitSpec| {
+                    let burst = limit.rate.map_or(u32::MAX, |rate| rate.burst);
+                    limit.size.unwrap_or(u32::MAX).min(burst).min(MOST)
+                };
+                let limits = definitions.limits.iter();
+                let each = amounts(limits.map(|(name, limit)| (name, most(limit))));
+                schema = json!({ "anyOf": [names(&known), each] });
             }
+            "resources" => {
+                let totals = definitions.resources.iter();
+                schema = amounts(totals.map(|(name, total)| (name, *total)));
+            }
+            "cpus" if form.lane != Lane::Cpu => continue,
             // It comes alone, so there is none.
             // Nor is there another one to read from; and a terminal does not go with all that can be read.
             "stdin_from" | "pty" => continue,
@@ -166,6 +177,13 @@ fn names(known: &[&str]) -> Value {
         return json!({ "type": "array", "maxItems": 0 });
     }
     json!({ "anyOf": [{ "enum": known }, { "type": "array", "items": { "enum": known } }] })
+}
+
+/// So many of these at most.
+fn amounts<'a>(known: impl Iterator<Item = (&'a Name, u32)>) -> Value {
+    let number = |most| json!({ "type": "integer", "minimum": 1, "maximum": most });
+    let known = known.map(|(name, most)| (name.to_string(), number(most)));
+    closed(known.collect(), Vec::new())
 }
 
 fn call(shape: Shape<'_>, handler: &str) -> Value {

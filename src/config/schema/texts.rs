@@ -64,6 +64,11 @@ pub(super) fn bytes() -> Value {
     json!({ "type": "string", "pattern": pattern })
 }
 
+/// So many in a time.
+pub(super) fn rate() -> Value {
+    json!({ "type": "string", "pattern": "^[1-9][0-9]{0,5}/[smhd]$" })
+}
+
 /// Texts by the names of variables.
 pub(super) fn variables() -> Value {
     json!({

@@ -77,7 +77,7 @@ fn configured(job: &JobSpec) -> Said {
         size: 3,
     };
     definitions.pools.insert("thumbs".into(), pool);
-    let limit = LimitSpec { size: 1 };
+    let limit = LimitSpec::of(1);
     definitions.limits.insert("score".into(), limit);
     fact(Fact::Configured {
         definitions: Arc::new(definitions),
