@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::context::Context;
 use super::fill::{fill, path};
+use super::spread::threads;
 use super::{TaskError, TaskResult, copy, hash, squeeze, write};
 use crate::engine::files::{FileTask, FileWork};
 
@@ -22,13 +23,18 @@ pub(super) async fn run_io(context: &Context, task: &FileTask, args: Option<&Val
     }
 }
 
-/// On the cpu lane.
-pub(super) fn run_cpu(context: &Context, task: &FileTask, args: Option<&Value>) -> TaskResult {
+/// On the cpu lane, on as many of its threads as `cpus` says, or on those that are free.
+pub(super) fn run_cpu(
+    context: &Context,
+    task: &FileTask,
+    args: Option<&Value>,
+    cpus: Option<u32>,
+) -> TaskResult {
     match prepare(task, args)? {
         Order::Write(order) => write::run_cpu(context, &order),
         Order::Copy(order) => copy::run_cpu(context, &order),
-        Order::Hash(order) => hash::run(context, &order),
-        Order::Compress(way, level) => squeeze::compress(context, &way, level),
+        Order::Hash(order) => hash::run(context, &order, cpus),
+        Order::Compress(way, level) => squeeze::compress(context, &way, level, threads(cpus)),
         Order::Decompress(way, max_bytes) => squeeze::decompress(context, &way, max_bytes),
     }
 }

@@ -19,6 +19,7 @@ use super::atomic::{AtomicFile, directory_of};
 use super::fill;
 use super::meter::Meter;
 use super::read::{next_chunk, open_regular};
+use super::spread::{spread, threads};
 use super::{Done, TaskError, TaskResult};
 use crate::engine::files::HashAlgorithm;
 
@@ -65,12 +66,15 @@ struct Subject {
     bytes: u64,
 }
 
-/// On the cpu lane: as many files at once as the lane has threads to spare.
-pub(super) fn run(context: &Context, order: &Order<'_>) -> TaskResult {
+/// On the cpu lane: as many files at once as `cpus` says, or as the lane has threads to spare.
+pub(super) fn run(context: &Context, order: &Order<'_>, cpus: Option<u32>) -> TaskResult {
     let subjects = find(context, order)?;
     let total = subjects.iter().map(|subject| subject.bytes).sum();
     let meter = Meter::new(context, total);
-    let together = order.algorithm == HashAlgorithm::Blake3;
+    let threads = threads(cpus);
+    // One file spreads over all threads or over none, so only who has all of them may do that.
+    let has_all = threads == rayon::current_num_threads();
+    let together = has_all && order.algorithm == HashAlgorithm::Blake3;
     // The large ones first and one after the other: a thread that waits for its part of one would
     // take up the next, and hold both.
     let (wide, narrow): (Vec<usize>, Vec<usize>) =
@@ -98,7 +102,11 @@ pub(super) fn run(context: &Context, order: &Order<'_>) -> TaskResult {
         };
         (*index, hash)
     };
-    hashes.par_extend(narrow.par_iter().with_max_len(1).map(of));
+    if cpus.is_some() {
+        hashes.extend(spread(threads, &narrow, || (), of).1);
+    } else {
+        hashes.par_extend(narrow.par_iter().with_max_len(1).map(of));
+    }
     context.check()?;
     hashes.sort_unstable_by_key(|(index, _)| *index);
     let hashes: Vec<Hash> = all_or_failures(hashes.into_iter().map(|(_, hash)| hash))?;

@@ -16,6 +16,7 @@ mod http;
 mod meter;
 mod read;
 mod sleep;
+mod spread;
 mod squeeze;
 mod write;
 
@@ -148,7 +149,7 @@ fn task_cpu(
         TaskSpec::Http(_) => Err(TaskError::failed(
             "a request executes on the io lane only: give the job `lane = \"io\"`",
         )),
-        TaskSpec::File(task) => files::run_cpu(context, task, args),
+        TaskSpec::File(task) => files::run_cpu(context, task, args, place.job.cpus),
         TaskSpec::Future { .. } => Err(in_no_lane()),
     }
 }

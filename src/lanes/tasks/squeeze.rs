@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde_json::{Value, json};
 use zstd::stream::read::Decoder as ZstdDecoder;
 use zstd::stream::write::Encoder as ZstdEncoder;
@@ -19,6 +18,7 @@ use super::super::context::Context;
 use super::atomic::AtomicFile;
 use super::meter::Meter;
 use super::read::{cannot_read, next_chunk, open_regular};
+use super::spread::spread;
 use super::{Done, TaskError, TaskResult};
 use crate::engine::files::Compression;
 
@@ -138,12 +138,17 @@ impl Source {
     }
 }
 
-/// On the cpu lane, with its other threads.
-pub(super) fn compress(context: &Context, way: &Way, level: Option<u8>) -> TaskResult {
+/// On the cpu lane, on this and others of its threads, `threads` in all.
+pub(super) fn compress(
+    context: &Context,
+    way: &Way,
+    level: Option<u8>,
+    threads: usize,
+) -> TaskResult {
     let level = level.unwrap_or(usual_level(way.format));
     let (mut source, mut target) = Source::open(way)?;
     let meter = Meter::new(context, source.before.len());
-    let count = (2 * rayon::current_num_threads()).min(BLOCKS_BOUND);
+    let count = (2 * threads).min(BLOCKS_BOUND);
     let mut written = 0;
     let mut blocks = read_blocks(context, &mut source.file, way, count)?;
     if blocks.is_empty() {
@@ -152,16 +157,14 @@ pub(super) fn compress(context: &Context, way: &Way, level: Option<u8>) -> TaskR
     }
     while !blocks.is_empty() {
         let file = &mut source.file;
-        let (next, squeezed) = rayon::join(
+        let (next, squeezed) = spread(
+            threads,
+            &blocks,
             || read_blocks(context, file, way, count),
-            || -> Result<Vec<Vec<u8>>, TaskError> {
-                let squeezed = blocks.par_iter();
-                squeezed
-                    .map(|block| squeeze(context, block, way, level))
-                    .collect()
-            },
+            |block| squeeze(context, block, way, level),
         );
-        for block in squeezed? {
+        for block in squeezed {
+            let block = block?;
             context.check()?;
             target.write(&block)?;
             written += block.len() as u64;
