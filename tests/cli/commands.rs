@@ -25,6 +25,26 @@ fn written(stdout: &str) -> Vec<&str> {
 }
 
 #[test]
+fn s06_a_score_that_jobs_of_both_lanes_change_ends_where_it_began() {
+    let place = example("s06-mutex.toml", &[("seq 200", "seq 20")]);
+    let ended = place.twolane(&["run", "s06-mutex.toml"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stdout);
+    assert_eq!(written(&ended.stdout), ["the score is 100"]);
+    // One begins when the one before it has ended, whatever lane they are on.
+    let changes = |line: &&str| {
+        line.contains("INFO run") && ["earn-", "spend-"].iter().any(|job| line.contains(job))
+    };
+    let mut lines = ended.stdout.lines().filter(changes);
+    let mut jobs = 0;
+    while let (Some(started), Some(finished)) = (lines.next(), lines.next()) {
+        assert!(started.contains(": started"), "{}", ended.stdout);
+        assert!(finished.contains(": finished"), "{}", ended.stdout);
+        jobs += 1;
+    }
+    assert_eq!(jobs, 10, "{}", ended.stdout);
+}
+
+#[test]
 fn s07_a_pool_has_as_many_processes_at_a_time_as_it_has_places() {
     let place = example("s07-pool.toml", &[("sleep 1", "sleep 0.2")]);
     let ended = place.twolane(&["run", "s07-pool.toml"]);
