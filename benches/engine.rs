@@ -262,7 +262,7 @@ fn measure_classes(count: usize) -> f64 {
     let mut note = |out: &Outputs| {
         running.extend(out.actions.iter().filter_map(|action| match action {
             Action::Start(order) => Some(order.attempt),
-            Action::Stop { .. } | Action::Answer { .. } => None,
+            Action::Stop { .. } | Action::Replace { .. } | Action::Answer { .. } => None,
         }));
         running.pop()
     };

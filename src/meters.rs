@@ -336,6 +336,7 @@ impl Tally {
             | Fact::Began { .. }
             | Fact::Due { .. }
             | Fact::Stopping { .. }
+            | Fact::Unresponsive { .. }
             | Fact::Draining
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}

@@ -71,6 +71,7 @@ fn of_status(status: &Status, beside: &Beside<'_>) -> Registry {
 fn labelled(all: &mut Registry, status: &Status) {
     let (runs, places, used) = (Labels::default(), Labels::default(), Labels::default());
     let paused = Labels::default();
+    let (unresponsive, replaced) = (Labels::default(), Labels::default());
     for (state, count) in &status.runs {
         let labels = [("state", state.clone())];
         runs.get_or_create(&labels).set(count.cast_signed());
@@ -83,6 +84,12 @@ fn labelled(all: &mut Registry, status: &Status) {
         places.get_or_create(&labels).set(capacity.size.into());
         used.get_or_create(&labels).set(capacity.used.into());
         paused.get_or_create(&labels).set(capacity.paused.into());
+        if capacity.kind == "lane" {
+            let stuck = unresponsive.get_or_create(&labels);
+            stuck.set(capacity.unresponsive.into());
+            let given = replaced.get_or_create(&labels);
+            given.set(capacity.replaced.into());
+        }
     }
     all.register(
         "runs",
@@ -92,6 +99,16 @@ fn labelled(all: &mut Registry, status: &Status) {
     all.register("places", "Places of lanes, pools and limits", places);
     all.register("places_used", "Places that are taken", used);
     all.register("paused", "Whether nothing starts that needs it", paused);
+    all.register(
+        "unresponsive_attempts",
+        "Attempts that were asked to stop and do not leave their lane",
+        unresponsive,
+    );
+    all.register(
+        "places_replaced",
+        "Places of unresponsive attempts that are given to others",
+        replaced,
+    );
 }
 
 fn gauges(all: &mut Registry, status: &Status, beside: &Beside<'_>) {

@@ -348,6 +348,7 @@ fn changed(answer: Answer) -> Result<Json<wire::Changed>, Problem> {
         }
         Answer::Cancelled(run) => (run, "cancelled"),
         Answer::Stopping(run) => (run, "stopping"),
+        Answer::Unresponsive(run) => (run, "unresponsive"),
         Answer::Retried(run) => (run, "queued"),
         Answer::Completed(run) => (run, "over"),
         Answer::UnknownRun(run) => return Err(Problem::no_run(run.0)),

@@ -181,6 +181,12 @@ fn said(fact: &Fact) -> Said {
             ("retrying", Some("scheduled"), Some(*epoch), text(failure))
         }
         Fact::GivenUp { failure, .. } => ("failed", Some("failed"), None, text(failure)),
+        Fact::Unresponsive { epoch, reason, .. } => (
+            "unresponsive",
+            Some("unresponsive"),
+            Some(*epoch),
+            text(reason),
+        ),
         Fact::Interrupted { epoch, cause, .. } => {
             let state = match cause {
                 Interruption::NoRoom(_) => "scheduled",
@@ -253,6 +259,8 @@ fn capacity(view: &CapacityView, now: Mono) -> wire::Capacity {
         name,
         size: view.size,
         used: view.used,
+        unresponsive: view.unresponsive,
+        replaced: view.replaced,
         paused: view.paused,
         rate: view.bucket.as_ref().map(|bucket| wire::Rate {
             rate: bucket.rate().to_string(),

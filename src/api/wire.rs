@@ -299,8 +299,14 @@ pub struct Capacity {
     pub name: String,
     /// Its places; 4294967295 of a limit that has a rate and no size.
     pub size: u32,
-    /// How many are taken.
+    /// How many are taken; places that were replaced do not count.
     pub used: u32,
+    /// Of a lane, how many attempts in it are unresponsive.
+    #[serde(default)]
+    pub unresponsive: u32,
+    /// How many of their places are given to others.
+    #[serde(default)]
+    pub replaced: u32,
     /// Whether it is paused.
     pub paused: bool,
     /// How often it may be taken, of a limit that has a rate.

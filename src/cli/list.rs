@@ -29,7 +29,7 @@ Examples:
 pub(super) struct List {
     /// Only runs in this state; can be repeated
     #[arg(long, value_name = "STATE", value_parser = [
-        "scheduled", "blocked", "queued", "running", "stopping",
+        "scheduled", "blocked", "queued", "running", "stopping", "unresponsive",
         "succeeded", "failed", "cancelled", "skipped",
     ])]
     state: Vec<String>,

@@ -83,5 +83,18 @@ fn tell(status: &wire::Status, out: &mut Out) -> Exit {
             if capacity.paused { "paused" } else { "" }.to_owned(),
         ]);
     }
-    table.print(out)
+    let printed = table.print(out);
+    for lane in status
+        .capacities
+        .iter()
+        .filter(|lane| lane.unresponsive > 0)
+    {
+        out.line(format_args!(
+            "lane {}: {} unresponsive, {} of them replaced: they were asked to stop and do not leave it",
+            harmless(&lane.name),
+            lane.unresponsive,
+            lane.replaced
+        ));
+    }
+    printed
 }

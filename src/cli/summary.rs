@@ -66,6 +66,7 @@ impl Row {
                 self.state = StateKind::Stopping;
                 self.reason = Some(reason.to_string());
             }
+            Fact::Unresponsive { .. } => self.state = StateKind::Unresponsive,
             Fact::Ended { state, end, .. } => {
                 self.over(state);
                 if let FinalState::Failed(failure) = state {

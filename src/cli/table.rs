@@ -85,7 +85,7 @@ fn paint(line: &str, at: usize) -> String {
 fn color(state: &str) -> Option<&'static str> {
     match state {
         "succeeded" => Some("\u{1b}[32m"),
-        "failed" => Some("\u{1b}[31m"),
+        "failed" | "unresponsive" => Some("\u{1b}[31m"),
         "scheduled" | "blocked" | "queued" | "running" | "stopping" | "cancelled" | "skipped" => {
             Some("\u{1b}[33m")
         }

@@ -40,6 +40,15 @@ pub(super) fn status(engine: &Engine, now: Now, outbox: &Outbox) {
     for capacity in &status.capacities {
         let (used, size) = (capacity.used, capacity.size);
         tracing::info!(target: "twolane::daemon", used, size, "status: {}", capacity.name);
+        if capacity.unresponsive > 0 {
+            tracing::warn!(
+                target: "twolane::daemon",
+                unresponsive = capacity.unresponsive,
+                replaced = capacity.replaced,
+                "status: {} has attempts that were asked to stop and do not leave it",
+                capacity.name
+            );
+        }
     }
     if let Some((at, timer)) = engine.next_deadline() {
         let remaining = at.since(now.mono);

@@ -150,9 +150,14 @@ impl Turn {
 
     /// Whether there is nothing to wait for any more.
     pub(super) fn is_over(&self) -> bool {
-        let idle = self.outbox.is_empty() && self.engine.active_count() == 0;
+        // Who was asked to stop and has had the time for it is not waited for.
+        let unresponsive = self.engine.unresponsive_count();
+        let idle = self.outbox.is_empty() && self.engine.active_count() == unresponsive;
         match self.shutdown {
-            Shutdown::No => self.until_done && idle && self.engine.live_count() == 0,
+            Shutdown::No => {
+                let done = self.engine.live_count() == 0 || self.engine.is_held_up();
+                self.until_done && idle && done
+            }
             Shutdown::Emptying | Shutdown::Draining { .. } | Shutdown::Stopping { .. } => idle,
             Shutdown::Leaving => true,
         }
@@ -422,6 +427,7 @@ impl Turn {
             match action {
                 Action::Start(order) => self.start(order),
                 Action::Stop { attempt, .. } => self.lanes.stop(attempt),
+                Action::Replace { attempt } => self.lanes.replace(attempt),
                 Action::Answer { caller, answer } if caller == STARTER => self.answered(answer),
                 Action::Answer { caller, answer } => self.callers.answer(caller, answer),
             }

@@ -23,6 +23,11 @@ pub enum Action {
         /// Why.
         reason: StopReason,
     },
+    /// This attempt does not leave its lane: make room for another one in its place, until it does.
+    Replace {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
     /// Tell this caller.
     Answer {
         /// Whom.
@@ -78,6 +83,8 @@ pub enum Answer {
     Cancelled(RunId),
     /// The run was asked to stop; its end follows.
     Stopping(RunId),
+    /// The run was asked to stop long ago; nothing of it but its own code can end it.
+    Unresponsive(RunId),
     /// The run had ended before.
     AlreadyEnded(RunId),
     /// There is no such run.

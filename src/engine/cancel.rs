@@ -34,6 +34,7 @@ impl Turn<'_> {
                 Answer::Stopping(id)
             }
             RunState::Stopping { .. } => Answer::Stopping(id),
+            RunState::Unresponsive { .. } => Answer::Unresponsive(id),
             RunState::Succeeded
             | RunState::Failed(_)
             | RunState::Cancelled(_)

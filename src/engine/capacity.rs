@@ -67,6 +67,8 @@ pub(super) struct Capacity {
     pub(super) name: CapacityName,
     pub(super) size: u32,
     pub(super) used: u32,
+    /// How many of those that hold a place are unresponsive; of a lane only.
+    pub(super) unresponsive: u32,
     /// Nothing starts that needs it.
     pub(super) paused: bool,
     /// How many classes need it.
@@ -107,7 +109,7 @@ impl Capacity {
     /// Whether it has the places, and whether it has the tokens, for so much beside what is kept for others.
     pub(super) fn has(&self, amount: u32, kept: u32, now: Mono) -> (bool, bool) {
         let wanted = u64::from(self.takes(amount)) + u64::from(kept);
-        let room = u64::from(self.used) + wanted <= u64::from(self.size);
+        let room = u64::from(self.taken()) + wanted <= u64::from(self.size);
         let tokens = self.bucket.as_ref().is_none_or(|bucket| {
             u32::try_from(wanted).is_ok_and(|wanted| bucket.holds(wanted, now))
         });
@@ -124,8 +126,19 @@ impl Capacity {
     }
 
     /// The places that nobody has.
-    pub(super) const fn free(&self) -> u32 {
-        self.size.saturating_sub(self.used)
+    pub(super) fn free(&self) -> u32 {
+        self.size.saturating_sub(self.taken())
+    }
+
+    /// Places of unresponsive attempts that are given to others: as many as there are places, so that a
+    /// lane never carries more than twice what it is made for.
+    pub(super) fn replaced(&self) -> u32 {
+        self.unresponsive.min(self.size)
+    }
+
+    /// Places that nobody else can have.
+    pub(super) fn taken(&self) -> u32 {
+        self.used - self.replaced()
     }
 }
 
@@ -215,16 +228,22 @@ impl Capacities {
         }
     }
 
-    /// Counts anew what the attempts of these classes hold: it may have changed with the sizes.
-    pub(super) fn recount(&mut self, active: impl Iterator<Item = ClassId>) {
+    /// Counts anew what the attempts of these classes hold: it may have changed with the sizes. Of each it is
+    /// said whether it is unresponsive.
+    pub(super) fn recount(&mut self, active: impl Iterator<Item = (ClassId, bool)>) {
         let ids: Vec<CapacityId> = self.by_name.values().copied().collect();
         for id in ids {
-            self.all.get_mut(id.0).used = 0;
+            let capacity = self.all.get_mut(id.0);
+            (capacity.used, capacity.unresponsive) = (0, 0);
         }
-        for class in active {
+        for (class, unresponsive) in active {
             for need in &self.classes.get(class.0).needs {
                 let capacity = self.all.get_mut(need.capacity.0);
-                capacity.used += capacity.takes(need.amount);
+                let places = capacity.takes(need.amount);
+                capacity.used += places;
+                if unresponsive && matches!(capacity.name, CapacityName::Lane(_)) {
+                    capacity.unresponsive += places;
+                }
             }
         }
     }
@@ -338,6 +357,24 @@ impl Capacities {
             let capacity = self.all.get_mut(need.capacity.0);
             capacity.used -= capacity.takes(need.amount);
             self.waiting.freed(need.capacity);
+        }
+    }
+
+    /// An attempt that holds a place of the lane of this class is unresponsive, or leaves at last. Only the
+    /// lane has a place for another one: what a pool or a limit guards may still be in use.
+    pub(super) fn set_unresponsive(&mut self, id: ClassId, unresponsive: bool) {
+        let is_lane =
+            |need: &&Need| matches!(self.all.get(need.capacity.0).name, CapacityName::Lane(_));
+        let Some(lane) = self.classes.get(id.0).needs.iter().find(is_lane).copied() else {
+            return;
+        };
+        let capacity = self.all.get_mut(lane.capacity.0);
+        let places = capacity.takes(lane.amount);
+        if unresponsive {
+            capacity.unresponsive += places;
+            self.waiting.freed(lane.capacity);
+        } else {
+            capacity.unresponsive -= places;
         }
     }
 
@@ -510,6 +547,7 @@ impl Capacities {
             name: name.clone(),
             size,
             used: 0,
+            unresponsive: 0,
             paused: false,
             classes: 0,
             capped: true,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use super::capacity::{Class, ClassId};
+use super::capacity::{CapacityName, Class, ClassId};
 use super::fact::{Fact, Record};
 use super::id::RunId;
 use super::run::{Run, RunState, StateKind};
@@ -149,6 +149,7 @@ fn check_lines(state: &State) -> Result<(), Broken> {
 fn check_capacities(state: &State) -> Result<(), Broken> {
     let mut runs: BTreeMap<ClassId, usize> = BTreeMap::new();
     let mut used: BTreeMap<_, u32> = BTreeMap::new();
+    let mut unresponsive: BTreeMap<_, u32> = BTreeMap::new();
     for (_, run) in state.runs.iter() {
         if !run.state.kind().is_final() {
             *runs.entry(run.class).or_default() += 1;
@@ -159,6 +160,23 @@ fn check_capacities(state: &State) -> Result<(), Broken> {
                 *used.entry(need.capacity).or_default() += takes;
             }
         }
+        if run.state.kind() == StateKind::Unresponsive {
+            let name = CapacityName::Lane(run.job.lane);
+            let takes = match state.capacities.find(&name) {
+                Some(lane) => lane.takes(run.job.weight()),
+                None => 0,
+            };
+            *unresponsive.entry(name).or_default() += takes;
+        }
+    }
+    for capacity in state.capacities.iter() {
+        let counted = unresponsive.get(&capacity.name).copied().unwrap_or(0);
+        hold(capacity.unresponsive == counted, || {
+            format!(
+                "{} has {counted} places with unresponsive attempts and counts {}",
+                capacity.name, capacity.unresponsive
+            )
+        })?;
     }
     for (id, class) in state.capacities.iter_classes() {
         let counted = runs.get(&id).copied().unwrap_or(0);
@@ -218,15 +236,16 @@ fn check_waits(state: &State, id: ClassId, class: &Class) -> Result<(), Broken> 
     })
 }
 
-/// Each scheduled run, each running one with a timeout and each that may not wait for ever has its timer,
-/// and there are no others.
+/// Each scheduled run, each stopping one, each running one with a timeout and each that may not wait for
+/// ever has its timer, and there are no others.
 fn check_timers(state: &State) -> Result<(), Broken> {
     let expected = state.runs.iter().filter_map(|(id, run)| match &run.state {
         RunState::Scheduled { due } => Some((*due, Timer::Due(id))),
         RunState::Running { deadline, .. } => Some(((*deadline)?, Timer::Timeout(id))),
+        RunState::Stopping { until, .. } => Some((*until, Timer::Unresponsive(id))),
         RunState::Blocked
         | RunState::Queued { .. }
-        | RunState::Stopping { .. }
+        | RunState::Unresponsive { .. }
         | RunState::Succeeded
         | RunState::Failed(_)
         | RunState::Cancelled(_)

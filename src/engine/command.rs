@@ -131,3 +131,7 @@ pub enum Stdin {
 
 /// How long a command has to end after it was asked to, unless its job says otherwise.
 pub const GRACE: Duration = Duration::from_secs(10);
+
+/// How long it takes at most, once a process was ended by force, until nothing of it is left and what it
+/// wrote has been read.
+pub const KILL_TIME: Duration = Duration::from_secs(3);

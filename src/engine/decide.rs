@@ -31,7 +31,7 @@ pub(super) struct Turn<'a> {
 
 impl Turn<'_> {
     pub(super) fn decide(&mut self, input: Input) {
-        self.fire_due();
+        self.fire_due(&input);
         match input {
             Input::Tick => {}
             Input::Open => self.record(Fact::Opened),
@@ -97,7 +97,7 @@ impl Turn<'_> {
     }
 
     /// Each timer that is due goes with the fact that it gives, so this ends.
-    fn fire_due(&mut self) {
+    fn fire_due(&mut self, input: &Input) {
         while let Some((at, timer)) = self.state.timers.first()
             && at <= self.now.mono
         {
@@ -116,6 +116,9 @@ impl Turn<'_> {
                 }
                 Timer::Expired(run) => self.expire(run),
                 Timer::Tokens => {}
+                // Of what went down with an earlier daemon nothing is left that could be unresponsive.
+                Timer::Unresponsive(run) if *input == Input::Settle => self.settle_run(run),
+                Timer::Unresponsive(run) => self.unresponsive(run, at),
             }
         }
         self.state.capacities.wake(self.now.mono);
@@ -255,6 +258,25 @@ impl Turn<'_> {
         }
     }
 
+    /// The attempt of a stopping run has had its time, which ended at `until`, and has not left its lane.
+    fn unresponsive(&mut self, id: RunId, until: Mono) {
+        let run = self.state.run(id);
+        let (job, epoch) = (Arc::clone(&run.job), run.epoch);
+        let Some(reason) = run.state.stop_reason() else {
+            return;
+        };
+        let asked = self.now.mono.since(until).saturating_add(job.patience());
+        self.record(Fact::Unresponsive {
+            run: id,
+            job,
+            epoch,
+            reason,
+            asked,
+        });
+        let attempt = AttemptId { run: id, epoch };
+        self.out.actions.push(Action::Replace { attempt });
+    }
+
     fn complete(&mut self, id: RunId, with: Result<Arc<Value>, Arc<str>>) -> Answer {
         let Some(run) = self.state.runs.get(id) else {
             return self.gone(id);
@@ -336,30 +358,28 @@ impl Turn<'_> {
     fn settle(&mut self) {
         let active: Vec<RunId> = self.state.active.iter().copied().collect();
         for id in active {
-            let run = self.state.run(id);
-            let attempt = AttemptId {
-                run: id,
-                epoch: run.epoch,
-            };
-            // Of a future nothing executed that could have brought the daemon down.
-            let again = run.may_start_again() && (run.job.task.is_future() || run.crashes_left());
-            let outcome = match (&run.state, again) {
-                (RunState::Stopping { reason, .. }, _) if *reason != StopReason::Interrupt => {
-                    Outcome::Stopped
-                }
-                (RunState::Stopping { .. }, _) if run.may_start_again() => {
-                    self.interrupt(attempt, Interruption::Shutdown);
-                    continue;
-                }
-                (_, true) => {
-                    self.interrupt(attempt, Interruption::Crash);
-                    continue;
-                }
-                (_, false) => Outcome::Failed(Failure::Crash),
-            };
-            let end = self.end_now(id, outcome);
-            self.ended(attempt, end);
+            self.settle_run(id);
         }
+    }
+
+    fn settle_run(&mut self, id: RunId) {
+        let run = self.state.run(id);
+        let attempt = AttemptId {
+            run: id,
+            epoch: run.epoch,
+        };
+        // Of a future nothing executed that could have brought the daemon down.
+        let again = run.may_start_again() && (run.job.task.is_future() || run.crashes_left());
+        let outcome = match (run.state.stop_reason(), again) {
+            (Some(reason), _) if reason != StopReason::Interrupt => Outcome::Stopped,
+            (Some(_), _) if run.may_start_again() => {
+                return self.interrupt(attempt, Interruption::Shutdown);
+            }
+            (_, true) => return self.interrupt(attempt, Interruption::Crash),
+            (_, false) => Outcome::Failed(Failure::Crash),
+        };
+        let end = self.end_now(id, outcome);
+        self.ended(attempt, end);
     }
 
     fn interrupt(&mut self, attempt: AttemptId, cause: Interruption) {
@@ -391,8 +411,7 @@ impl Turn<'_> {
         if run.epoch != attempt.epoch || !run.state.is_active() {
             return;
         }
-        if let RunState::Stopping { reason, .. } = run.state
-            && reason == StopReason::Interrupt
+        if run.state.stop_reason() == Some(StopReason::Interrupt)
             && end.outcome == Outcome::Stopped
             && run.may_start_again()
         {
@@ -455,19 +474,9 @@ fn next_try(id: RunId, run: &Run, failure: &Failure, now: Mono) -> Option<Mono> 
     let retry = run.job.retry.as_ref()?;
     let failed = run.failures.saturating_add(1);
     // Nobody wants it to go on, or its time is over.
-    let asked = match run.state {
-        RunState::Stopping { reason, .. } => match reason {
-            StopReason::Timeout | StopReason::Interrupt => false,
-            StopReason::Request | StopReason::RunTimeout | StopReason::Shutdown => true,
-        },
-        RunState::Running { .. }
-        | RunState::Scheduled { .. }
-        | RunState::Blocked
-        | RunState::Queued { .. }
-        | RunState::Succeeded
-        | RunState::Failed(_)
-        | RunState::Cancelled(_)
-        | RunState::Skipped(_) => false,
+    let asked = match run.state.stop_reason() {
+        None | Some(StopReason::Timeout | StopReason::Interrupt) => false,
+        Some(StopReason::Request | StopReason::RunTimeout | StopReason::Shutdown) => true,
     };
     if asked || failed >= retry.attempts || !retry.covers(failure) {
         return None;
@@ -478,11 +487,7 @@ fn next_try(id: RunId, run: &Run, failure: &Failure, now: Mono) -> Option<Mono> 
 
 /// What an attempt's outcome means for its run.
 fn final_state(before: &RunState, job: &JobSpec, outcome: &Outcome) -> FinalState {
-    let asked = if let RunState::Stopping { reason, .. } = before {
-        Some(*reason)
-    } else {
-        None
-    };
+    let asked = before.stop_reason();
     let timeout = || Failure::Timeout(job.timeout.unwrap_or_default());
     let run_timeout = || Failure::Timeout(job.run_timeout.unwrap_or_default());
     match (outcome, asked) {

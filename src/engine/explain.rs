@@ -54,6 +54,13 @@ pub enum Explanation {
         /// Why.
         reason: StopReason,
     },
+    /// It was asked to stop, and something of it still runs though its time for that is over.
+    Unresponsive {
+        /// Why it was asked to stop.
+        reason: StopReason,
+        /// For how long it has been so.
+        elapsed: Duration,
+    },
     /// It did its work.
     Succeeded,
     /// It did not.
@@ -138,6 +145,10 @@ impl Engine {
                 elapsed: now.since(*since),
             },
             RunState::Stopping { reason, .. } => Explanation::Stopping { reason: *reason },
+            RunState::Unresponsive { reason, from, .. } => Explanation::Unresponsive {
+                reason: *reason,
+                elapsed: now.since(*from),
+            },
             RunState::Succeeded => Explanation::Succeeded,
             RunState::Failed(failure) => Explanation::Failed(failure.clone()),
             RunState::Cancelled(reason) => Explanation::Cancelled(*reason),
@@ -216,8 +227,15 @@ impl Engine {
     fn places(&self, need: Need) -> Why {
         let capacities = &self.state.capacities;
         let capacity = capacities.capacity(need.capacity);
+        // As long as all are replaced, none of those that do not leave a lane is in anybody's way.
+        let all_replaced =
+            capacity.unresponsive > 0 && capacity.unresponsive == capacity.replaced();
         let mut holders = self.state.active.iter().filter_map(|id| {
-            let class = capacities.class(self.state.run(*id).class);
+            let run = self.state.run(*id);
+            if all_replaced && run.state.kind() == StateKind::Unresponsive {
+                return None;
+            }
+            let class = capacities.class(run.class);
             Some((*id, capacity.takes(class.needs_of(need.capacity)?)))
         });
         Why::Places {
@@ -263,6 +281,11 @@ impl fmt::Display for Explanation {
                     "it was asked to stop {reason}, and has not left its lane yet"
                 )
             }
+            Self::Unresponsive { reason, elapsed } => write!(
+                f,
+                "it was asked to stop {reason}, and has been unresponsive for {elapsed:?}: its time to leave \
+                 its lane is over, and something of it still runs"
+            ),
             Self::Succeeded => f.write_str("it has succeeded"),
             Self::Failed(failure) => write!(f, "it has failed: {failure}"),
             Self::Cancelled(reason) => write!(f, "it was cancelled {reason}"),

@@ -1,6 +1,7 @@
 //! What the engine decided and what is recorded. State is the fold of facts, live and in recovery.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -132,6 +133,20 @@ pub enum Fact {
         epoch: u32,
         /// Why.
         reason: StopReason,
+    },
+    /// The attempt is still in its lane though it was asked to stop and its time for that is over:
+    /// unresponsive.
+    Unresponsive {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The attempt's epoch.
+        epoch: u32,
+        /// Why it was asked to stop.
+        reason: StopReason,
+        /// How long ago that was.
+        asked: Duration,
     },
     /// The attempt has left its lane and with it the run is over: succeeded, failed or cancelled.
     Ended {
@@ -272,6 +287,7 @@ impl Fact {
             | Self::Started { run, job, .. }
             | Self::Began { run, job, .. }
             | Self::Stopping { run, job, .. }
+            | Self::Unresponsive { run, job, .. }
             | Self::Ended { run, job, .. }
             | Self::Retrying { run, job, .. }
             | Self::GivenUp { run, job, .. }

@@ -220,7 +220,8 @@ impl Over {
             | RunState::Blocked
             | RunState::Queued { .. }
             | RunState::Running { .. }
-            | RunState::Stopping { .. } => None,
+            | RunState::Stopping { .. }
+            | RunState::Unresponsive { .. } => None,
         }
     }
 }

@@ -42,6 +42,18 @@ pub enum RunState {
         since: Mono,
         /// Why.
         reason: StopReason,
+        /// When it counts as unresponsive, unless it has left its lane.
+        until: Mono,
+    },
+    /// The attempt was asked to stop, and is still in its lane when its time for that is over. Its place
+    /// in the lane is given to another one, and all else that it holds is not.
+    Unresponsive {
+        /// Since when the attempt has been in its lane.
+        since: Mono,
+        /// Why it was asked to stop.
+        reason: StopReason,
+        /// Since when it counts as unresponsive.
+        from: Mono,
     },
     /// The work was done.
     Succeeded,
@@ -65,6 +77,7 @@ pub enum StateKind {
     Queued,
     Running,
     Stopping,
+    Unresponsive,
     Succeeded,
     Failed,
     Cancelled,
@@ -73,12 +86,13 @@ pub enum StateKind {
 
 impl StateKind {
     /// All of them, in the order of a run's life.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Scheduled,
         Self::Blocked,
         Self::Queued,
         Self::Running,
         Self::Stopping,
+        Self::Unresponsive,
         Self::Succeeded,
         Self::Failed,
         Self::Cancelled,
@@ -94,6 +108,7 @@ impl StateKind {
             Self::Queued => "queued",
             Self::Running => "running",
             Self::Stopping => "stopping",
+            Self::Unresponsive => "unresponsive",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -105,9 +120,12 @@ impl StateKind {
     #[must_use]
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Scheduled | Self::Blocked | Self::Queued | Self::Running | Self::Stopping => {
-                false
-            }
+            Self::Scheduled
+            | Self::Blocked
+            | Self::Queued
+            | Self::Running
+            | Self::Stopping
+            | Self::Unresponsive => false,
             Self::Succeeded | Self::Failed | Self::Cancelled | Self::Skipped => true,
         }
     }
@@ -123,6 +141,7 @@ impl RunState {
             Self::Queued { .. } => StateKind::Queued,
             Self::Running { .. } => StateKind::Running,
             Self::Stopping { .. } => StateKind::Stopping,
+            Self::Unresponsive { .. } => StateKind::Unresponsive,
             Self::Succeeded => StateKind::Succeeded,
             Self::Failed(_) => StateKind::Failed,
             Self::Cancelled(_) => StateKind::Cancelled,
@@ -133,17 +152,38 @@ impl RunState {
     /// Whether the run holds capacities: something of it is, or may be, in a lane.
     #[must_use]
     pub const fn is_active(&self) -> bool {
-        matches!(self, Self::Running { .. } | Self::Stopping { .. })
+        matches!(
+            self,
+            Self::Running { .. } | Self::Stopping { .. } | Self::Unresponsive { .. }
+        )
     }
 
     /// Since when an attempt has been in its lane, while it is.
     #[must_use]
     pub(super) const fn since(&self) -> Option<Mono> {
         match self {
-            Self::Running { since, .. } | Self::Stopping { since, .. } => Some(*since),
+            Self::Running { since, .. }
+            | Self::Stopping { since, .. }
+            | Self::Unresponsive { since, .. } => Some(*since),
             Self::Scheduled { .. }
             | Self::Blocked
             | Self::Queued { .. }
+            | Self::Succeeded
+            | Self::Failed(_)
+            | Self::Cancelled(_)
+            | Self::Skipped(_) => None,
+        }
+    }
+
+    /// Why the attempt was asked to stop, if it was and is still in its lane.
+    #[must_use]
+    pub const fn stop_reason(&self) -> Option<StopReason> {
+        match self {
+            Self::Stopping { reason, .. } | Self::Unresponsive { reason, .. } => Some(*reason),
+            Self::Scheduled { .. }
+            | Self::Blocked
+            | Self::Queued { .. }
+            | Self::Running { .. }
             | Self::Succeeded
             | Self::Failed(_)
             | Self::Cancelled(_)
@@ -235,6 +275,7 @@ impl Run {
             RunState::Blocked
             | RunState::Running { .. }
             | RunState::Stopping { .. }
+            | RunState::Unresponsive { .. }
             | RunState::Succeeded
             | RunState::Failed(_)
             | RunState::Cancelled(_)

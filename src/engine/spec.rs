@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::amounts::{Amounts, Rate};
-use super::command::{CommandSpec, GRACE, Invocation, Step};
+use super::command::{CommandSpec, GRACE, Invocation, KILL_TIME, Step};
 use super::files::FileTask;
 use super::flow::{FanOut, Origin, Unique, When};
 use super::http::HttpSpec;
@@ -301,6 +301,24 @@ impl JobSpec {
             Lane::Io => 1,
             Lane::Cpu => self.cpus.unwrap_or(1).max(1),
         }
+    }
+
+    /// How long an attempt has to leave its lane after it was asked to stop: its grace, and where there
+    /// are processes the time in which these are ended by force.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let is_process = matches!(self.task, TaskSpec::Command(_)) || self.setup.is_some();
+        let kill = if is_process {
+            KILL_TIME
+        } else {
+            Duration::ZERO
+        };
+        let teardown = if self.teardown.is_some() {
+            self.teardown_timeout.saturating_add(KILL_TIME)
+        } else {
+            Duration::ZERO
+        };
+        self.grace.saturating_add(teardown.saturating_add(kill))
     }
 }
 

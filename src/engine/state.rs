@@ -155,10 +155,26 @@ impl State {
                     self.enter(*run, RunState::Running { since, deadline });
                 }
             }
-            Fact::Stopping { run, reason, .. } => {
+            Fact::Stopping {
+                run, job, reason, ..
+            } => {
                 if let RunState::Running { since, .. } = self.run(*run).state {
-                    let reason = *reason;
-                    self.enter(*run, RunState::Stopping { since, reason });
+                    let stopping = RunState::Stopping {
+                        since,
+                        reason: *reason,
+                        until: record.at.mono.plus(job.patience()),
+                    };
+                    self.enter(*run, stopping);
+                }
+            }
+            Fact::Unresponsive { run, reason, .. } => {
+                if let Some(since) = self.run(*run).state.since() {
+                    let unresponsive = RunState::Unresponsive {
+                        since,
+                        reason: *reason,
+                        from: record.at.mono,
+                    };
+                    self.enter(*run, unresponsive);
                 }
             }
             Fact::Ended { run, state, .. } => self.finish(*run, final_state(state)),
@@ -205,8 +221,11 @@ impl State {
     fn configure(&mut self, definitions: &Arc<Definitions>) {
         self.definitions = Arc::clone(definitions);
         self.capacities.configure(definitions, self.last.mono);
-        let active = self.active.iter().map(|id| self.run(*id).class);
-        let active: Vec<ClassId> = active.collect();
+        let active = self.active.iter().map(|id| {
+            let run = self.run(*id);
+            (run.class, run.state.kind() == StateKind::Unresponsive)
+        });
+        let active: Vec<(ClassId, bool)> = active.collect();
         self.capacities.recount(active.into_iter());
         self.jobs = definitions
             .jobs
@@ -440,7 +459,16 @@ impl State {
                     self.leave_lane(id, class);
                 }
             }
-            RunState::Stopping { .. } => self.leave_lane(id, class),
+            RunState::Stopping { until, .. } => {
+                self.timers.remove(until, Timer::Unresponsive(id));
+                if !state.is_active() {
+                    self.leave_lane(id, class);
+                }
+            }
+            RunState::Unresponsive { .. } => {
+                self.capacities.set_unresponsive(class, false);
+                self.leave_lane(id, class);
+            }
             RunState::Blocked
             | RunState::Succeeded
             | RunState::Failed(_)
@@ -462,8 +490,11 @@ impl State {
                     self.timers.insert(deadline, Timer::Timeout(id));
                 }
             }
-            RunState::Stopping { .. }
-            | RunState::Blocked
+            RunState::Stopping { until, .. } => {
+                self.timers.insert(until, Timer::Unresponsive(id));
+            }
+            RunState::Unresponsive { .. } => self.capacities.set_unresponsive(class, true),
+            RunState::Blocked
             | RunState::Succeeded
             | RunState::Failed(_)
             | RunState::Cancelled(_)

@@ -35,10 +35,16 @@ pub struct CapacityView {
     pub name: CapacityName,
     /// Its places; `u32::MAX` of a limit that has only a rate.
     pub size: u32,
-    /// How many are taken; more than there are for a while after a reload took some away.
+    /// How many are taken; more than there are for a while after a reload took some away. Those that were
+    /// replaced do not count.
     pub used: u32,
     /// What is left of its rate, if it has one.
     pub bucket: Option<Bucket>,
+    /// Places that unresponsive attempts hold; of a lane only.
+    pub unresponsive: u32,
+    /// How many of these have been replaced: their places are given to others. As many as there are places
+    /// at most.
+    pub replaced: u32,
     /// Nothing starts that needs it.
     pub paused: bool,
 }
@@ -88,12 +94,12 @@ impl Engine {
         self.state.runs.iter().map(|(id, run)| view(id, run))
     }
 
-    /// The runs that are running or stopping, in the order of their numbers.
+    /// The runs that are running, stopping or unresponsive, in the order of their numbers.
     pub fn active(&self) -> impl Iterator<Item = RunView> + '_ {
         self.state.active.iter().filter_map(|id| self.run(*id))
     }
 
-    /// Orders for the attempts that are running or stopping, as they were started.
+    /// Orders for the attempts that are running, stopping or unresponsive, as they were started.
     pub fn active_orders(&self) -> impl Iterator<Item = StartOrder> + '_ {
         self.state.active.iter().filter_map(|id| {
             let run = self.state.runs.get(*id)?;
@@ -108,10 +114,26 @@ impl Engine {
         })
     }
 
-    /// How many runs are running or stopping.
+    /// How many runs are running, stopping or unresponsive.
     #[must_use]
     pub fn active_count(&self) -> usize {
         self.state.active.len()
+    }
+
+    /// Whether nothing will happen any more by itself, unless unresponsive attempts leave their lanes: there
+    /// are some, nothing else runs, and nothing waits for a time.
+    #[must_use]
+    pub fn is_held_up(&self) -> bool {
+        let active = self.state.active.len();
+        active > 0
+            && active == self.state.counts[StateKind::Unresponsive as usize]
+            && self.state.timers.first().is_none()
+    }
+
+    /// How many runs are unresponsive.
+    #[must_use]
+    pub fn unresponsive_count(&self) -> usize {
+        self.state.counts[StateKind::Unresponsive as usize]
     }
 
     /// How many runs are unfinished.
@@ -142,8 +164,10 @@ impl Engine {
                 .map(|capacity| CapacityView {
                     name: capacity.name.clone(),
                     size: capacity.size,
-                    used: capacity.used,
                     bucket: capacity.bucket.clone(),
+                    used: capacity.taken(),
+                    unresponsive: capacity.unresponsive,
+                    replaced: capacity.replaced(),
                     paused: capacity.paused,
                 })
                 .collect(),

@@ -20,7 +20,7 @@ use super::place::{MARK, Outside, Place, World};
 use super::priority::{Policy, Weight};
 use super::tasks::Clients;
 use super::tasks::after;
-use super::{CpuLane, IoLane, LaneError, cores, install_hook, lock};
+use super::{CpuLane, CpuPlaces, IoLane, IoPlaces, LaneError, cores, install_hook, lock};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
@@ -73,7 +73,8 @@ impl LaneSettings {
         }
     }
 
-    /// How many attempts both lanes together carry at once.
+    /// How many attempts both lanes together carry at once. While some of them are unresponsive and
+    /// replaced, it is up to twice as many.
     #[must_use]
     pub fn capacity(self) -> usize {
         let settings = self.resolved();
@@ -96,7 +97,7 @@ pub struct AttemptLanes {
 pub struct OverCapacity {
     /// The order, given back. (Boxed, because it is large beside a success.)
     pub order: Box<StartOrder>,
-    /// How many the lanes carry.
+    /// How many the lanes carry, with those that others are in the places of.
     pub capacity: usize,
 }
 
@@ -134,7 +135,8 @@ impl AttemptLanes {
         outside: Outside,
     ) -> Result<(Self, LaneMail<NoteSource>), LaneError> {
         install_hook();
-        let capacity = settings.capacity();
+        // Each attempt may be unresponsive, and be replaced by another one.
+        let capacity = 2 * settings.capacity();
         let settings = settings.resolved();
         // The engine learns of an end a little before the lane has given its place free, so as many
         // as fit may be waiting while as many still count as running.
@@ -143,7 +145,7 @@ impl AttemptLanes {
             nice: settings.nice,
             policy: settings.policy,
         };
-        let cpu = CpuLane::start(settings.cpu_workers, settings.cpu_workers, weight)?;
+        let cpu = CpuLane::start(settings.cpu_workers, 2 * settings.cpu_workers, weight)?;
         let (port, mail) = lane_channel(capacity);
         let (timers, runtime) = (io.timers().clone(), io.handle().clone());
         let world = World::new(clock, timers, runtime, port.begun.clone(), outside);
@@ -151,6 +153,8 @@ impl AttemptLanes {
             world: Arc::new(world),
             handlers,
             clients: Clients::default(),
+            io: io.places(),
+            cpu: cpu.places(),
             port,
             live: AtomicUsize::new(0),
             attempts: Mutex::new(BTreeMap::new()),
@@ -218,6 +222,21 @@ impl AttemptLanes {
         let attempt = lock(&self.hub.attempts).get(&attempt).cloned();
         if let Some(attempt) = attempt {
             attempt.cancel();
+        }
+    }
+
+    /// An attempt that was asked to stop does not leave its lane: has the lane carry another one in its
+    /// place until it does. Does nothing if it has ended.
+    pub fn replace(&self, attempt: AttemptId) {
+        let attempts = lock(&self.hub.attempts);
+        // Under the lock, so that it is marked before its end can be reported.
+        if let Some(attempt) = attempts.get(&attempt)
+            && attempt.mark_replaced()
+        {
+            match attempt.lane() {
+                Lane::Io => self.hub.io.replace(),
+                Lane::Cpu => self.hub.cpu.replace(),
+            }
         }
     }
 
@@ -297,6 +316,8 @@ struct Hub {
     world: Arc<World>,
     handlers: Arc<Handlers>,
     clients: Clients,
+    io: IoPlaces,
+    cpu: CpuPlaces,
     port: LanePort<NoteSource>,
     /// Attempts whose end is not sent, counted down just before it is.
     live: AtomicUsize,
@@ -307,6 +328,14 @@ struct Hub {
 }
 
 impl Hub {
+    /// An attempt that was replaced has left its lane.
+    fn restore(&self, lane: Lane) {
+        match lane {
+            Lane::Io => self.io.restore(),
+            Lane::Cpu => self.cpu.restore(),
+        }
+    }
+
     /// Blocks until the ends of all attempts are sent, `limit` at most; whether that came about.
     fn wait_none(&self, limit: Duration) -> bool {
         let attempts = lock(&self.attempts);

@@ -13,6 +13,7 @@ use super::LaneError;
 use super::panics::{catch, mark_lane_thread};
 use super::priority::{CPU_SLICE, Weight, lower};
 use super::queue::Queue;
+use super::spare::{Spare, Spares};
 use crate::clock::kernel_nanos;
 
 /// Something to compute. Dropping it unrun tells whoever waits for it that it will not run.
@@ -39,35 +40,27 @@ pub(crate) struct CpuLane {
 impl CpuLane {
     /// A lane of `workers` threads; up to `queue` jobs wait. Both 1 or more.
     pub(crate) fn start(workers: usize, queue: usize, weight: Weight) -> Result<Self, LaneError> {
-        let refused = AtomicBool::new(false);
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(workers)
-            .thread_name(|index| format!("twolane-cpu-{index}"))
-            .stack_size(STACK)
-            .start_handler(move |_| {
-                mark_lane_thread();
-                if let Err(error) = lower(weight, CPU_SLICE)
-                    && !refused.swap(true, Ordering::Relaxed)
-                {
-                    tracing::warn!(
-                        nice = weight.nice,
-                        policy = %weight.policy,
-                        %error,
-                        "cannot lower the scheduling weight of the cpu lane's threads: \
-                         they run like all others"
-                    );
-                }
-            })
-            // Jobs are caught one by one; this is for what rayon itself may still be handed.
-            .panic_handler(|payload| {
-                let _told_by_the_hook = catch(|| drop(payload));
-            })
+        let refused = Arc::new(AtomicBool::new(false));
+        let pool = threads(workers, "twolane-cpu", weight, &refused)
             .build()
             .map_err(|source| LaneError::Pool { workers, source })?;
+        let spares = Spares::new(workers, move |index| {
+            let name = format!("twolane-spare-{index}");
+            let pool = threads(1, &name, weight, &refused).build();
+            if let Err(error) = &pool {
+                tracing::warn!(
+                    %error,
+                    "cannot start a thread in place of one whose attempt does not leave it: the cpu \
+                     lane has one less"
+                );
+            }
+            pool.ok()
+        });
         let shared = Arc::new(Shared {
             queue: Queue::new(queue),
             workers,
             calls: AtomicUsize::new(0),
+            spares,
         });
         Ok(Self { pool, shared })
     }
@@ -89,7 +82,13 @@ impl CpuLane {
             let shared = Arc::clone(shared);
             self.pool.spawn(move || pull(shared));
         }
+        wake_spares(shared);
         Ok(())
+    }
+
+    /// What replaces threads whose attempts do not leave them.
+    pub(crate) fn places(&self) -> CpuPlaces {
+        CpuPlaces(Arc::clone(&self.shared))
     }
 
     /// Drops what waits if the lane was closed while a job was offered.
@@ -124,6 +123,26 @@ struct Shared {
     workers: usize,
     /// Calls that threads have not answered yet; see [`CALLS_BOUND`].
     calls: AtomicUsize,
+    spares: Spares,
+}
+
+/// The lane's threads, for whoever knows what they are held by.
+pub(crate) struct CpuPlaces(Arc<Shared>);
+
+impl CpuPlaces {
+    /// An attempt does not leave its thread: another thread takes jobs instead, as long as there are no
+    /// more of them than the lane has of its own.
+    pub(crate) fn replace(&self) {
+        self.0.spares.add();
+        if !self.0.queue.is_empty() {
+            wake_spares(&self.0);
+        }
+    }
+
+    /// It has left it.
+    pub(crate) fn restore(&self) {
+        self.0.spares.take_back();
+    }
 }
 
 impl Shared {
@@ -181,6 +200,65 @@ fn pull(shared: Arc<Shared>) {
             return;
         }
     }
+}
+
+/// Has each spare thread that is free look for jobs. No wake-up is lost, for the reason that is given at
+/// [`pull`]: one that has found nothing gives its place up first and then looks again.
+fn wake_spares(shared: &Arc<Shared>) {
+    shared.spares.wake(|pool, spare| {
+        shared.queue.join();
+        let (shared, spare) = (Arc::clone(shared), Arc::clone(spare));
+        pool.spawn(move || stand_in(&shared, &spare));
+    });
+}
+
+/// Takes jobs on a spare thread and runs them until there are none, or until it is not needed any more.
+fn stand_in(shared: &Shared, spare: &Spare) {
+    loop {
+        while spare.goes_on()
+            && let Some(job) = shared.queue.take()
+        {
+            IN_JOB.set(true);
+            let _told_by_the_hook = catch(job);
+            IN_JOB.set(false);
+        }
+        spare.leave();
+        if !spare.goes_on() || shared.queue.is_empty() || !spare.enter() {
+            return shared.queue.part();
+        }
+    }
+}
+
+/// Threads as the lane has them, with names that begin with `name`.
+fn threads(
+    number: usize,
+    name: &str,
+    weight: Weight,
+    refused: &Arc<AtomicBool>,
+) -> ThreadPoolBuilder {
+    let (name, refused) = (name.to_owned(), Arc::clone(refused));
+    ThreadPoolBuilder::new()
+        .num_threads(number)
+        .thread_name(move |index| format!("{name}-{index}"))
+        .stack_size(STACK)
+        .start_handler(move |_| {
+            mark_lane_thread();
+            if let Err(error) = lower(weight, CPU_SLICE)
+                && !refused.swap(true, Ordering::Relaxed)
+            {
+                tracing::warn!(
+                    nice = weight.nice,
+                    policy = %weight.policy,
+                    %error,
+                    "cannot lower the scheduling weight of the cpu lane's threads: \
+                     they run like all others"
+                );
+            }
+        })
+        // Jobs are caught one by one; this is for what rayon itself may still be handed.
+        .panic_handler(|payload| {
+            let _told_by_the_hook = catch(|| drop(payload));
+        })
 }
 
 /// Has each thread of the pool look for jobs as soon as it comes by.
@@ -367,6 +445,63 @@ mod tests {
             assert!(lane.submit(job).is_ok());
         }
         assert!(lane.wait_idle(LIMIT));
+    }
+
+    /// A job that says that it has begun, and stays until its gate is dropped.
+    fn stays(began: mpsc::Sender<()>, gate: mpsc::Receiver<()>) -> CpuJob {
+        Box::new(move || {
+            began.send(()).unwrap();
+            let _closed = gate.recv();
+        })
+    }
+
+    #[test]
+    fn threads_that_are_held_are_replaced_and_the_replacements_go_again() {
+        let lane = lane(2, 16);
+        for _ in 0..20 {
+            let (began, begun) = mpsc::channel();
+            let gates: Vec<_> = (0..2)
+                .map(|_| {
+                    let (open, gate) = mpsc::channel();
+                    assert!(lane.submit(stays(began.clone(), gate)).is_ok());
+                    begun.recv_timeout(LIMIT).unwrap();
+                    open
+                })
+                .collect();
+            // What waits is taken up as soon as there is a thread for it, and so is what comes later.
+            let (told, hear) = mpsc::channel();
+            let tell = |n: u32| -> CpuJob {
+                let told = told.clone();
+                Box::new(move || told.send(n).unwrap())
+            };
+            assert!(lane.submit(tell(1)).is_ok());
+            assert!(hear.try_recv().is_err(), "both threads are held");
+            lane.places().replace();
+            assert_eq!(hear.recv_timeout(LIMIT), Ok(1));
+            lane.places().replace();
+            lane.places().replace();
+            assert_eq!(lane.shared.spares.count(), 2, "no more than of its own");
+            for n in 2..50 {
+                assert!(lane.submit(tell(n)).is_ok());
+                assert_eq!(hear.recv_timeout(LIMIT), Ok(n));
+            }
+            // Replacements are held like any other, and are two at a time.
+            let (open, gate) = mpsc::channel();
+            let (other_open, other_gate) = mpsc::channel();
+            assert!(lane.submit(stays(began.clone(), gate)).is_ok());
+            assert!(lane.submit(stays(began.clone(), other_gate)).is_ok());
+            begun.recv_timeout(LIMIT).unwrap();
+            begun.recv_timeout(LIMIT).unwrap();
+            assert_eq!(lane.busy(), 4);
+            drop((open, other_open, gates));
+            for left in [2, 1, 0] {
+                lane.places().restore();
+                assert_eq!(lane.shared.spares.count(), left);
+            }
+            assert!(lane.submit(tell(50)).is_ok());
+            assert_eq!(hear.recv_timeout(LIMIT), Ok(50));
+            assert!(lane.wait_idle(LIMIT));
+        }
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl IoLane {
         let shared = Arc::new(Shared {
             queue: Queue::new(queue),
             concurrency,
+            unresponsive: AtomicUsize::new(0),
             feed: Notify::new(),
         });
         runtime.spawn(feed(Arc::clone(&shared)));
@@ -117,6 +118,11 @@ impl IoLane {
         &self.timers
     }
 
+    /// What replaces places whose attempts do not leave them.
+    pub(crate) fn places(&self) -> IoPlaces {
+        IoPlaces(Arc::clone(&self.shared))
+    }
+
     /// The runtime, for what is done on its behalf elsewhere.
     pub(crate) const fn handle(&self) -> &Handle {
         &self.handle
@@ -162,11 +168,36 @@ impl Drop for IoLane {
 struct Shared {
     queue: Queue<IoJob>,
     concurrency: usize,
+    /// Attempts that do not leave the lane, whose places others have.
+    unresponsive: AtomicUsize,
     /// Tells the feeder that there may be a job and a place for it.
     feed: Notify,
 }
 
+/// The lane's places, for whoever knows what they are held by.
+pub(crate) struct IoPlaces(Arc<Shared>);
+
+impl IoPlaces {
+    /// An attempt does not leave its place: another one is carried in addition, as long as there are no
+    /// more of them than the lane has places of its own.
+    pub(crate) fn replace(&self) {
+        self.0.unresponsive.fetch_add(1, Ordering::SeqCst);
+        self.0.feed.notify_one();
+    }
+
+    /// It has left it.
+    pub(crate) fn restore(&self) {
+        self.0.unresponsive.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Shared {
+    /// Jobs that are carried at once.
+    fn places(&self) -> usize {
+        let replaced = self.unresponsive.load(Ordering::SeqCst);
+        self.concurrency + replaced.min(self.concurrency)
+    }
+
     /// Gives a place back; returns how many were taken before.
     fn leave(&self) -> usize {
         let before = self.queue.leave();
@@ -180,8 +211,8 @@ struct Place(Arc<Shared>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.0.leave() == self.0.concurrency {
-            // All were taken, so the feeder may be waiting for this one.
+        if self.0.leave() >= self.0.concurrency {
+            // All may have been taken, so the feeder may be waiting for this one.
             self.0.feed.notify_one();
         }
     }
@@ -199,7 +230,7 @@ async fn feed(shared: Arc<Shared>) {
     loop {
         let mut fed = 0;
         // A place is taken first, so that no moment shows a job neither waiting nor running.
-        while shared.queue.enter(shared.concurrency) {
+        while shared.queue.enter(shared.places()) {
             let Some(job) = shared.queue.take() else {
                 shared.leave();
                 break;

@@ -14,6 +14,7 @@ mod place;
 mod priority;
 mod queue;
 mod secrets;
+mod spare;
 mod tasks;
 mod timer;
 
@@ -30,8 +31,8 @@ pub use priority::{Policy, UnknownPolicy};
 
 pub(crate) use cancel::{Cancel, Unpark};
 pub(crate) use context::Task;
-pub(crate) use cpu::{CpuJob, CpuLane};
-pub(crate) use io::{IoJob, IoLane};
+pub(crate) use cpu::{CpuJob, CpuLane, CpuPlaces};
+pub(crate) use io::{IoJob, IoLane, IoPlaces};
 pub(crate) use panics::{CatchPanic, catch, install_hook};
 pub(crate) use priority::Weight;
 pub(crate) use timer::{TimerKey, Timers};

@@ -19,6 +19,8 @@ pub(super) struct Queue<J> {
     receiver: Receiver<J>,
     /// Places of the lane that are taken.
     busy: AtomicUsize,
+    /// How many take jobs beside these places.
+    beside: AtomicUsize,
     closed: AtomicBool,
     /// Somebody waits for the lane to become idle.
     watched: AtomicBool,
@@ -34,6 +36,7 @@ impl<J> Queue<J> {
             sender,
             receiver,
             busy: AtomicUsize::new(0),
+            beside: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             gate: Mutex::new(()),
@@ -84,9 +87,20 @@ impl<J> Queue<J> {
         self.receiver.len()
     }
 
-    /// How many places are taken.
+    /// How many places are taken, with those that are beside them.
     pub(super) fn busy(&self) -> usize {
-        self.busy.load(Ordering::SeqCst)
+        self.busy.load(Ordering::SeqCst) + self.beside.load(Ordering::SeqCst)
+    }
+
+    /// Takes a place beside those of the lane.
+    pub(super) fn join(&self) {
+        self.beside.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Gives it back.
+    pub(super) fn part(&self) {
+        self.beside.fetch_sub(1, Ordering::SeqCst);
+        self.tell_watcher();
     }
 
     /// Takes one of `places`, if one is free.

@@ -55,7 +55,7 @@ impl Board {
                     self.queue.wake();
                 }
             }
-            Fact::Stopping { run, epoch, .. } => {
+            Fact::Stopping { run, epoch, .. } | Fact::Unresponsive { run, epoch, .. } => {
                 if let Some(bar) = self.lock().get_mut(&attempt(*run, *epoch)) {
                     bar.stopping = true;
                 }

@@ -33,6 +33,8 @@ pub enum Event {
     Output,
     /// An attempt was asked to stop.
     Stopping,
+    /// An attempt that was asked to stop has not left its lane, and its time for that is over.
+    Unresponsive,
     /// A run succeeded.
     Finished,
     /// An attempt has failed, and another one is to follow.
@@ -55,7 +57,7 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 23] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
@@ -69,6 +71,7 @@ impl Event {
         Self::Progress,
         Self::Output,
         Self::Stopping,
+        Self::Unresponsive,
         Self::Finished,
         Self::Retrying,
         Self::Interrupted,
@@ -102,6 +105,7 @@ impl Event {
             Self::Progress => 0x5267_a7be_3dc3_4658_ba90_73d1_bb9a_34b1,
             Self::Output => 0x5c0d_f5aa_bec3_43d3_b778_c049_bfb1_68e4,
             Self::Stopping => 0x027d_84a7_413f_400e_8211_c34e_b21e_71cc,
+            Self::Unresponsive => 0xc4e5_01a8_b20e_46a4_87b9_4972_893f_ef3f,
             Self::Finished => 0xf197_0141_7a27_4c08_aac0_ee71_d967_44f4,
             Self::Retrying => 0xd869_e195_b53a_471b_97ab_0c56_010d_568e,
             Self::Interrupted => 0x20fe_ec0a_6051_41f3_9ddb_0b02_687c_5320,
@@ -129,6 +133,7 @@ impl Event {
             Fact::Started { .. } => Self::Started,
             Fact::Began { .. } => Self::Began,
             Fact::Stopping { .. } => Self::Stopping,
+            Fact::Unresponsive { .. } => Self::Unresponsive,
             Fact::Ended { state, .. } | Fact::Gathered { state, .. } => match state {
                 FinalState::Succeeded => Self::Finished,
                 FinalState::Failed(_) => Self::Failed,
@@ -162,6 +167,7 @@ impl Event {
             Self::Progress => "progress",
             Self::Output => "output",
             Self::Stopping => "stopping",
+            Self::Unresponsive => "unresponsive",
             Self::Finished => "finished",
             Self::Retrying => "retrying",
             Self::Interrupted => "interrupted",
@@ -198,7 +204,7 @@ impl Event {
             | Self::Resumed
             | Self::Cancelled
             | Self::Skipped => Level::INFO,
-            Self::Failed | Self::Interrupted | Self::Retrying => Level::WARN,
+            Self::Failed | Self::Interrupted | Self::Retrying | Self::Unresponsive => Level::WARN,
         }
     }
 

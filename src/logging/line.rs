@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::event::Event;
 use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::id::{AttemptId, RunId};
-use crate::engine::outcome::{End, Measures, Outcome};
-use crate::engine::spec::JobSpec;
+use crate::engine::outcome::{End, Measures, Outcome, StopReason};
+use crate::engine::spec::{JobSpec, TaskSpec};
 use crate::engine::template::{Placeholder, Template};
 use crate::engine::time::{Now, Wall};
 use crate::inbox::{Note, Progress};
@@ -147,15 +147,7 @@ impl<'a> Line<'a> {
                 bare.tried(job, *run, *epoch).now("running").say(job)
             }
             Fact::Began { run, job, epoch } => bare.tried(job, *run, *epoch),
-            Fact::Stopping {
-                run,
-                job,
-                epoch,
-                reason,
-            } => bare
-                .tried(job, *run, *epoch)
-                .now("stopping")
-                .because(reason),
+            Fact::Stopping { .. } | Fact::Unresponsive { .. } => bare.asked_to_stop(&record.fact),
             Fact::Ended {
                 run,
                 job,
@@ -199,6 +191,36 @@ impl<'a> Line<'a> {
                 bare.about(job, *run).now("skipped").because(reason)
             }
         }
+    }
+
+    /// An attempt was asked to stop, or does not.
+    fn asked_to_stop(self, fact: &'a Fact) -> Self {
+        if let Fact::Stopping {
+            run,
+            job,
+            epoch,
+            reason,
+        } = fact
+        {
+            return self
+                .tried(job, *run, *epoch)
+                .now("stopping")
+                .because(reason);
+        }
+        let Fact::Unresponsive {
+            run,
+            job,
+            epoch,
+            reason,
+            asked,
+        } = fact
+        else {
+            return self;
+        };
+        let alarm = alarm(job, *reason, *asked);
+        self.tried(job, *run, *epoch)
+            .now("unresponsive")
+            .because(&alarm)
     }
 
     /// With what it is about, or why it is so.
@@ -342,6 +364,7 @@ impl<'a> Line<'a> {
             | Event::Output
             | Event::Stopping
             | Event::Retrying
+            | Event::Unresponsive
             | Event::Interrupted
             | Event::Retried
             | Event::Paused
@@ -374,6 +397,30 @@ impl<'a> Line<'a> {
             Placeholder::Duration => push(out, self.duration.map(seconds)),
         }
     }
+}
+
+/// What an attempt that does not stop means for others, and what can be done about it.
+fn alarm(job: &JobSpec, reason: StopReason, asked: Duration) -> String {
+    let holds = match (&job.pool, job.limits.is_empty()) {
+        (None, true) => "its place in the lane is given to another run",
+        (Some(_), _) | (_, false) => {
+            "its place in the lane is given to another run, and its pool and limits are not"
+        }
+    };
+    let cure = match job.task {
+        TaskSpec::Command(_) => "see what its processes wait for: the kernel does not end them",
+        TaskSpec::Sleep { .. }
+        | TaskSpec::Read { .. }
+        | TaskSpec::Compute { .. }
+        | TaskSpec::Call { .. }
+        | TaskSpec::Future { .. }
+        | TaskSpec::Http(_)
+        | TaskSpec::File(_) => "let it look at `is_cancelled()` or wait for `cancelled()`",
+    };
+    format!(
+        "it was asked to stop {} ago, {reason}, and something of it still runs; {holds}. hint: {cure}",
+        seconds(asked)
+    )
 }
 
 /// A span of time as people read it: seconds to the microsecond, with the unit.

@@ -74,6 +74,12 @@ pub(super) enum Wire {
         epoch: u32,
         reason: StopReason,
     },
+    Unresponsive {
+        job: i64,
+        epoch: u32,
+        reason: StopReason,
+        asked: Duration,
+    },
     Ended {
         job: i64,
         epoch: u32,
@@ -177,6 +183,7 @@ impl Wire {
             | Fact::Started { .. }
             | Fact::Began { .. }
             | Fact::Stopping { .. }
+            | Fact::Unresponsive { .. }
             | Fact::Ended { .. }
             | Fact::Retrying { .. }
             | Fact::GivenUp { .. }
@@ -229,6 +236,17 @@ impl Wire {
             &Fact::Started { epoch, .. } => Self::Started { job, epoch },
             &Fact::Began { epoch, .. } => Self::Began { job, epoch },
             &Fact::Stopping { epoch, reason, .. } => Self::Stopping { job, epoch, reason },
+            &Fact::Unresponsive {
+                epoch,
+                reason,
+                asked,
+                ..
+            } => Self::Unresponsive {
+                job,
+                epoch,
+                reason,
+                asked,
+            },
             Fact::Ended {
                 epoch, state, end, ..
             } => Self::Ended {
@@ -305,6 +323,7 @@ impl Wire {
             | Self::Started { job, .. }
             | Self::Began { job, .. }
             | Self::Stopping { job, .. }
+            | Self::Unresponsive { job, .. }
             | Self::Ended { job, .. }
             | Self::Retrying { job, .. }
             | Self::GivenUp { job, .. }
@@ -331,6 +350,7 @@ impl Wire {
             | Self::Started { .. }
             | Self::Began { .. }
             | Self::Stopping { .. }
+            | Self::Unresponsive { .. }
             | Self::Ended { .. }
             | Self::Retrying { .. }
             | Self::GivenUp { .. }
@@ -370,6 +390,7 @@ impl Wire {
                 | Self::Started { .. }
                 | Self::Began { .. }
                 | Self::Stopping { .. }
+                | Self::Unresponsive { .. }
                 | Self::Ended { .. }
                 | Self::Retrying { .. }
                 | Self::GivenUp { .. }
@@ -455,6 +476,18 @@ impl Wire {
                 job: job(id)?,
                 epoch,
                 reason,
+            },
+            Self::Unresponsive {
+                job: id,
+                epoch,
+                reason,
+                asked,
+            } => Fact::Unresponsive {
+                run,
+                job: job(id)?,
+                epoch,
+                reason,
+                asked,
             },
             Self::Ended {
                 job: id,

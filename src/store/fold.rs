@@ -32,6 +32,7 @@ impl Entry {
             | Fact::Started { .. }
             | Fact::Began { .. }
             | Fact::Stopping { .. }
+            | Fact::Unresponsive { .. }
             | Fact::Ended { .. }
             | Fact::Retrying { .. }
             | Fact::GivenUp { .. }
@@ -97,6 +98,7 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         Fact::Due { .. } | Fact::Interrupted { .. } | Fact::Retried { .. } => StateKind::Queued,
         Fact::Started { .. } => StateKind::Running,
         Fact::Stopping { .. } => StateKind::Stopping,
+        Fact::Unresponsive { .. } => StateKind::Unresponsive,
         Fact::Ended { state, .. } | Fact::Gathered { state, .. } => match state {
             FinalState::Succeeded => StateKind::Succeeded,
             FinalState::Failed(_) => StateKind::Failed,
@@ -124,5 +126,6 @@ pub(super) const fn number_of(state: StateKind) -> i64 {
         StateKind::Failed => 6,
         StateKind::Cancelled => 7,
         StateKind::Skipped => 8,
+        StateKind::Unresponsive => 9,
     }
 }

@@ -150,6 +150,7 @@ impl Story {
                     attempt.stopped = Some(*reason);
                 }
             }
+            Fact::Unresponsive { reason, .. } => self.reason = Some(reason.to_string()),
             Fact::Ended { state, end, .. } => {
                 self.leave(record.at, AttemptEnd::Left(end.clone()));
                 self.finish(state, Some(end));
@@ -254,6 +255,7 @@ impl Story {
                 | Fact::Started { .. }
                 | Fact::Began { .. }
                 | Fact::Stopping { .. }
+                | Fact::Unresponsive { .. }
                 | Fact::Ended { .. }
                 | Fact::Retrying { .. }
                 | Fact::GivenUp { .. }

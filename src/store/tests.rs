@@ -154,6 +154,14 @@ fn every_kind() -> Vec<Fact> {
         reason: StopReason::Timeout,
     });
     let (run, job) = of(1);
+    facts.push(Fact::Unresponsive {
+        run,
+        job,
+        epoch,
+        reason: StopReason::Timeout,
+        asked: Duration::from_millis(10_001),
+    });
+    let (run, job) = of(1);
     facts.push(Fact::Ended {
         run,
         job,

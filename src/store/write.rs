@@ -285,6 +285,7 @@ fn note(
             | Fact::Started { .. }
             | Fact::Began { .. }
             | Fact::Stopping { .. }
+            | Fact::Unresponsive { .. }
             | Fact::Ended { .. }
             | Fact::Retrying { .. }
             | Fact::GivenUp { .. }

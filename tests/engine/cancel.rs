@@ -173,3 +173,230 @@ fn nobody_left_to_start_them_cancels_what_waits() {
         "#]],
     );
 }
+
+#[test]
+fn promise_5_what_does_not_leave_its_lane_is_unresponsive_and_its_limits_stay_held() {
+    check(
+        "cpu 1
+         limit m 1
+         job a cpu limits=m grace=5s
+         job b cpu
+         job c cpu limits=m",
+        "0s submit a b c
+         1s cancel 1
+         5s explain 1
+         6s tick
+         6s status
+         7s cancel 1
+         8s explain 1
+         8s explain 3
+         9s end 2 ok
+         9s retry 1 a 1
+         20s end 1 stopped
+         20s status",
+        expect![[r#"
+            0s submit a b c
+                run 1 (a) accepted
+                run 2 (b) accepted
+                run 3 (c) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
+                -> start 1.1 in cpu
+            1s cancel 1
+                run 1 (a) stopping on request
+                -> stop 1.1 on request
+                -> answer Stopping(RunId(1))
+            5s explain 1
+                it was asked to stop on request, and has not left its lane yet
+            6s tick
+                run 1 (a) unresponsive, asked 5s ago on request
+                run 2 (b) started, attempt 1
+                -> replace 1.1
+                -> start 2.1 in cpu
+            6s status
+                1 queued
+                1 running
+                1 unresponsive
+                lane `io`: 0 of 10000
+                lane `cpu`: 1 of 1, 1 unresponsive, 1 replaced
+                limit `m`: 1 of 1
+            7s cancel 1
+                -> answer Unresponsive(RunId(1))
+            8s explain 1
+                it was asked to stop on request, and has been unresponsive for 2s: its time to leave its lane is over, and something of it still runs
+            8s explain 3
+                lane `cpu` is full: 1 of 1 held by run 2; limit `m` is full: 1 of 1 held by run 1; it is the first in line
+            9s end 2 ok
+                run 2 (b) succeeded
+            9s retry 1 a 1
+                -> answer NotEnded(RunId(1))
+            20s end 1 stopped
+                run 1 (a) cancelled on request
+                run 3 (c) started, attempt 1
+                -> start 3.1 in cpu
+            20s status
+                1 running
+                1 succeeded
+                1 cancelled
+                lane `io`: 0 of 10000
+                lane `cpu`: 1 of 1
+                limit `m`: 1 of 1
+        "#]],
+    );
+}
+
+#[test]
+fn no_more_places_are_replaced_than_the_lane_has() {
+    check(
+        "cpu 1
+         job a cpu grace=1s timeout=1s",
+        "0s submit a a a
+         2s tick
+         4s tick
+         4s status
+         9s tick
+         10s end 2 stopped
+         11s end 1 ok
+         12s end 3 ok",
+        expect![[r#"
+            0s submit a a a
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 3 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
+                -> start 1.1 in cpu
+            2s tick
+                run 1 (a) stopping because its timeout passed
+                -> stop 1.1 because its timeout passed
+            4s tick
+                run 1 (a) unresponsive, asked 2s ago because its timeout passed
+                run 2 (a) started, attempt 1
+                -> replace 1.1
+                -> start 2.1 in cpu
+            4s status
+                1 queued
+                1 running
+                1 unresponsive
+                lane `io`: 0 of 10000
+                lane `cpu`: 1 of 1, 1 unresponsive, 1 replaced
+            9s tick
+                run 2 (a) stopping because its timeout passed
+                -> stop 2.1 because its timeout passed
+            10s end 2 stopped
+                run 2 (a) unresponsive, asked 1s ago because its timeout passed
+                run 2 (a) failed: not done within its timeout of 1s
+                run 3 (a) started, attempt 1
+                -> replace 2.1
+                -> start 3.1 in cpu
+            11s end 1 ok
+                run 3 (a) stopping because its timeout passed
+                run 1 (a) succeeded
+                -> stop 3.1 because its timeout passed
+            12s end 3 ok
+                run 3 (a) unresponsive, asked 1s ago because its timeout passed
+                run 3 (a) succeeded
+                -> replace 3.1
+        "#]],
+    );
+}
+
+#[test]
+fn what_went_down_with_the_daemon_is_not_unresponsive() {
+    check(
+        "cpu 3
+         job a cpu grace=1s",
+        "0s submit a a a
+         1s cancel 1
+         1s interrupt
+         2s tick
+         3s crash
+         3s settle
+         4s open",
+        expect![[r#"
+            0s submit a a a
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 3 (a) accepted
+                run 1 (a) started, attempt 1
+                run 2 (a) started, attempt 1
+                run 3 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
+                -> start 1.1 in cpu
+                -> start 2.1 in cpu
+                -> start 3.1 in cpu
+            1s cancel 1
+                run 1 (a) stopping on request
+                -> stop 1.1 on request
+                -> answer Stopping(RunId(1))
+            1s interrupt
+                run 2 (a) stopping because the daemon shuts down
+                run 3 (a) stopping because the daemon shuts down
+                -> stop 2.1 because the daemon shuts down
+                -> stop 3.1 because the daemon shuts down
+            2s tick
+                run 1 (a) unresponsive, asked 1s ago on request
+                run 2 (a) unresponsive, asked 1s ago because the daemon shuts down
+                run 3 (a) unresponsive, asked 1s ago because the daemon shuts down
+                -> replace 1.1
+                -> replace 2.1
+                -> replace 3.1
+            3s crash
+                3 unresponsive
+                lane `io`: 0 of 10000
+                lane `cpu`: 0 of 3, 3 unresponsive, 3 replaced
+            3s settle
+                run 1 (a) cancelled on request
+                run 2 (a) interrupted in attempt 1: the daemon was shut down
+                run 3 (a) interrupted in attempt 1: the daemon was shut down
+            4s open
+                opened
+                run 2 (a) started, attempt 2
+                run 3 (a) started, attempt 2
+                -> start 2.2 in cpu
+                -> start 3.2 in cpu
+        "#]],
+    );
+}
+
+#[test]
+fn a_shutdown_interrupts_also_what_would_have_been_unresponsive_by_then() {
+    check(
+        "cpu 3
+         job a cpu grace=5s",
+        "0s submit a a
+         1s cancel 1
+         1s interrupt
+         2s crash
+         9s settle
+         9s open",
+        expect![[r#"
+            0s submit a a
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 1 (a) started, attempt 1
+                run 2 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2)])
+                -> start 1.1 in cpu
+                -> start 2.1 in cpu
+            1s cancel 1
+                run 1 (a) stopping on request
+                -> stop 1.1 on request
+                -> answer Stopping(RunId(1))
+            1s interrupt
+                run 2 (a) stopping because the daemon shuts down
+                -> stop 2.1 because the daemon shuts down
+            2s crash
+                2 stopping
+                lane `io`: 0 of 10000
+                lane `cpu`: 2 of 3
+            9s settle
+                run 1 (a) cancelled on request
+                run 2 (a) interrupted in attempt 1: the daemon was shut down
+            9s open
+                opened
+                run 2 (a) started, attempt 2
+                -> start 2.2 in cpu
+        "#]],
+    );
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use twolane::engine::amounts::{Amounts, Period, Rate};
-use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step};
+use twolane::engine::command::{CommandSpec, GRACE, Invocation, Stdin, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Origin, Unique, UniqueBy, When};
 use twolane::engine::retry::{Backoff, RetrySpec};
 use twolane::engine::spec::{
@@ -124,6 +124,7 @@ pub(crate) fn job(words: &[&str]) -> JobSpec {
             .get("delay")
             .map_or(Duration::ZERO, |text| seconds(text)),
         timeout: keys.get("timeout").map(|text| seconds(text)),
+        grace: keys.get("grace").map_or(GRACE, |text| seconds(text)),
         after: names("after"),
         on_crash: match keys.get("on_crash") {
             Some(&"fail") => OnCrash::Fail,

@@ -23,7 +23,7 @@ use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView, Timer};
 ///
 /// A definition a line: `io N`, `cpu N`, `aging 60s`, `max N`, `pool NAME LANE SIZE`, `limit NAME
 /// SIZE|- [10/s [BURST]]`, `resource NAME N`,
-/// `job NAME LANE [pool=P] [cpus=2] [limits=A,B:2] [resources=R:4] [after=A,B] [priority=N] [delay=5s] [timeout=5s]
+/// `job NAME LANE [pool=P] [cpus=2] [limits=A,B:2] [resources=R:4] [after=A,B] [priority=N] [delay=5s] [timeout=5s] [grace=5s]
 /// [retry=ATTEMPTS[:fixed]] [run_timeout=5s] [start_within=5s] [on_crash=fail] [task=future|command]
 /// [params=x:integer,y:text=there,z:any<JOB/PATH] [when=WHEN] [foreach=PARAM] [matrix=x:1,2+y:3,4]
 /// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB]`, `kept N`.
@@ -273,7 +273,18 @@ impl Bench {
         let counts = counts.map(|(kind, count)| format!("{count} {}", kind.as_str()));
         let capacities = status.capacities.iter();
         counts
-            .chain(capacities.map(|c| format!("{}: {} of {}", c.name, c.used, c.size)))
+            .chain(capacities.map(|c| {
+                let mut line = format!("{}: {} of {}", c.name, c.used, c.size);
+                if c.unresponsive > 0 {
+                    write!(
+                        line,
+                        ", {} unresponsive, {} replaced",
+                        c.unresponsive, c.replaced
+                    )
+                    .unwrap();
+                }
+                line
+            }))
             .collect()
     }
 }
@@ -510,6 +521,9 @@ fn fact(fact: &Fact) -> String {
         Fact::Started { epoch, .. } => format!("{name} started, attempt {epoch}"),
         Fact::Began { .. } => format!("{name} began"),
         Fact::Stopping { reason, .. } => format!("{name} stopping {reason}"),
+        Fact::Unresponsive { reason, asked, .. } => {
+            format!("{name} unresponsive, asked {asked:?} ago {reason}")
+        }
         Fact::Ended { state, .. } => match state {
             FinalState::Succeeded => format!("{name} succeeded"),
             FinalState::Failed(failure) => format!("{name} failed: {failure}"),
@@ -543,6 +557,7 @@ fn action(action: &Action) -> String {
     match action {
         Action::Start(order) => format!("-> start {} in {}", order.attempt, order.job.lane),
         Action::Stop { attempt, reason } => format!("-> stop {attempt} {reason}"),
+        Action::Replace { attempt } => format!("-> replace {attempt}"),
         Action::Answer { answer, .. } => format!("-> answer {answer:?}"),
     }
 }

@@ -17,3 +17,4 @@ mod pools;
 mod shutdown;
 mod support;
 mod tasks;
+mod unresponsive;

@@ -31,6 +31,7 @@ pub(crate) fn version(number: u64) -> Definitions {
     let mut add = |name: &str, lane: Lane, change: &dyn Fn(&mut JobSpec)| {
         let duration = Duration::from_secs(1);
         let mut job = JobSpec::new(Name::from(name), lane, TaskSpec::Sleep { duration });
+        job.grace = Duration::from_millis(700);
         change(&mut job);
         jobs.insert(Name::from(name), Arc::new(job));
     };
@@ -144,6 +145,14 @@ fn limits(size: u32) -> BTreeMap<Name, LimitSpec> {
         ("two".into(), LimitSpec::of(size + 1)),
         ("often".into(), often),
     ])
+}
+
+/// How many attempts each lane carries at once, in all versions.
+pub(crate) const fn lane_size(lane: Lane) -> usize {
+    match lane {
+        Lane::Io => 6,
+        Lane::Cpu => 3,
+    }
 }
 
 /// The most that any version allows of each capacity beside the lanes.

@@ -8,7 +8,9 @@ use serde_json::Value;
 use twolane::engine::action::StartOrder;
 use twolane::engine::id::AttemptId;
 use twolane::engine::outcome::{End, Failure, Measures, Outcome};
+use twolane::engine::spec::Lane;
 
+use crate::definitions::lane_size;
 use crate::random::Random;
 
 /// What executes, and the ends that are on their way.
@@ -19,12 +21,27 @@ pub(crate) struct Lanes {
     arriving: BTreeMap<(u64, AttemptId), End>,
     /// Beginnings by the time when they arrive.
     begun: BTreeSet<(u64, AttemptId)>,
+    /// Attempts that the lanes were told to replace, of those that execute.
+    replaced: BTreeSet<AttemptId>,
 }
 
 struct Work {
+    lane: Lane,
     ends_at: u64,
     outcome: Outcome,
-    stops: bool,
+    stop: Stop,
+}
+
+/// The time of what does not come.
+const NEVER: u64 = u64::MAX;
+
+/// What an attempt does when it is asked to stop.
+enum Stop {
+    Obeys,
+    /// It does not look at its cancel token.
+    GoesOn,
+    /// It never leaves.
+    Stays,
 }
 
 impl Lanes {
@@ -41,10 +58,14 @@ impl Lanes {
             self.begun.insert((arrives, order.attempt));
         }
         let work = Work {
+            lane: order.job.lane,
             ends_at: begins_at + 1 + random.below(4_000),
             outcome,
-            // Some do not look at their cancel token.
-            stops: random.chance(80),
+            stop: match random.below(20) {
+                0 => Stop::Stays,
+                1..4 => Stop::GoesOn,
+                _ => Stop::Obeys,
+            },
         };
         let before = self.executing.insert(order.attempt, work);
         assert!(
@@ -52,14 +73,43 @@ impl Lanes {
             "attempt {} is started once",
             order.attempt
         );
+        let lane = order.job.lane;
+        let here = self.executing.iter().filter(|(_, work)| work.lane == lane);
+        let (replaced, others): (Vec<_>, Vec<_>) =
+            here.partition(|(attempt, _)| self.replaced.contains(attempt));
+        let (replaced, size) = (replaced.len(), lane_size(lane));
+        assert!(
+            replaced + others.len() <= size + replaced.min(size),
+            "the {lane} lane has room for {size}: {replaced} replaced, {} others",
+            others.len()
+        );
+    }
+
+    /// Another attempt is to have the place of this one.
+    pub(crate) fn replace(&mut self, attempt: AttemptId) {
+        if self.executing.contains_key(&attempt) {
+            self.replaced.insert(attempt);
+        }
+    }
+
+    /// What never left does so.
+    pub(crate) fn let_go(&mut self, now: u64) {
+        for work in self.executing.values_mut() {
+            work.ends_at = work.ends_at.min(now + 1);
+        }
     }
 
     pub(crate) fn stop(&mut self, attempt: AttemptId, now: u64) {
-        if let Some(work) = self.executing.get_mut(&attempt)
-            && work.stops
-        {
-            work.ends_at = work.ends_at.min(now + 1);
-            work.outcome = Outcome::Stopped;
+        let Some(work) = self.executing.get_mut(&attempt) else {
+            return;
+        };
+        match work.stop {
+            Stop::Obeys => {
+                work.ends_at = work.ends_at.min(now + 1);
+                work.outcome = Outcome::Stopped;
+            }
+            Stop::GoesOn => {}
+            Stop::Stays => work.ends_at = NEVER,
         }
     }
 
@@ -74,6 +124,7 @@ impl Lanes {
         let mut left = Vec::new();
         for attempt in over {
             let work = self.executing.remove(&attempt).unwrap();
+            self.replaced.remove(&attempt);
             left.push((attempt, matches!(work.outcome, Outcome::Succeeded(_))));
             let end = End {
                 outcome: work.outcome,
@@ -102,7 +153,8 @@ impl Lanes {
 
     /// When something happens next.
     pub(crate) fn next(&self) -> Option<u64> {
-        let ends = self.executing.values().map(|work| work.ends_at).min();
+        let ends = self.executing.values().map(|work| work.ends_at);
+        let ends = ends.filter(|at| *at != NEVER).min();
         let arrives = self.arriving.keys().map(|(at, _)| *at).next();
         let begins = self.begun.first().map(|(at, _)| *at);
         ends.into_iter().chain(arrives).chain(begins).min()
@@ -117,6 +169,7 @@ impl Lanes {
     pub(crate) fn crash(&mut self) -> Vec<(AttemptId, End)> {
         self.executing.clear();
         self.begun.clear();
+        self.replaced.clear();
         std::mem::take(&mut self.arriving)
             .into_iter()
             .map(|((_, attempt), end)| (attempt, end))

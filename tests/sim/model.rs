@@ -14,6 +14,7 @@ pub(crate) enum Stage {
     Waiting,
     Running(u32),
     Stopping(u32),
+    Unresponsive(u32),
     Succeeded,
     Over,
 }
@@ -90,8 +91,7 @@ impl Model {
                 Stage::Stopping(*epoch)
             }
             Fact::Retrying { epoch, failure, .. } => {
-                let active = [Some(Stage::Running(*epoch)), Some(Stage::Stopping(*epoch))];
-                expect(active.contains(&before));
+                expect(is_active(before, *epoch));
                 let retry = job.retry.as_ref();
                 expect(retry.is_some_and(|retry| retry.covers(failure)));
                 let failures = self.failures.entry(run).or_default();
@@ -103,9 +103,12 @@ impl Model {
                 expect(before == Some(Stage::Waiting) && job.run_timeout.is_some());
                 Stage::Over
             }
+            Fact::Unresponsive { epoch, asked, .. } => {
+                expect(before == Some(Stage::Stopping(*epoch)) && *asked >= job.grace);
+                Stage::Unresponsive(*epoch)
+            }
             Fact::Interrupted { epoch, cause, .. } => {
-                let active = [Some(Stage::Running(*epoch)), Some(Stage::Stopping(*epoch))];
-                expect(active.contains(&before));
+                expect(is_active(before, *epoch));
                 if *cause == Interruption::Crash && !job.task.is_future() {
                     let crashes = self.crashes.entry(run).or_default();
                     *crashes += 1;
@@ -114,8 +117,7 @@ impl Model {
                 Stage::Waiting
             }
             Fact::Ended { epoch, state, .. } => {
-                let active = [Some(Stage::Running(*epoch)), Some(Stage::Stopping(*epoch))];
-                expect(active.contains(&before));
+                expect(is_active(before, *epoch));
                 match state {
                     FinalState::Succeeded => Stage::Succeeded,
                     FinalState::Failed(_) | FinalState::Cancelled(_) => Stage::Over,
@@ -137,4 +139,14 @@ impl Model {
     pub(crate) fn is_over(&self, run: RunId) -> bool {
         matches!(self.runs.get(&run), Some(Stage::Over | Stage::Succeeded))
     }
+}
+
+/// Whether an attempt of this epoch is in its lane.
+fn is_active(stage: Option<Stage>, epoch: u32) -> bool {
+    let active = [
+        Stage::Running(epoch),
+        Stage::Stopping(epoch),
+        Stage::Unresponsive(epoch),
+    ];
+    stage.is_some_and(|stage| active.contains(&stage))
 }

@@ -32,6 +32,15 @@ struct Batch {
     actions: Vec<Action>,
 }
 
+/// What came of a seed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Played {
+    /// Of all facts.
+    pub(crate) digest: u64,
+    /// How many attempts were unresponsive.
+    pub(crate) unresponsive: usize,
+}
+
 /// Everything.
 pub(crate) struct World {
     random: Random,
@@ -106,8 +115,8 @@ impl World {
         }
     }
 
-    /// The faults stop: everything comes to its end, and nothing is held. A digest of all facts.
-    pub(crate) fn finish(mut self) -> u64 {
+    /// The faults stop: everything comes to its end, and nothing is held.
+    pub(crate) fn finish(mut self) -> Played {
         self.say(&"the faults stop");
         if self.random.chance(50) {
             self.crash();
@@ -135,6 +144,11 @@ impl World {
                 if self.outbox.is_empty() && self.engine.live_count() == 0 {
                     break;
                 }
+                // All that has not left yet is unresponsive; it leaves at the very end.
+                if self.outbox.is_empty() {
+                    assert!(self.engine.is_held_up(), "{:?}", self.engine.status());
+                    self.lanes.let_go(self.now);
+                }
                 continue;
             };
             self.now = self.now.max(next);
@@ -143,7 +157,11 @@ impl World {
         self.check_end();
         let mut hasher = DefaultHasher::new();
         format!("{:?}", self.disk).hash(&mut hasher);
-        hasher.finish()
+        let is_unresponsive = |record: &&Record| matches!(record.fact, Fact::Unresponsive { .. });
+        Played {
+            digest: hasher.finish(),
+            unresponsive: self.disk.iter().filter(is_unresponsive).count(),
+        }
     }
 
     fn check_end(&self) {
@@ -280,6 +298,7 @@ impl World {
                 self.lanes.start(&order, self.now, &mut self.random);
             }
             Action::Stop { attempt, .. } => self.lanes.stop(attempt, self.now),
+            Action::Replace { attempt } => self.lanes.replace(attempt),
             Action::Answer { caller, answer } => self.answered(caller, &answer),
         }
     }

@@ -1,7 +1,7 @@
 //! One attempt from its order to its end: the jobs that the lanes run for it, and what is reported of
 //! it, whatever happens.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::clock::thread_cpu;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
+use crate::engine::spec::Lane;
 use crate::engine::time::Now;
 use crate::inbox::{Ended, Note, Progress};
 
@@ -26,6 +27,8 @@ pub(super) struct Attempt {
     args: Option<Arc<Value>>,
     cancel: Cancel,
     notes: Mutex<Notes>,
+    /// It does not leave its lane, which carries another one in its place.
+    replaced: AtomicBool,
     hub: Arc<Hub>,
     /// For handing itself out as the source of its notes.
     me: std::sync::Weak<Attempt>,
@@ -40,6 +43,7 @@ impl Attempt {
             args: order.args,
             cancel: Cancel::default(),
             notes: Mutex::new(Notes::default()),
+            replaced: AtomicBool::new(false),
             hub: Arc::clone(hub),
             me: me.clone(),
         });
@@ -54,6 +58,15 @@ impl Attempt {
 
     pub(super) fn id(&self) -> AttemptId {
         self.place.attempt
+    }
+
+    pub(super) fn lane(&self) -> Lane {
+        self.place.job.lane
+    }
+
+    /// Takes note that the lane carries another one in its place; false if that is so already.
+    pub(super) fn mark_replaced(&self) -> bool {
+        !self.replaced.swap(true, Ordering::SeqCst)
     }
 
     pub(super) fn cancel(&self) {
@@ -217,6 +230,9 @@ impl Ending {
             hub.none.notify_all();
         }
         drop(attempts);
+        if self.attempt.replaced.load(Ordering::SeqCst) {
+            hub.restore(self.attempt.lane());
+        }
         drop(taken);
     }
 }

@@ -25,6 +25,7 @@ fn each_kind_in_text() {
         2024-05-15 18:29:19.702690  INFO run 3 computer: progress  lane=cpu attempt=1 message=busy
         2024-05-15 18:29:19.702690  INFO run 3 computer: progress  lane=cpu attempt=1
         2024-05-15 18:29:19.702689  INFO run 3 computer: stopping  lane=cpu attempt=1 reason="because its timeout passed"
+        2024-05-15 18:29:19.702689  WARN run 3 computer: unresponsive  lane=cpu attempt=1 reason="it was asked to stop 10.000000s ago, because its timeout passed, and something of it still runs; its place in the lane is given to another run. hint: let it look at `is_cancelled()` or wait for `cancelled()`"
         2024-05-15 18:29:19.702689  INFO run 3 computer: finished  lane=cpu attempt=2 duration=7.010283s cpu=7.000001s late=312µs coalesced=4 result={"sum":-12.5}
         2024-05-15 18:29:19.702689  INFO run 3 computer: finished  lane=cpu attempt=2 duration=7.010283s cpu=7.000001s late=312µs coalesced=4
         2024-05-15 18:29:19.702689  WARN run 3 computer: failed  lane=cpu attempt=2 error="exited with code 3" error_kind=exit duration=7.010283s cpu=7.000001s late=312µs coalesced=4
@@ -60,6 +61,7 @@ fn each_kind_in_json() {
         {"time":"2024-05-15T18:29:19.702690+08:00","level":"INFO","target":"twolane::run","event":"progress","job":"computer","run":3,"lane":"cpu","attempt":1,"state":"running","message":"busy"}
         {"time":"2024-05-15T18:29:19.702690+08:00","level":"INFO","target":"twolane::run","event":"progress","job":"computer","run":3,"lane":"cpu","attempt":1,"state":"running"}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::run","event":"stopping","job":"computer","run":3,"lane":"cpu","attempt":1,"state":"stopping","reason":"because its timeout passed"}
+        {"time":"2024-05-15T18:29:19.702689+08:00","level":"WARN","target":"twolane::run","event":"unresponsive","job":"computer","run":3,"lane":"cpu","attempt":1,"state":"unresponsive","reason":"it was asked to stop 10.000000s ago, because its timeout passed, and something of it still runs; its place in the lane is given to another run. hint: let it look at `is_cancelled()` or wait for `cancelled()`"}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::run","event":"finished","job":"computer","run":3,"lane":"cpu","attempt":2,"state":"succeeded","duration":7.010283,"cpu":7.000001,"late":312,"coalesced":4,"result":{"sum":-12.5}}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"INFO","target":"twolane::run","event":"finished","job":"computer","run":3,"lane":"cpu","attempt":2,"state":"succeeded","duration":7.010283,"cpu":7.000001,"late":312,"coalesced":4}
         {"time":"2024-05-15T18:29:19.702689+08:00","level":"WARN","target":"twolane::run","event":"failed","job":"computer","run":3,"lane":"cpu","attempt":2,"state":"failed","error":"exited with code 3","error_kind":"exit","duration":7.010283,"cpu":7.000001,"late":312,"coalesced":4}
@@ -261,11 +263,11 @@ fn a_filter_decides_by_target_and_level() {
     };
     let all = words("trace");
     assert_eq!(all, words("debug"));
-    expect!["opened configured accepted accepted accepted released released due started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped draining"].assert_eq(&all);
-    expect!["started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words("info"));
-    expect!["started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words(""));
-    expect!["failed failed failed"].assert_eq(&words("warn"));
-    expect!["started progress progress progress progress stopping finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words("twolane::daemon=off,twolane::run=info,warn"));
+    expect!["opened configured accepted accepted accepted released released due started progress progress progress progress stopping unresponsive finished finished failed failed failed cancelled cancelled skipped draining"].assert_eq(&all);
+    expect!["started progress progress progress progress stopping unresponsive finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words("info"));
+    expect!["started progress progress progress progress stopping unresponsive finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words(""));
+    expect!["unresponsive failed failed failed"].assert_eq(&words("warn"));
+    expect!["started progress progress progress progress stopping unresponsive finished finished failed failed failed cancelled cancelled skipped"].assert_eq(&words("twolane::daemon=off,twolane::run=info,warn"));
     expect![[r#""#]].assert_eq(&words("error"));
     let bad = settings(Format::Text, "inof");
     let error = scoped(bad, Clock::start()).expect_err("no such level");

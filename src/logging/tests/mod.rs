@@ -55,6 +55,7 @@ fn all_kinds(job: &JobSpec) -> Vec<Said> {
         note(job, None, Some("busy")),
         note(job, Some(f64::NAN), None),
         stopping(job),
+        unresponsive(job),
         succeeded(job, json!({"sum": -12.5})),
         succeeded(job, Value::Null),
         failed(job, Failure::Exit(3)),
@@ -125,6 +126,16 @@ fn stopping(job: &JobSpec) -> Said {
         job: Arc::new(job.clone()),
         epoch: 1,
         reason: StopReason::Timeout,
+    })
+}
+
+fn unresponsive(job: &JobSpec) -> Said {
+    fact(Fact::Unresponsive {
+        run: RunId(3),
+        job: Arc::new(job.clone()),
+        epoch: 1,
+        reason: StopReason::Timeout,
+        asked: Duration::from_secs(10),
     })
 }
 
