@@ -114,9 +114,11 @@ fn stored(at: Mono) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
 }
 
-/// The number of a state in the index. It never changes its meaning.
+/// The number of a state in the index. It never changes its meaning. What is not over is below
+/// [`StateKind::Succeeded`]: so a recovery finds it.
 pub(super) const fn number_of(state: StateKind) -> i64 {
     match state {
+        StateKind::Unresponsive => -1,
         StateKind::Scheduled => 0,
         StateKind::Blocked => 1,
         StateKind::Queued => 2,
@@ -126,6 +128,5 @@ pub(super) const fn number_of(state: StateKind) -> i64 {
         StateKind::Failed => 6,
         StateKind::Cancelled => 7,
         StateKind::Skipped => 8,
-        StateKind::Unresponsive => 9,
     }
 }

@@ -571,3 +571,11 @@ fn a_backup_is_a_whole_store_and_replaces_nothing() {
         (32, 11, 1, 1)
     );
 }
+
+#[test]
+fn what_is_not_over_is_found_by_its_number() {
+    let over = fold::number_of(StateKind::Succeeded);
+    for kind in StateKind::ALL {
+        assert_eq!(kind.is_final(), fold::number_of(kind) >= over, "{kind:?}");
+    }
+}
