@@ -128,6 +128,7 @@ const PROMISES: &[Promise] = &[
         text: "cancel tells the truth",
         tests: &[
             "promise_5_cancel_tells_the_truth",
+            "promise_5_a_task_in_a_process_of_its_own_can_always_be_ended",
             "promise_5_what_does_not_leave_its_lane_is_unresponsive_and_its_limits_stay_held",
             "promise_5_a_cancelled_command_is_gone_with_all_it_started",
             "promise_5_nothing_that_outlived_the_daemon_runs_on",

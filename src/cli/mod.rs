@@ -58,7 +58,7 @@ use out::Out;
 use socket::SocketArgs;
 
 use crate::api::client::Client;
-use crate::lanes::Handlers;
+use crate::lanes::{Handlers, carry_out_task, is_task};
 use crate::process::carry_out;
 
 /// The whole program, with Rust functions of one's own for the task `call`.
@@ -92,6 +92,15 @@ impl App {
         // Started in this way it is no scheduler, but on its way to becoming a command.
         if let Some(code) = carry_out(std::env::args_os()) {
             return code.into();
+        }
+        if is_task(std::env::args_os()) {
+            return match carry_out_task(self.handlers) {
+                Ok(()) => Exit::Success.into(),
+                Err(error) => {
+                    out::complain(&format!("cannot carry out a task: {error}"));
+                    Exit::System.into()
+                }
+            };
         }
         self.with_args(std::env::args_os()).into()
     }

@@ -87,6 +87,7 @@ fn spec(
     let messages = table.table("messages");
     let message = |key: &str| messages.and_then(|table| table.text(key)).map(Arc::from);
     let around = around?;
+    let isolate = isolate(report, source, table, task.as_ref());
     Some(JobSpec {
         name: Name::from(name),
         task: task?,
@@ -106,6 +107,7 @@ fn spec(
         retry: retry?,
         grace: table.duration("grace").unwrap_or(GRACE),
         teardown_timeout: table.duration("teardown_timeout").unwrap_or(TEARDOWN),
+        isolate: isolate?,
         setup: around.setup,
         teardown: around.teardown,
         after: names(table, "after"),
@@ -131,6 +133,33 @@ fn spec(
             cancelled: message("cancelled"),
         },
     })
+}
+
+/// Whether the task is to run in a process of its own; `None`, reported, where that makes no sense.
+fn isolate(
+    report: &mut Report,
+    source: usize,
+    table: &Table,
+    task: Option<&TaskSpec>,
+) -> Option<bool> {
+    let wanted = table.boolean("isolate").unwrap_or(false);
+    let (Some(task), Some(field), true) = (task, table.get("isolate"), wanted) else {
+        return Some(false);
+    };
+    let why = match task {
+        TaskSpec::Command(_) => "runs in a process of its own as it is",
+        TaskSpec::Sleep { .. } | TaskSpec::Http(_) => "waits, and can always be stopped",
+        TaskSpec::Future { .. } => "executes nothing",
+        TaskSpec::Read { .. }
+        | TaskSpec::Compute { .. }
+        | TaskSpec::Call { .. }
+        | TaskSpec::File(_) => return Some(true),
+    };
+    let message = format!("`{}` {why}, so there is nothing to isolate", task.kind());
+    report.push(Diagnostic::at(source, field.key.clone(), message).hint(
+        "take `isolate` out; it is for tasks that compute, work on files, or call a handler",
+    ));
+    None
 }
 
 /// The arguments that a run may be given.

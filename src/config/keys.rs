@@ -5,6 +5,7 @@
 mod capacities;
 mod commands;
 mod flow;
+mod messages;
 mod settings;
 mod tables;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use super::tasks::{files, http};
 use capacities::{LIMIT, POOL};
 pub(super) use flow::FAILURES;
+use messages::MESSAGES;
 pub(super) use settings::SETTINGS;
 
 /// A key and what it may be set to.
@@ -362,6 +364,13 @@ pub(super) const JOB: &[Key] = &[
         "How long an attempt has to end after it was asked to, before a command is killed.",
     ),
     key(
+        "isolate",
+        Kind::Flag,
+        "true",
+        "Run the task in a process of its own: then it can always be ended, and what brings it down harms \
+         nothing else. For `call`, `compute`, `read`, `hash`, `compress`, `decompress`, `write` and `copy`.",
+    ),
+    key(
         "directory",
         Kind::Text,
         "\"/srv/photos\"",
@@ -534,38 +543,5 @@ pub(super) const JOB: &[Key] = &[
         Kind::Table(MESSAGES),
         "{ started = \"{job} begins\" }",
         "Texts of its own for the log, with placeholders such as `{job}`.",
-    ),
-];
-
-const MESSAGES: &[Key] = &[
-    key(
-        "started",
-        Kind::Template,
-        "\"{job} begins\"",
-        "An attempt started.",
-    ),
-    key(
-        "progress",
-        Kind::Template,
-        "\"{job}: {percent} %\"",
-        "An attempt reported progress.",
-    ),
-    key(
-        "finished",
-        Kind::Template,
-        "\"{job} done in {duration}\"",
-        "A run succeeded.",
-    ),
-    key(
-        "failed",
-        Kind::Template,
-        "\"{job} failed: {error}\"",
-        "A run failed.",
-    ),
-    key(
-        "cancelled",
-        Kind::Template,
-        "\"{job} cancelled\"",
-        "A run was cancelled.",
     ),
 ];

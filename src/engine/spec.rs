@@ -122,6 +122,9 @@ pub struct JobSpec {
     /// How long an attempt has to end after it was asked to.
     #[serde(default = "grace")]
     pub grace: Duration,
+    /// Whether the task runs in a process of its own.
+    #[serde(default)]
+    pub isolate: bool,
     /// A command that is run before the task; where it fails, the task is not begun.
     #[serde(default)]
     pub setup: Option<Box<Step>>,
@@ -278,6 +281,7 @@ impl JobSpec {
             start_within: None,
             retry: None,
             grace: GRACE,
+            isolate: false,
             setup: None,
             teardown: None,
             teardown_timeout: TEARDOWN,
@@ -307,7 +311,8 @@ impl JobSpec {
     /// are processes the time in which these are ended by force.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        let is_process = matches!(self.task, TaskSpec::Command(_)) || self.setup.is_some();
+        let is_process =
+            self.isolate || matches!(self.task, TaskSpec::Command(_)) || self.setup.is_some();
         let kill = if is_process {
             KILL_TIME
         } else {

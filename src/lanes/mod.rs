@@ -9,6 +9,7 @@ mod cpu;
 mod handlers;
 mod inbox;
 mod io;
+mod isolated;
 mod panics;
 mod place;
 mod priority;
@@ -26,6 +27,7 @@ pub use attempts::{AttemptLanes, LaneSettings, Late, NoteSource, OverCapacity};
 pub use context::{Context, Stopped};
 pub use handlers::{HandlerError, Handlers};
 pub use inbox::Delivered;
+pub use isolated::{carry_out_task, is_task};
 pub use place::{MARK, Outside};
 pub use priority::{Policy, UnknownPolicy};
 

@@ -103,6 +103,13 @@ pub(crate) fn lower(weight: Weight, slice: Duration) -> Result<(), IoError> {
     write(attributes)
 }
 
+/// The policy that the calling thread has.
+pub(crate) fn inherited() -> Policy {
+    let number = read().map(|attributes| attributes.sched_policy).ok();
+    let has = |policy: &Policy| Some(policy.number()) == number;
+    Policy::ALL.into_iter().find(has).unwrap_or(Policy::Normal)
+}
+
 /// Gives the calling thread this slice, if its policy is one that knows slices.
 pub(crate) fn set_slice(slice: Duration) -> Result<(), IoError> {
     let mut attributes = read()?;

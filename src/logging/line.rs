@@ -408,6 +408,7 @@ fn alarm(job: &JobSpec, reason: StopReason, asked: Duration) -> String {
         }
     };
     let cure = match job.task {
+        _ if job.isolate => "see what its process waits for: the kernel does not end it",
         TaskSpec::Command(_) => "see what its processes wait for: the kernel does not end them",
         TaskSpec::Sleep { .. }
         | TaskSpec::Read { .. }
@@ -415,7 +416,9 @@ fn alarm(job: &JobSpec, reason: StopReason, asked: Duration) -> String {
         | TaskSpec::Call { .. }
         | TaskSpec::Future { .. }
         | TaskSpec::Http(_)
-        | TaskSpec::File(_) => "let it look at `is_cancelled()` or wait for `cancelled()`",
+        | TaskSpec::File(_) => {
+            "let it look at `is_cancelled()` or wait for `cancelled()`; with `isolate = true` it can be ended"
+        }
     };
     format!(
         "it was asked to stop {} ago, {reason}, and something of it still runs; {holds}. hint: {cure}",

@@ -19,7 +19,7 @@ pub use instance::{fresh_instance, instance_in};
 pub use order::{Bounds, Identity, Manners, Order, StdinFrom};
 pub use orphans::Orphans;
 pub use pipe::{Reader, Writer, watch};
-pub use shim::{SHIM, SHIM_FAILED, SHIM_WORD, carry_out};
+pub use shim::{SHIM, SHIM_FAILED, SHIM_WORD, carry_out, is_entered};
 pub use spawn::{Child, SpawnError, spawn};
 pub use sweep::{Left, Tree, end_marked};
 pub use wait::{Ending, Usage};

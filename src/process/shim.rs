@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
@@ -25,6 +26,16 @@ pub const SHIM_WORD: &str = "__process";
 
 /// The exit code that says that something could not be arranged; why is the last line of its errors.
 pub const SHIM_FAILED: u8 = 125;
+
+/// This program has called [`carry_out`].
+static ENTERED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this program, started once more, does what it is started for: whether its `main` is one that
+/// looks at what that may be.
+#[must_use]
+pub fn is_entered() -> bool {
+    ENTERED.load(Ordering::Relaxed)
+}
 
 /// The helper, as it is to be started.
 pub(super) fn command(order: &Order) -> Command {
@@ -55,6 +66,7 @@ pub(super) fn terminal() -> io::Result<(File, File)> {
 /// Does the helper's work if that is what these arguments of the program ask for, and becomes the program
 /// that they name. Gives back an exit code if that cannot be.
 pub fn carry_out(mut words: impl Iterator<Item = OsString>) -> Option<u8> {
+    ENTERED.store(true, Ordering::Relaxed);
     if words.nth(1)? != SHIM_WORD {
         return None;
     }

@@ -121,6 +121,22 @@ fn s12_what_is_done_after_a_task_is_done_however_that_went() {
     check("bad", 1, ["open another one", "use that", "close that too"]);
 }
 
+#[test]
+fn isolate_tasks_run_in_processes_of_their_own_and_can_be_ended() {
+    let place = example("isolate.toml", &[]);
+    let ended = place.twolane(&["run", "isolate.toml"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.stdout);
+    for words in [
+        "summed up 50 percent",
+        "sum: finished  ",
+        "too-long: stopping  ",
+        "error_kind=timeout",
+        "digests: finished  ",
+    ] {
+        assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
+    }
+}
+
 const DAEMON: &str =
     "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n";
 

@@ -9,7 +9,7 @@ use twolane::engine::outcome::Outcome;
 use twolane::engine::spec::{Lane, TaskSpec};
 use twolane::lanes::{Context, HandlerError, Handlers, LaneSettings};
 
-use crate::support::{Bench, LIMIT};
+use crate::support::{Bench, LIMIT, error, order};
 
 fn call(handler: &str) -> TaskSpec {
     TaskSpec::Call {
@@ -96,4 +96,18 @@ fn a_place_of_the_io_lane_that_is_held_is_replaced_too() {
     assert_eq!(bench.end().attempt, deaf);
     assert_eq!(HELD.load(Ordering::SeqCst), 1);
     bench.lanes.shutdown(LIMIT).unwrap();
+}
+
+#[test]
+fn a_program_that_cannot_be_started_for_a_task_refuses_to_isolate_it() {
+    let bench = Bench::new(Handlers::new());
+    let mut order = order(1, Lane::Cpu, call("quick"));
+    std::sync::Arc::make_mut(&mut order.job).isolate = true;
+    bench.lanes.submit(order).unwrap();
+    let ended = bench.end();
+    let why = error(&ended);
+    assert!(
+        why.contains("let its `main` be that of `twolane::App`"),
+        "{why}"
+    );
 }

@@ -13,6 +13,7 @@ mod files;
 mod fill;
 mod hash;
 mod http;
+mod isolated;
 mod meter;
 mod read;
 mod sleep;
@@ -102,6 +103,9 @@ async fn task_io(
     (handlers, clients): (&Handlers, &Clients),
     place: &Arc<Place>,
 ) -> TaskResult {
+    if place.job.isolate {
+        return isolated::run(&context, args, place).await;
+    }
     match &place.job.task {
         TaskSpec::Command(command) => command::run(&context, place, command, args).await,
         TaskSpec::Sleep { duration } => sleep::run_io(&context, *duration).await,
@@ -131,6 +135,10 @@ fn task_cpu(
     handlers: &Handlers,
     place: &Arc<Place>,
 ) -> TaskResult {
+    if place.job.isolate {
+        let run = isolated::run(context, args, place);
+        return place.world.runtime.block_on(run);
+    }
     match &place.job.task {
         TaskSpec::Command(command) => {
             let run = command::run(context, place, command, args);

@@ -74,6 +74,11 @@ pub(super) struct Ran {
 const WORDS: usize = 200;
 
 impl Ran {
+    /// Whether it had been asked to stop before it ended.
+    pub(super) const fn was_asked(&self) -> bool {
+        self.was_asked
+    }
+
     /// The last line of its errors, if there is one.
     pub(super) fn words(&self) -> Option<Arc<str>> {
         let words = self.last_words.as_str();
