@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use twolane::engine::files::{Compression, FileWork, HashAlgorithm};
 use twolane::engine::outcome::Outcome;
-use twolane::engine::spec::Lane;
+use twolane::engine::spec::{Lane, TaskSpec};
 
 use crate::desk::{Desk, append, compress, copy, decompress, hash, mode, noise, write};
 use crate::support::{error, value};
@@ -474,4 +474,53 @@ fn arguments_stand_in_paths_and_texts() {
         error(&ended).ends_with("leads out through `..`"),
         "{ended:?}"
     );
+}
+
+#[test]
+fn what_reads_unpacks_and_copies_stops_soon_in_the_middle_of_it() {
+    let desk = Desk::new();
+    fs::File::create(desk.path("hole"))
+        .unwrap()
+        .set_len(1 << 42)
+        .unwrap();
+    // Each frame is a few bytes, and sixteen megabytes when it is unpacked.
+    let frame = zstd::bulk::compress(&vec![0; 16 << 20], 1).unwrap();
+    desk.put("bomb.zst", frame.repeat(4096));
+    let before = desk.names();
+    let read = TaskSpec::Read {
+        path: desk.path("hole"),
+    };
+    let works = [
+        (Lane::Io, read.clone()),
+        (Lane::Cpu, read),
+        (
+            Lane::Cpu,
+            desk.task(decompress("bomb.zst", "out", Compression::Zstd)),
+        ),
+        (Lane::Io, desk.task(copy("hole", "out", false))),
+        (Lane::Cpu, desk.task(copy("hole", "out", false))),
+    ];
+    for (n, (lane, task)) in (10..).step_by(10).zip(works) {
+        // The machine may be busy with anything at one moment, but not each time.
+        let soonest = (0..5)
+            .map(|again| {
+                let attempt = desk.bench.submit(n + again, lane, task.clone());
+                let over = desk.bench.mail.ends.recv_timeout(Duration::from_millis(30));
+                assert!(over.is_err(), "{task:?}: {over:?}");
+                let asked = desk.bench.clock.mono();
+                desk.bench.lanes.stop(attempt);
+                let ended = desk.bench.end();
+                assert_eq!(ended.end.outcome, Outcome::Stopped, "{task:?}");
+                ended.end.measures.ended.mono.since(asked)
+            })
+            .min();
+        assert!(
+            soonest < Some(Duration::from_millis(100)),
+            "{task:?}: {soonest:?}"
+        );
+    }
+    // What was in the making when the stop came goes a moment later.
+    while desk.names() != before {
+        std::thread::yield_now();
+    }
 }
