@@ -332,7 +332,7 @@ impl JobSpec {
     /// from then on.
     #[must_use]
     pub const fn begins_in_lane(&self) -> bool {
-        self.setup.is_some() || matches!(self.task, TaskSpec::Command(_))
+        self.isolate || self.setup.is_some() || matches!(self.task, TaskSpec::Command(_))
     }
 }
 

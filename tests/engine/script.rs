@@ -246,6 +246,7 @@ impl Bench {
                 | Fact::Due { .. }
                 | Fact::Began { .. }
                 | Fact::Stopping { .. }
+                | Fact::Unresponsive { .. }
                 | Fact::Ended { .. }
                 | Fact::Retrying { .. }
                 | Fact::GivenUp { .. }
