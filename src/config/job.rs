@@ -84,8 +84,6 @@ fn spec(
         Some(task) => commands.around(task),
         None => None,
     };
-    let messages = table.table("messages");
-    let message = |key: &str| messages.and_then(|table| table.text(key)).map(Arc::from);
     let around = around?;
     let isolate = isolate(report, source, table, task.as_ref());
     Some(JobSpec {
@@ -125,14 +123,21 @@ fn spec(
             _ => OnCrash::Retry,
         },
         params: params?,
-        messages: Messages {
-            started: message("started"),
-            progress: message("progress"),
-            finished: message("finished"),
-            failed: message("failed"),
-            cancelled: message("cancelled"),
-        },
+        messages: messages(table),
     })
+}
+
+/// Texts of its own for the log.
+fn messages(table: &Table) -> Messages {
+    let messages = table.table("messages");
+    let message = |key: &str| messages.and_then(|table| table.text(key)).map(Arc::from);
+    Messages {
+        started: message("started"),
+        progress: message("progress"),
+        finished: message("finished"),
+        failed: message("failed"),
+        cancelled: message("cancelled"),
+    }
 }
 
 /// Whether the task is to run in a process of its own; `None`, reported, where that makes no sense.

@@ -1,7 +1,8 @@
 //! How a fact is written: as JSON in which jobs are numbers of specifications. Every line that was
 //! ever written must be read for ever, see `golden.jsonl`. Knows no table.
 
-use std::collections::BTreeMap;
+mod definitions;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use crate::engine::fact::{Fact, FinalState, SubmitKey};
 use crate::engine::flow::{Over, Parts, Ties};
 use crate::engine::id::RunId;
 use crate::engine::outcome::{End, Failure, Interruption, SkipReason, StopReason};
-use crate::engine::spec::{Definitions, JobSpec, LimitSpec, Name, PoolSpec, Priority};
+use crate::engine::spec::{JobSpec, Priority};
 use crate::engine::time::Mono;
+use definitions::WireDefinitions;
 
 /// A fact as it is written. The run is in a column of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,21 +133,6 @@ pub(super) enum Wire {
     Resumed {
         what: CapacityName,
     },
-}
-
-/// Definitions as they are written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct WireDefinitions {
-    jobs: BTreeMap<Name, i64>,
-    pools: BTreeMap<Name, PoolSpec>,
-    limits: BTreeMap<Name, LimitSpec>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    resources: BTreeMap<Name, u32>,
-    io_concurrency: u32,
-    cpu_workers: u32,
-    aging: Duration,
-    max_runs: u64,
-    ended_kept: usize,
 }
 
 fn is_default(priority: &Priority) -> bool {
@@ -555,48 +542,6 @@ impl Wire {
                 let job = job(id)?;
                 Fact::Skipped { run, job, reason }
             }
-        })
-    }
-}
-
-impl WireDefinitions {
-    fn of<E>(
-        definitions: &Definitions,
-        mut intern: impl FnMut(&Arc<JobSpec>) -> Result<i64, E>,
-    ) -> Result<Self, E> {
-        let jobs = definitions.jobs.iter();
-        Ok(Self {
-            jobs: jobs
-                .map(|(name, job)| Ok((Arc::clone(name), intern(job)?)))
-                .collect::<Result<_, E>>()?,
-            pools: definitions.pools.clone(),
-            limits: definitions.limits.clone(),
-            resources: definitions.resources.clone(),
-            io_concurrency: definitions.io_concurrency,
-            cpu_workers: definitions.cpu_workers,
-            aging: definitions.aging,
-            max_runs: definitions.max_runs,
-            ended_kept: definitions.ended_kept,
-        })
-    }
-
-    fn into_definitions<E>(
-        self,
-        mut lookup: impl FnMut(i64) -> Result<Arc<JobSpec>, E>,
-    ) -> Result<Definitions, E> {
-        let jobs = self.jobs.into_iter();
-        Ok(Definitions {
-            jobs: jobs
-                .map(|(name, id)| Ok((name, lookup(id)?)))
-                .collect::<Result<_, E>>()?,
-            pools: self.pools,
-            limits: self.limits,
-            resources: self.resources,
-            io_concurrency: self.io_concurrency,
-            cpu_workers: self.cpu_workers,
-            aging: self.aging,
-            max_runs: self.max_runs,
-            ended_kept: self.ended_kept,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What the jobs themselves write down, on a disk that never fails: each start and each end. And what
 //! clients were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::spec::{JobSpec, Lane, OnCrash};
@@ -18,6 +18,8 @@ pub(crate) struct Ledger {
     pub(crate) attempts: BTreeMap<AttemptId, Option<bool>>,
     /// What executes, with the capacities that it holds.
     executing: BTreeMap<AttemptId, Holds>,
+    /// Attempts that do not stop, whose places others were given.
+    replaced: BTreeSet<AttemptId>,
     /// Runs whose acceptance a client was told of.
     pub(crate) acknowledged: Vec<RunId>,
     /// The run that clients were told of for each key.
@@ -53,19 +55,35 @@ impl Ledger {
         for (name, amount) in &holds {
             let held = self.executing.values().filter_map(|held| held.get(name));
             let held = held.sum::<u32>() + amount;
-            assert!(held <= largest(name), "{name} is exceeded by {attempt}");
+            let given = if name == "cpu" { self.given() } else { 0 };
+            let most = largest(name) + given;
+            assert!(held <= most, "{name} is exceeded by {attempt}");
         }
         self.attempts.insert(attempt, None);
         self.executing.insert(attempt, holds);
     }
 
+    /// Another attempt is to have the place of this one, which does not stop.
+    pub(crate) fn replace(&mut self, attempt: AttemptId) {
+        self.replaced.insert(attempt);
+    }
+
+    /// Places of the cpu lane that are given to others: no more than it has.
+    fn given(&self) -> u32 {
+        let of = |attempt| self.executing.get(attempt)?.get("cpu");
+        let stuck: u32 = self.replaced.iter().filter_map(of).sum();
+        stuck.min(largest("cpu"))
+    }
+
     pub(crate) fn end(&mut self, attempt: AttemptId, did_its_work: bool) {
         self.executing.remove(&attempt);
+        self.replaced.remove(&attempt);
         self.attempts.insert(attempt, Some(did_its_work));
     }
 
     pub(crate) fn crash(&mut self) {
         self.executing.clear();
+        self.replaced.clear();
     }
 
     pub(crate) fn key(&mut self, key: &str, run: RunId) {

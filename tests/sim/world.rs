@@ -298,7 +298,10 @@ impl World {
                 self.lanes.start(&order, self.now, &mut self.random);
             }
             Action::Stop { attempt, .. } => self.lanes.stop(attempt, self.now),
-            Action::Replace { attempt } => self.lanes.replace(attempt),
+            Action::Replace { attempt } => {
+                self.lanes.replace(attempt);
+                self.ledger.replace(attempt);
+            }
             Action::Answer { caller, answer } => self.answered(caller, &answer),
         }
     }
