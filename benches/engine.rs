@@ -166,7 +166,7 @@ fn measure_everything() -> f64 {
         step(engine, &mut clock, input, &mut out);
         running.extend(out.actions.iter().filter_map(|action| match action {
             Action::Start(order) => Some(order.attempt),
-            Action::Stop { .. } | Action::Answer { .. } => None,
+            Action::Stop { .. } | Action::Replace { .. } | Action::Answer { .. } => None,
         }));
         (submitted, counts)
     };
