@@ -28,6 +28,7 @@ pub mod outcome;
 pub mod retry;
 mod run;
 mod slots;
+pub mod schedule;
 pub mod spec;
 mod spread;
 mod state;
