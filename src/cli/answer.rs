@@ -150,6 +150,11 @@ fn ad_hoc(loaded: &Loaded, handlers: &Arc<Handlers>, in_force: &InForce) -> AdHo
         let (jobs, report) = config::read_jobs(vec![Source { path, text }], &context);
         let job = jobs.and_then(|jobs| jobs.definitions.jobs.get(name).cloned());
         match job {
+            Some(job) if !job.schedules.is_empty() => Err(vec![
+                "a job that comes along with a request runs when it is asked for; `schedule` is for \
+                 job files"
+                    .to_owned(),
+            ]),
             Some(job) => Ok(JobSpec::clone(&job)),
             None => Err(report.lines()),
         }

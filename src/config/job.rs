@@ -13,7 +13,9 @@ use super::flow;
 use super::keys::TaskKind;
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
+use super::schedule::schedules;
 use super::tasks::{self, files};
+use super::zones::Zones;
 use crate::engine::amounts::Amounts;
 use crate::engine::command::GRACE;
 use crate::engine::spec::{
@@ -36,6 +38,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) handlers: &'a BTreeMap<String, Lane>,
     /// The directory that relative paths are taken from.
     pub(super) directory: &'a Path,
+    pub(super) zones: &'a Zones,
 }
 
 /// Makes a table a job, and reports what keeps it from being one.
@@ -66,6 +69,7 @@ fn spec(
         .and_then(|(kind, field)| task(report, source, table, (kind, field), surroundings));
     let lane = lane(report, source, table, task.as_ref(), surroundings.handlers);
     let params = params(report, source, table);
+    let schedules = schedules(report, source, table, surroundings.zones);
     if let (Some(TaskSpec::File(task)), Some(params)) = (&task, &params) {
         files::placeholders(report, source, table, task, params);
     }
@@ -118,6 +122,7 @@ fn spec(
             Some(_) => Start::Boot,
             None => Start::OnDemand,
         },
+        schedules: schedules?,
         on_crash: match table.text("on_crash") {
             Some("fail") => OnCrash::Fail,
             _ => OnCrash::Retry,

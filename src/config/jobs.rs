@@ -16,6 +16,7 @@ use super::keys::JOB_FILE;
 use super::pipes;
 use super::read::{Span, Table, read};
 use super::settings::Settings;
+use super::zones::Zones;
 use crate::engine::spec::{Definitions, ENDED_KEPT, JobSpec, Lane, LimitSpec, Name, PoolSpec};
 
 /// The largest file that is read, in bytes: a hundred thousand jobs, and no disk image by mistake.
@@ -141,11 +142,26 @@ fn read_all(
         resources: (Names::of("resource"), BTreeMap::new()),
     };
     let mut complete = complete;
+    let zones = Zones::default();
     for source in sources {
         let directory = directory_of(&source.path);
         let index = report.add_source(source);
         match read(&mut report, index, JOB_FILE) {
-            Some(table) => take(&mut report, &mut found, index, &table, &directory, context),
+            Some(table) => {
+                let surroundings = Surroundings {
+                    handlers: context.handlers,
+                    directory: &directory,
+                    zones: &zones,
+                };
+                take(
+                    &mut report,
+                    &mut found,
+                    index,
+                    &table,
+                    &surroundings,
+                    context,
+                );
+            }
             None => complete = false,
         }
     }
@@ -193,16 +209,12 @@ fn take(
     found: &mut Found,
     source: usize,
     table: &Table,
-    directory: &Path,
+    surroundings: &Surroundings<'_>,
     context: &JobContext<'_>,
 ) {
-    let surroundings = Surroundings {
-        handlers: context.handlers,
-        directory,
-    };
     for (name, (span, table)) in table.named("jobs") {
         found.jobs.0.add(report, source, name, span);
-        let draft = draft(report, source, (name, span), table, &surroundings);
+        let draft = draft(report, source, (name, span), table, surroundings);
         found.jobs.1.push((name.clone(), draft));
     }
     for (name, (span, table)) in table.named("pools") {

@@ -6,6 +6,7 @@ mod capacities;
 mod commands;
 mod flow;
 mod messages;
+mod schedule;
 mod settings;
 mod tables;
 
@@ -81,6 +82,10 @@ pub(super) enum Kind {
     Table(&'static [Key]),
     /// A table of these keys, or just the text of the first of them.
     TextOrTable(&'static [Key]),
+    /// A table of these keys, or just the text of the first of them, or a list of such.
+    Tables(&'static [Key]),
+    /// A date, a time or an instant: as TOML has them, or in a text.
+    Moment,
     /// A table of anything.
     Free,
     /// Anything.
@@ -523,6 +528,12 @@ pub(super) const JOB: &[Key] = &[
         Kind::Choice(&["boot"]),
         "\"boot\"",
         "`boot`: runs when the daemon starts.",
+    ),
+    key(
+        "schedule",
+        Kind::Tables(schedule::SCHEDULE),
+        "\"30 3 * * MON-FRI\"",
+        "When it runs by the calendar: an expression of cron, a table, or a list of these.",
     ),
     key(
         "on_crash",

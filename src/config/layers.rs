@@ -268,6 +268,8 @@ fn all_keys() -> Vec<(String, &'static Key)> {
                 | Kind::TextOrOne(_)
                 | Kind::TextOrTexts
                 | Kind::TextOrTable(_)
+                | Kind::Tables(_)
+                | Kind::Moment
                 | Kind::Free
                 | Kind::Any
                 | Kind::Named(_) => all.push((full, key)),
@@ -341,6 +343,7 @@ fn kind_of(item: &Item) -> ValueKind {
         Item::Flag(value) => (*value).into(),
         // No setting is of these kinds.
         Item::Table(_)
+        | Item::Tables(_)
         | Item::Free(_)
         | Item::Named(_)
         | Item::Integers(_)

@@ -18,10 +18,12 @@ mod layers;
 mod names;
 mod pipes;
 mod read;
+mod schedule;
 pub mod schema;
 mod secrets;
 mod settings;
 mod tasks;
+mod zones;
 
 pub use diagnostic::{Diagnostic, Place, Report, Severity, Source};
 pub use diff::{Diff, diff};
@@ -34,3 +36,4 @@ pub use settings::{
     ApiRole, CpuPolicy, CpuSettings, DaemonSettings, IoSettings, LanesSettings, LogFormat,
     LogSettings, QueueSettings, Settings,
 };
+pub use zones::zone;

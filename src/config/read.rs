@@ -3,6 +3,7 @@
 
 mod amounts;
 mod scalars;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -36,6 +37,7 @@ pub(super) enum Item {
     Flag(bool),
     Variables(BTreeMap<String, String>),
     Table(Table),
+    Tables(Vec<(Span, Table)>),
     Free(Value),
     Named(BTreeMap<String, (Span, Table)>),
 }
@@ -254,6 +256,7 @@ impl Reader<'_> {
                 | Kind::ScriptOrWords
                 | Kind::Octal
                 | Kind::Rate
+                | Kind::Moment
                 | Kind::TextOrTexts,
                 DeValue::String(text),
             ) => self.text(key, text, &value.span()),
@@ -286,15 +289,12 @@ impl Reader<'_> {
                 DeValue::Table(table),
             ) => Some(Item::Table(self.table(keys, table, path))),
             (Kind::TextOrTable(keys) | Kind::TextOrOne(keys), DeValue::String(text)) => {
-                let first = keys.first()?;
-                let item = self.text(first, text, &value.span());
-                let (key, value) = (value.span(), value.span());
-                let field = Field { key, value, item };
-                Some(Item::Table(Table {
-                    fields: BTreeMap::from([(first.name, field)]),
-                    strange: false,
-                }))
+                self.as_first(keys, text, &value.span()).map(Item::Table)
             }
+            (Kind::Tables(keys), DeValue::Table(_) | DeValue::String(_) | DeValue::Array(_)) => {
+                self.tables((key, keys), value, path)
+            }
+            (Kind::Moment, DeValue::Datetime(at)) => Some(Item::Text(at.to_string())),
             (Kind::Free, DeValue::Table(_)) | (Kind::Any, _) => self.free(value).map(Item::Free),
             (Kind::Named(keys), DeValue::Table(table)) => Some(self.named(keys, table, path)),
             (_, found) => {
@@ -521,6 +521,8 @@ fn wanted(kind: &Kind) -> String {
         Kind::Amounts(_) => "a table of names with numbers".to_owned(),
         Kind::Table(_) | Kind::Free | Kind::Named(_) | Kind::Variables => "a table".to_owned(),
         Kind::TextOrTable(_) | Kind::TextOrOne(_) => "a text in quotes, or a table".to_owned(),
+        Kind::Tables(_) => "a text in quotes, a table, or a list of these".to_owned(),
+        Kind::Moment => "a date or a time".to_owned(),
         Kind::Any => "anything".to_owned(),
     }
 }

@@ -145,8 +145,13 @@ impl Shape<'_> {
             }
             Kind::Table(keys) => self.table(keys),
             Kind::TextOrTable(keys) => {
-                json!({ "anyOf": [{ "type": "string", "minLength": 1 }, self.table(keys)] })
+                json!({ "anyOf": [self.first(keys), self.table(keys)] })
             }
+            Kind::Tables(keys) => {
+                let one = json!({ "anyOf": [self.first(keys), self.table(keys)] });
+                json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+            }
+            Kind::Moment => texts::moment(),
             Kind::TextOrOne(keys) => {
                 let mut one = self.table(keys);
                 one["minProperties"] = json!(1);
@@ -160,6 +165,14 @@ impl Shape<'_> {
                 "propertyNames": name(),
                 "additionalProperties": self.each(keys),
             }),
+        }
+    }
+
+    /// What stands for the first key where the table is just its text.
+    fn first(self, keys: &[Key]) -> Value {
+        match keys.first().map(|key| &key.kind) {
+            Some(kind @ Kind::Choice(_)) => self.of(kind),
+            _ => json!({ "type": "string", "minLength": 1 }),
         }
     }
 

@@ -16,6 +16,7 @@ use super::files::FileTask;
 use super::flow::{FanOut, Origin, Unique, When};
 use super::http::HttpSpec;
 use super::retry::RetrySpec;
+use super::schedule::ScheduleSpec;
 
 /// A name of a job, pool, limit or handler.
 pub type Name = Arc<str>;
@@ -155,6 +156,9 @@ pub struct JobSpec {
     /// What makes it run without being asked for.
     #[serde(default)]
     pub start: Start,
+    /// When it runs by the calendar. No two of them have the same slots.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<Arc<ScheduleSpec>>,
     /// What becomes of a run when the daemon or the machine goes down under its attempt.
     #[serde(default)]
     pub on_crash: OnCrash,
@@ -292,6 +296,7 @@ impl JobSpec {
             on_failure: None,
             on_success: None,
             start: Start::default(),
+            schedules: Vec::new(),
             on_crash: OnCrash::default(),
             params: BTreeMap::new(),
             messages: Messages::default(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use twolane::config::Jobs;
 use twolane::engine::files::{Compression, FileWork, HashAlgorithm};
+use twolane::engine::schedule::{Fold, Gap, MissedPolicy, Overlap};
 use twolane::engine::spec::{JobSpec, Lane, Start, TaskSpec};
 
 use crate::read;
@@ -209,4 +210,45 @@ fn a_pool_larger_than_its_lane_is_a_warning() {
           (hint: the setting `lanes.cpu.workers` makes the lane larger)"
         ]
     );
+}
+
+#[test]
+fn a_schedule_is_a_text_a_table_or_several() {
+    let schedules = |text: &str| job(&format!("[jobs.a]\nsleep = '1s'\n{text}")).schedules;
+    let shown = |text: &str| {
+        let all = schedules(text);
+        all.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let berlin = "tz = 'Europe/Berlin'";
+    assert_eq!(shown(""), [""; 0]);
+    assert_eq!(
+        shown(&format!("schedule = {{ cron = '@daily', {berlin} }}")),
+        ["@daily Europe/Berlin"]
+    );
+    assert_eq!(
+        shown("schedule = [{ every = '90s' }, { at = 2026-12-24T18:00:00Z }]"),
+        ["every 1m 30s", "at 2026-12-24T18:00:00Z"]
+    );
+    let all = schedules(&format!(
+        "schedule = {{ cron = '*/5 * * * *', {berlin}, dst = {{ gap = 'at-transition', fold = 'first' }}, \
+         missed = {{ policy = 'all', window = '12h', max = 7 }}, overlap = 'queue', jitter = '10m', \
+         blackout = ['22:00-06:00', 'Sun'], from = 2026-12-01, until = 2027-01-01T12:00:00+03:00 }}"
+    ));
+    let [schedule] = &all[..] else {
+        panic!("one: {all:?}");
+    };
+    assert_eq!(
+        (schedule.gap, schedule.fold),
+        (Gap::AtTransition, Fold::First)
+    );
+    assert_eq!(schedule.missed.policy, MissedPolicy::All);
+    assert_eq!(schedule.missed.window, Some(Duration::from_secs(43_200)));
+    assert_eq!(schedule.missed.max, 7);
+    assert_eq!(schedule.overlap, Overlap::Queue);
+    assert_eq!(schedule.jitter, Duration::from_secs(600));
+    assert_eq!(schedule.blackout.len(), 2);
+    let micros = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+    // A date is the midnight with which it begins, in the zone.
+    assert_eq!(schedule.from.unwrap().0, micros("2026-11-30T23:00:00Z"));
+    assert_eq!(schedule.until.unwrap().0, micros("2027-01-01T09:00:00Z"));
 }

@@ -147,7 +147,8 @@ fn of(shape: Shape<'_>, form: &Form<'_>, pools: &[&str], definitions: &Definitio
             "cpus" if form.lane != Lane::Cpu => continue,
             // It comes alone, so there is none.
             // Nor is there another one to read from; and a terminal does not go with all that can be read.
-            "stdin_from" | "pty" => continue,
+            // And it runs when it is asked for.
+            "stdin_from" | "pty" | "schedule" => continue,
             "after" => schema = names(&[]),
             "call" => schema = call(shape, form.handler.unwrap_or_default()),
             _ => {}

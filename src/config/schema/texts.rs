@@ -46,6 +46,15 @@ pub(super) fn duration(min: Duration) -> Value {
     json!({ "type": "string", "minLength": 2, "pattern": pattern })
 }
 
+/// A date, or a date with a time of day, and maybe an offset from UTC.
+pub(super) fn moment() -> Value {
+    let time = r"[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?";
+    let pattern = format!(
+        r"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:{time}(?:[Zz]|[+-][0-9]{{2}}:[0-9]{{2}})?)?$"
+    );
+    json!({ "type": "string", "pattern": pattern })
+}
+
 /// The schema of names of things.
 #[must_use]
 pub fn name() -> Value {
