@@ -23,6 +23,7 @@ mod load;
 mod logs;
 mod man;
 mod moments;
+mod next;
 mod out;
 mod past;
 mod pause;
@@ -121,6 +122,7 @@ impl App {
             Command::Run(args) => run::run(args, &cli.settings, &handlers, &mut out),
             Command::Serve(args) => serve::run(args, &cli.settings, &handlers),
             Command::Check(args) => check::run(args, &cli.settings, &handlers, &mut out),
+            Command::Next(args) => next::run(args, &cli.settings, &handlers, &mut out),
             Command::Schema(args) => schema::run(args, &mut out),
             Command::Init(args) => init::run(args, &mut out),
             Command::Doctor(args) => doctor::run(args, &cli.settings, &handlers, &mut out),
@@ -165,6 +167,8 @@ enum Command {
     Serve(serve::Serve),
     /// Read the configuration and job files, and tell every mistake
     Check(check::Check),
+    /// Show when jobs run next by their schedules, from the files
+    Next(next::Next),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Schema),
     /// Write a commented configuration to start from
