@@ -75,6 +75,7 @@ fn accepted() -> Record {
         due: None,
         ties: Ties::default(),
         key: None,
+        slot: None,
     })
 }
 

@@ -123,6 +123,7 @@ fn accepted(run: u64, job: &Arc<JobSpec>) -> Fact {
         due: None,
         ties: Ties::default(),
         key: None,
+        slot: None,
     }
 }
 

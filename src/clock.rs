@@ -83,6 +83,13 @@ pub fn kernel_nanos() -> u64 {
     nanos(clock_gettime(ClockId::Monotonic))
 }
 
+/// For how long the machine has slept since it was started.
+#[must_use]
+pub fn slept() -> Duration {
+    let with = Duration::from_nanos(nanos(clock_gettime(ClockId::Boottime)));
+    with.saturating_sub(Duration::from_nanos(kernel_nanos()))
+}
+
 /// CPU time that the calling thread has used since it began.
 #[must_use]
 pub fn thread_cpu() -> Duration {

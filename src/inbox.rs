@@ -201,6 +201,8 @@ pub enum Ask {
     Jobs,
     /// That the configuration is read again. Answered when it has been, whatever came of it.
     Reload,
+    /// What a reload would change, without one.
+    Preview,
     /// That nothing starts any more and the daemon leaves when nothing runs, however long that takes.
     Drain,
     /// That the daemon leaves as on SIGTERM.

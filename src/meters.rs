@@ -338,6 +338,8 @@ impl Tally {
             | Fact::Stopping { .. }
             | Fact::Unresponsive { .. }
             | Fact::Draining
+            | Fact::Evaluated { .. }
+            | Fact::ClockSet { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}
         }

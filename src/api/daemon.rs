@@ -121,20 +121,30 @@ fn named(what: What) -> Result<CapacityName, Problem> {
             "`paused` stands in answers: POST /pause and POST /resume say themselves what they do",
         ));
     }
-    match (what.lane, what.pool, what.limit, what.resource, what.job) {
-        (Some(lane), None, None, None, None) => {
+    match (
+        what.lane,
+        what.pool,
+        what.limit,
+        what.resource,
+        what.job,
+        what.schedule,
+    ) {
+        (Some(lane), None, None, None, None, None) => {
             let known = Lane::ALL.into_iter().find(|known| known.as_str() == lane);
             let lane = known.ok_or_else(|| {
                 Problem::unprocessable(format!("there is no lane {lane:?}: it is io or cpu"))
             })?;
             Ok(CapacityName::Lane(lane))
         }
-        (None, Some(pool), None, None, None) => Ok(CapacityName::Pool(pool.into())),
-        (None, None, Some(limit), None, None) => Ok(CapacityName::Limit(limit.into())),
-        (None, None, None, Some(resource), None) => Ok(CapacityName::Resource(resource.into())),
-        (None, None, None, None, Some(job)) => Ok(CapacityName::Job(job.into())),
+        (None, Some(pool), None, None, None, None) => Ok(CapacityName::Pool(pool.into())),
+        (None, None, Some(limit), None, None, None) => Ok(CapacityName::Limit(limit.into())),
+        (None, None, None, Some(resource), None, None) => {
+            Ok(CapacityName::Resource(resource.into()))
+        }
+        (None, None, None, None, Some(job), None) => Ok(CapacityName::Job(job.into())),
+        (None, None, None, None, None, Some(job)) => Ok(CapacityName::Schedule(job.into())),
         _ => Err(Problem::unprocessable(
-            "name exactly one of `lane`, `pool`, `limit`, `resource` and `job`",
+            "name exactly one of `lane`, `pool`, `limit`, `resource`, `job` and `schedule`",
         )),
     }
 }
@@ -163,6 +173,7 @@ fn paused(answer: Answer) -> Result<Json<wire::What>, Problem> {
         "pool" => &mut what.pool,
         "limit" => &mut what.limit,
         "resource" => &mut what.resource,
+        "schedule" => &mut what.schedule,
         _ => &mut what.job,
     };
     *place = Some(name);
@@ -180,6 +191,20 @@ pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Result<Response
             let reloaded = false;
             let body = Json(wire::Reloaded { reloaded, lines });
             Ok((StatusCode::UNPROCESSABLE_ENTITY, body).into_response())
+        }
+        told => Err(strange(&told)),
+    }
+}
+
+/// `POST /reload/preview`: what a reload would change.
+pub(super) async fn preview(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+    match shared.ask(Ask::Preview).await? {
+        Told::Reloaded(lines) => {
+            let (status, reloaded, lines) = match lines {
+                Ok(lines) => (StatusCode::OK, true, lines),
+                Err(lines) => (StatusCode::UNPROCESSABLE_ENTITY, false, lines),
+            };
+            Ok((status, Json(wire::Reloaded { reloaded, lines })).into_response())
         }
         told => Err(strange(&told)),
     }

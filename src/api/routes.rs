@@ -68,6 +68,11 @@ fn table() -> Vec<Route> {
         ("/status", &[("get", Role::Read)], get(daemon::status)),
         ("/jobs", &[("get", Role::Read)], get(daemon::jobs)),
         ("/reload", &[("post", Role::Control)], post(daemon::reload)),
+        (
+            "/reload/preview",
+            &[("post", Role::Control)],
+            post(daemon::preview),
+        ),
         ("/drain", &[("post", Role::Control)], post(daemon::drain)),
         ("/stop", &[("post", Role::Control)], post(daemon::stop)),
         ("/healthz", &[("get", Role::Read)], get(daemon::health)),

@@ -10,7 +10,7 @@ use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::flow::Over;
 use crate::engine::outcome::{End, Interruption, Measures, Outcome};
 use crate::engine::time::{Mono, Wall};
-use crate::engine::{CapacityName, CapacityView, JobView};
+use crate::engine::{CapacityName, CapacityView, JobView, ScheduleView};
 use crate::inbox::DaemonStatus;
 use crate::runlog::RunLine;
 use crate::store::{AttemptEnd, Story};
@@ -125,6 +125,16 @@ fn said(fact: &Fact) -> Said {
         Fact::Configured { definitions } => {
             let jobs = format!("{} jobs", definitions.jobs.len());
             ("configured", None, None, Some(jobs))
+        }
+        Fact::Evaluated { job, schedule, .. } => (
+            "evaluated",
+            None,
+            None,
+            Some(format!("`{job}` by {schedule}")),
+        ),
+        Fact::ClockSet { by_micros } => {
+            let seconds = by_micros / 1_000_000;
+            ("clock-set", None, None, Some(format!("by {seconds} s")))
         }
         Fact::Paused { what } => ("paused", None, None, text(what)),
         Fact::Resumed { what } => ("resumed", None, None, text(what)),
@@ -278,6 +288,7 @@ pub(super) fn names(name: &CapacityName) -> (&'static str, String) {
         CapacityName::Limit(name) => ("limit", name.to_string()),
         CapacityName::Resource(name) => ("resource", name.to_string()),
         CapacityName::Job(name) => ("job", name.to_string()),
+        CapacityName::Schedule(job) => ("schedule", job.to_string()),
     }
 }
 
@@ -311,6 +322,16 @@ pub(super) fn job(view: &JobView) -> wire::Job {
             .collect(),
         running: view.running,
         queued: view.queued as u64,
+        paused: view.paused,
+        schedules: view.schedules.iter().map(schedule).collect(),
+    }
+}
+
+fn schedule(view: &ScheduleView) -> wire::Schedule {
+    wire::Schedule {
+        schedule: view.schedule.to_string(),
+        next: view.next.map(moment),
+        waiting: view.waiting as u64,
         paused: view.paused,
     }
 }

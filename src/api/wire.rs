@@ -222,7 +222,8 @@ pub struct Sent {
     pub delivered: bool,
 }
 
-/// `POST /pause` and `POST /resume`, and their answers: exactly one of lane, pool, limit, resource and job.
+/// `POST /pause` and `POST /resume`, and their answers: exactly one of lane, pool, limit, resource, job and
+/// schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct What {
@@ -241,6 +242,9 @@ pub struct What {
     /// A job's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// The name of a job whose schedules are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// In an answer: whether it is paused now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
@@ -366,6 +370,22 @@ pub struct Job {
     pub queued: u64,
     /// Whether none of its runs starts.
     pub paused: bool,
+    /// Its schedules, in the order of the file.
+    #[serde(default)]
+    pub schedules: Vec<Schedule>,
+}
+
+/// A schedule of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// What it is told by: the expression and its zone, the interval, or the time.
+    pub schedule: String,
+    /// The slot that comes next, as RFC 3339.
+    pub next: Option<String>,
+    /// Slots that wait until a run is over.
+    pub waiting: u64,
+    /// Whether it is paused.
+    pub paused: bool,
 }
 
 /// What older daemons do not say.
@@ -376,7 +396,7 @@ const fn one() -> u32 {
 /// `POST /reload`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// Whether the new configuration is in force.
+    /// Whether the new configuration is in force; of a preview, whether it could be.
     pub reloaded: bool,
     /// What has changed, or what is wrong, a line each.
     pub lines: Vec<String>,

@@ -1,10 +1,11 @@
 //! `twolane jobs`: the jobs that are defined.
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::Exit;
 use super::ask::{Asked, json};
-use super::moments::took;
+use super::moments::{ago, now, took};
 use super::out::Out;
 use super::table::Table;
 use crate::api::client::Client;
@@ -46,14 +47,14 @@ pub(super) fn run(args: &Jobs, client: &Client, out: &mut Out) -> Asked {
             job.queued.to_string(),
             took(job.timeout_seconds),
             job.pool.clone().unwrap_or_default(),
-            details(job),
+            details(job, now()),
         ]);
     }
     Ok(table.print(out))
 }
 
 /// What only some jobs have.
-fn details(job: &wire::Job) -> String {
+fn details(job: &wire::Job, now: Timestamp) -> String {
     let mut details = Vec::new();
     if job.paused {
         details.push("paused".to_owned());
@@ -86,6 +87,18 @@ fn details(job: &wire::Job) -> String {
     }
     if job.cpus > 1 {
         details.push(format!("cpus {}", job.cpus));
+    }
+    for schedule in &job.schedules {
+        let next = match (&schedule.next, schedule.paused) {
+            (_, true) => "paused".to_owned(),
+            (Some(next), false) => format!("next {}", ago(next, now)),
+            (None, false) => "never".to_owned(),
+        };
+        let waiting = match schedule.waiting {
+            0 => String::new(),
+            slots => format!(", {slots} waiting"),
+        };
+        details.push(format!("{} ({next}{waiting})", schedule.schedule));
     }
     details.join("; ")
 }

@@ -33,6 +33,9 @@ pub(super) struct List {
         "succeeded", "failed", "cancelled", "skipped",
     ])]
     state: Vec<String>,
+    /// Only those that never started, with the slots of schedules that were not run; as `--state skipped`
+    #[arg(long)]
+    skipped: bool,
     /// Only runs of this job
     #[arg(long, value_name = "JOB")]
     job: Option<String>,
@@ -56,7 +59,9 @@ pub(super) fn run(args: &List, client: &Client, out: &mut Out) -> Asked {
     let mut runs = Vec::new();
     let mut exit = Exit::Success;
     while left > 0 && !out.is_gone() && exit == Exit::Success {
-        let states = (!args.state.is_empty()).then(|| args.state.join(","));
+        let skipped = args.skipped.then(|| "skipped".to_owned());
+        let states: Vec<String> = args.state.iter().cloned().chain(skipped).collect();
+        let states = (!states.is_empty()).then(|| states.join(","));
         let query = [
             ("state", states),
             ("job", args.job.clone()),

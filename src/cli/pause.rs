@@ -34,6 +34,8 @@ enum Kind {
     Resource,
     /// A job: its runs that execute go on, no other starts
     Job,
+    /// The schedules of a job: what becomes of the slots in between is said by `missed`
+    Schedule,
 }
 
 pub(super) fn run(args: &Pause, client: &Client, out: &mut Out) -> Asked {
@@ -76,6 +78,13 @@ pub(super) fn ask(args: &Pause, route: &str, client: &Client, out: &mut Out) -> 
             "job",
             What {
                 job: name,
+                ..What::default()
+            },
+        ),
+        Kind::Schedule => (
+            "schedule of",
+            What {
+                schedule: name,
                 ..What::default()
             },
         ),

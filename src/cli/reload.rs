@@ -12,15 +12,23 @@ use crate::logging::harmless;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  twolane check && twolane reload")]
+#[command(after_help = "Examples:\n  twolane reload --dry-run\n  twolane check && twolane reload")]
 pub(super) struct Reload {
+    /// Only tell what would change, and what comes next of the schedules before and after
+    #[arg(long)]
+    dry_run: bool,
     /// Print the API's JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &Reload, client: &Client, out: &mut Out) -> Asked {
-    let reloaded: Reloaded = client.post("/reload", &json!({}))?;
+    let route = if args.dry_run {
+        "/reload/preview"
+    } else {
+        "/reload"
+    };
+    let reloaded: Reloaded = client.post(route, &json!({}))?;
     let mut exit = Exit::Success;
     if args.json {
         exit = ask::json(out, &reloaded)?;

@@ -13,7 +13,7 @@ use super::out::complain;
 use super::start::{self, Plan};
 use super::{Exit, SettingsArgs, groups, load};
 use crate::config::{self, Jobs, Loaded, PatternError, Settings, Shown};
-use crate::daemon::{Patience, Reader, Rejected, Reread, Supervisor};
+use crate::daemon::{Patience, Purpose, Reader, Rejected, Reread, Supervisor};
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
 use crate::engine::{Engine, RunView};
@@ -175,7 +175,7 @@ fn reader(
     let (sources, handlers) = (load::sources(args), Arc::clone(handlers));
     let shown = loaded.shown.clone();
     let in_force = Arc::clone(in_force);
-    Arc::new(move || {
+    Arc::new(move |purpose| {
         let loaded = config::load_settings(&sources).map_err(|report| rejected(report.lines()))?;
         let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
         let (jobs, report) = load::jobs(&files, &loaded.settings, &handlers);
@@ -190,7 +190,9 @@ fn reader(
             cpu_workers: in_force.cpu_workers,
             ..definitions
         };
-        *in_force = Arc::new(definitions.clone());
+        if purpose == Purpose::Force {
+            *in_force = Arc::new(definitions.clone());
+        }
         Ok(Reread {
             definitions,
             warnings,

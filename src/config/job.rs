@@ -74,9 +74,8 @@ fn spec(
         files::placeholders(report, source, table, task, params);
     }
     let retry = flow::retry(report, source, table);
-    let fan_out = params
-        .as_ref()
-        .and_then(|params| flow::fan_out(report, source, table, params));
+    let known = params.as_ref();
+    let fan_out = known.and_then(|params| flow::fan_out(report, source, table, params));
     let mut commands = Commands {
         report,
         source,

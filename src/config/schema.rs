@@ -104,9 +104,7 @@ impl Shape<'_> {
             }
             Kind::Amounts(max) => amounts(*max),
             Kind::Rate => texts::rate(),
-            Kind::Texts => {
-                json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
-            }
+            Kind::Texts => texts::texts(),
             Kind::Words => json!({
                 "type": "array",
                 "prefixItems": [texts::program(1)],
@@ -118,8 +116,7 @@ impl Shape<'_> {
                 json!({ "anyOf": [texts::program(1), self.of(&Kind::Words)] })
             }
             Kind::TextOrTexts => {
-                let text = json!({ "type": "string", "minLength": 1 });
-                json!({ "anyOf": [text, { "type": "array", "items": text }] })
+                json!({ "anyOf": [{ "type": "string", "minLength": 1 }, texts::texts()] })
             }
             Kind::Patterns => {
                 let text = json!({ "type": "string", "minLength": 1 });

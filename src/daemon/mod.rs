@@ -4,6 +4,7 @@
 
 mod callers;
 mod outbox;
+mod preview;
 mod reload;
 mod report;
 mod retaining;
@@ -11,6 +12,7 @@ mod shutdown;
 mod signals;
 mod supervisor;
 mod turn;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +32,7 @@ use crate::logging::Narrator;
 use crate::meters::{Meters, Tally};
 use crate::runlog::Ear;
 use crate::store::FactLog;
-pub use reload::{Reader, Rejected, Reread};
+pub use reload::{Purpose, Reader, Rejected, Reread};
 pub use shutdown::Patience;
 pub use signals::{EndSignal, SignalListener, SignalMail};
 pub use supervisor::Supervisor;

@@ -4,11 +4,22 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::preview::preview;
 use crate::engine::spec::Definitions;
+use crate::engine::time::Wall;
 use crate::inbox::{Reply, Told};
 
 /// Reads and checks the configuration anew.
-pub type Reader = Arc<dyn Fn() -> Result<Reread, Rejected> + Send + Sync>;
+pub type Reader = Arc<dyn Fn(Purpose) -> Result<Reread, Rejected> + Send + Sync>;
+
+/// What the configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be put in force.
+    Force,
+    /// To see what would change.
+    Preview,
+}
 
 /// A configuration that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,7 +83,9 @@ impl Reloader {
         let spawned = std::thread::Builder::new()
             .name("reload".to_owned())
             .spawn(move || {
-                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| reader()));
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    reader(Purpose::Force)
+                }));
                 let bug = "reading the configuration panicked; this is a bug".to_owned();
                 let _ = sender.try_send(result.unwrap_or_else(|_| Err(rejected(bug))));
             });
@@ -81,6 +94,31 @@ impl Reloader {
         if let Err(error) = spawned {
             let why = format!("cannot start a thread to read the configuration: {error}");
             let _ = self.results.0.try_send(Err(rejected(why)));
+        }
+    }
+
+    /// Tells what a reload would change, from a thread of its own: nothing of the daemon waits for it.
+    pub(super) fn preview(&self, old: Arc<Definitions>, now: Wall, reply: Reply) {
+        let reader = Arc::clone(&self.reader);
+        let spawned = std::thread::Builder::new()
+            .name("preview".to_owned())
+            .spawn(move || {
+                let lines = match reader(Purpose::Preview) {
+                    Ok(reread) => {
+                        let mut lines = preview(&old, &reread.definitions, now);
+                        lines.extend(reread.warnings);
+                        Ok(lines)
+                    }
+                    Err(rejected) => Err(rejected.mistakes),
+                };
+                reply(Told::Reloaded(lines));
+            });
+        if let Err(error) = spawned {
+            // The one who asks is told by the reply that is gone.
+            tracing::warn!(
+                target: "twolane::daemon",
+                "cannot start a thread to read the configuration: {error}"
+            );
         }
     }
 

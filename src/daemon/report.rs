@@ -1,5 +1,7 @@
 //! What the daemon itself says in the log: its status on request, how a reload went, the way down.
 
+use std::time::Duration;
+
 use crate::config::diff;
 use crate::engine::id::RunId;
 use crate::engine::spec::{Definitions, Name};
@@ -148,6 +150,21 @@ pub(super) fn reloaded(old: &Definitions, new: &Definitions) -> (bool, String) {
     };
     tracing::info!(target: "twolane::daemon", "{text}");
     (changed, text)
+}
+
+/// Logs that the wall clock has gone on by so much more than the monotonic one.
+pub(super) fn clock_set(by_micros: i64) {
+    let seconds = Duration::from_micros(by_micros.unsigned_abs()).as_secs_f64();
+    let how = if by_micros < 0 {
+        "was set back"
+    } else {
+        "went forward"
+    };
+    tracing::warn!(
+        target: "twolane::daemon",
+        "the wall clock {how} by {seconds:.3} s: schedules go by what it shows, and what was missed is \
+         dealt with as after downtime"
+    );
 }
 
 /// Logs what keeps the log of facts from committing, or that it is over.

@@ -12,12 +12,13 @@ use super::reload::{Rejected, Reloader, Reread};
 use super::retaining::Retaining;
 use super::shutdown::{Shutdown, Step};
 use super::supervisor::Supervisor;
+use super::watch::ClockWatch;
 use super::{
     EndSignal, Farewell, LAST_MOMENT, Observer, Parts, Patience, STARTER, SignalMail, late, report,
 };
 use crate::clock::Clock;
 use crate::engine::action::{Action, Answer, Refusal, StartOrder};
-use crate::engine::fact::Record;
+use crate::engine::fact::{Fact, Record};
 use crate::engine::id::AttemptId;
 use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
@@ -61,6 +62,10 @@ pub(super) struct Turn {
     meters: Meters,
     /// Since when the loop has been busy.
     woken: Mono,
+    /// Says that the wall clock was set.
+    clock_set: Receiver<()>,
+    /// Watches for that; `None` where the machine does not let it.
+    _watch: Option<ClockWatch>,
     signals: SignalMail,
     supervisor: Supervisor,
     observers: Vec<Box<dyn Observer>>,
@@ -108,12 +113,17 @@ enum Channel {
     Requests,
     Troubles,
     Outdated,
+    Clock,
 }
 
 impl Turn {
     pub(super) fn new(parts: Parts) -> Self {
         let (lanes, mail) = parts.lanes;
         let reloader = parts.reader.map(Reloader::new);
+        let watch = ClockWatch::start().inspect_err(|error| {
+            tracing::warn!(target: "twolane::daemon", "cannot watch the clock: {error}");
+        });
+        let watch = watch.ok();
         Self {
             engine: parts.engine,
             out: Outputs::default(),
@@ -134,6 +144,8 @@ impl Turn {
             woken: parts.clock.mono(),
             clock: parts.clock,
             meters: parts.meters,
+            clock_set: watch.as_ref().map_or_else(never, |watch| watch.set.clone()),
+            _watch: watch,
             signals: parts.signals,
             supervisor: parts.supervisor,
             observers: parts.observers,
@@ -293,10 +305,14 @@ impl Turn {
             .next_deadline()
             .filter(|_| !full)
             .map(|(at, _)| at);
+        // A slot comes when the wall clock shows it; that this was set wakes the loop for another look.
+        let slot = self.engine.next_slot().filter(|_| !full);
+        let slot = slot.map(|at| Mono::at_wall(self.clock.now(), at));
         let others = [
             self.shutdown.deadline(),
             self.retaining.deadline(),
             self.supervisor.deadline(),
+            slot,
         ];
         let deadline = others.into_iter().chain([engine]).flatten().min();
         let timer = deadline
@@ -319,6 +335,7 @@ impl Turn {
             recv(requests) -> request => request.map_or(Wake::Closed(Channel::Requests), |request| Wake::Request(Box::new(request))),
             recv(self.troubles) -> trouble => trouble.map_or(Wake::Closed(Channel::Troubles), Wake::Trouble),
             recv(self.outdated) -> at => at.map_or(Wake::Closed(Channel::Outdated), Wake::Outdated),
+            recv(self.clock_set) -> set => set.map_or(Wake::Closed(Channel::Clock), |()| Wake::Deadline),
             recv(timer) -> _ => Wake::Deadline,
         }
     }
@@ -373,6 +390,7 @@ impl Turn {
             Channel::Requests => self.requests = never(),
             Channel::Troubles => self.troubles = never(),
             Channel::Outdated => self.outdated = never(),
+            Channel::Clock => self.clock_set = never(),
             Channel::Ends | Channel::Commits => {
                 tracing::error!(
                     target: "twolane::daemon",
@@ -414,6 +432,9 @@ impl Turn {
 
     fn tell(&mut self, records: &[Record]) {
         for record in records {
+            if let Fact::ClockSet { by_micros } = record.fact {
+                report::clock_set(by_micros);
+            }
             for observer in &mut self.observers {
                 observer.record(record);
             }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::action::Refusal;
 use super::flow::{Origin, SPREAD_BOUND};
+use super::schedule::SCHEDULED;
 use super::spec::{JobSpec, Name, ParamSpec, TaskSpec};
 
 /// The arguments of a run of `job`, with the defaults of those that are not given. What comes from the
@@ -23,12 +24,20 @@ pub(super) fn arguments(
     if job.params.is_empty() && matches!(job.task, TaskSpec::Call { .. }) {
         return Ok(given.map(Arc::clone));
     }
+    // A scheduled job is told its slot, whether it has a parameter for that or not.
+    let is_slot = |key: &str| key == SCHEDULED && !job.schedules.is_empty();
     for key in object.into_iter().flat_map(Map::keys) {
-        if !job.params.contains_key(&**key) || is_given_by_itself(job, key) {
+        let known = job.params.contains_key(&**key) || is_slot(key);
+        if !known || is_given_by_itself(job, key) {
             return Err(unknown(job, key));
         }
     }
     let mut whole = Map::new();
+    if let Some((key, slot)) = object.and_then(|object| object.get_key_value(SCHEDULED))
+        && is_slot(key)
+    {
+        whole.insert(key.clone(), slot.clone());
+    }
     for (param, spec) in &job.params {
         let value = object.and_then(|object| object.get(&**param));
         if let Some(value) = argument(job, param, spec, value)? {

@@ -31,6 +31,8 @@ pub enum CapacityName {
     Resource(Name),
     /// All runs of one job: there is no end of places, but it can be paused.
     Job(Name),
+    /// The schedules of one job: no capacity of any run, but they can be paused.
+    Schedule(Name),
 }
 
 impl fmt::Display for CapacityName {
@@ -41,6 +43,7 @@ impl fmt::Display for CapacityName {
             Self::Limit(name) => write!(f, "limit `{name}`"),
             Self::Resource(name) => write!(f, "resource `{name}`"),
             Self::Job(name) => write!(f, "job `{name}`"),
+            Self::Schedule(job) => write!(f, "schedule of `{job}`"),
         }
     }
 }
@@ -187,6 +190,7 @@ impl Capacities {
                 CapacityName::Pool(name) => definitions.pools.contains_key(name),
                 CapacityName::Limit(name) => definitions.limits.contains_key(name),
                 CapacityName::Resource(name) => definitions.resources.contains_key(name),
+                CapacityName::Schedule(_) => false,
                 CapacityName::Job(name) => definitions.jobs.contains_key(name),
             };
             let capacity = all.get_mut(id.0);
@@ -541,7 +545,8 @@ impl Capacities {
             CapacityName::Lane(_)
             | CapacityName::Pool(_)
             | CapacityName::Limit(_)
-            | CapacityName::Resource(_) => 1,
+            | CapacityName::Resource(_)
+            | CapacityName::Schedule(_) => 1,
         };
         let id = CapacityId(self.all.insert(Capacity {
             name: name.clone(),

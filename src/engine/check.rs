@@ -28,7 +28,9 @@ impl Engine {
         check_lines(state)?;
         check_capacities(state)?;
         check_timers(state)?;
-        check_links(state)
+        check_links(state)?;
+        let fault = state.calendar.fault();
+        hold(fault.is_none(), || fault.clone().unwrap_or_default())
     }
 }
 

@@ -6,9 +6,7 @@ use serde_json::Value;
 
 use super::Outputs;
 use super::action::{Action, Answer, Refusal, StartOrder};
-
-use super::capacity::CapacityName;
-use super::fact::{Fact, FinalState, Record};
+use super::fact::{Fact, FinalState, Record, Slot};
 use super::flow::{Over, Ties};
 use super::follow::Ended;
 use super::id::{AttemptId, CallerId, RunId};
@@ -31,11 +29,13 @@ pub(super) struct Turn<'a> {
 
 impl Turn<'_> {
     pub(super) fn decide(&mut self, input: Input) {
+        self.notice_clock();
         self.fire_due(&input);
+        self.fire_schedules();
         match input {
             Input::Tick => {}
             Input::Open => self.record(Fact::Opened),
-            Input::Configure(definitions) => self.record(Fact::Configured { definitions }),
+            Input::Configure(definitions) => self.configure(definitions),
             Input::Submit(submission) => self.submit(submission),
             Input::Cancel { run, graph, caller } => {
                 let answer = if graph {
@@ -76,6 +76,7 @@ impl Turn<'_> {
             Input::Settle => self.settle(),
             Input::CancelWaiting => self.cancel_waiting(),
         }
+        self.begin_waiting();
         self.dispatch();
     }
 
@@ -186,10 +187,20 @@ impl Turn<'_> {
         if let Some(answer) = self.known_key(&submission) {
             return self.answer(caller, answer);
         }
-        let Plan { new, runs } = match plan(self.state, &submission) {
-            Ok(plan) => plan,
-            Err(refusal) => return self.answer(caller, Answer::Refused(refusal)),
+        let answer = match plan(self.state, &submission) {
+            Ok(plan) => self.accept(&submission, plan, None),
+            Err(refusal) => Answer::Refused(refusal),
         };
+        self.answer(caller, answer);
+    }
+
+    /// Takes in the runs of a submission that was found good; the first item is for `slot`.
+    pub(super) fn accept(
+        &mut self,
+        submission: &Submission,
+        Plan { new, runs }: Plan,
+        slot: Option<&Arc<Slot>>,
+    ) -> Answer {
         let first = self.state.next_run;
         let number = |source: &Source| match *source {
             Source::There(run) => run,
@@ -221,9 +232,10 @@ impl Turn<'_> {
                 },
                 due,
                 key: submission.key.clone().filter(|_| plan.item == 0),
+                slot: slot.filter(|_| plan.item == 0).map(Arc::clone),
             });
         }
-        self.answer(caller, answer);
+        answer
     }
 
     /// The answer to a submission that was made before.
@@ -296,30 +308,6 @@ impl Turn<'_> {
         let end = self.end_now(id, outcome);
         self.ended(AttemptId { run: id, epoch }, end);
         Answer::Completed(id)
-    }
-
-    fn pause(&mut self, what: CapacityName) -> Answer {
-        match self.state.capacities.find(&what) {
-            None => Answer::UnknownCapacity(what),
-            Some(capacity) if capacity.paused => Answer::Paused(what, false),
-            Some(_) => {
-                let named = what.clone();
-                self.record(Fact::Paused { what });
-                Answer::Paused(named, true)
-            }
-        }
-    }
-
-    fn resume(&mut self, what: CapacityName) -> Answer {
-        match self.state.capacities.find(&what) {
-            None => Answer::UnknownCapacity(what),
-            Some(capacity) if !capacity.paused => Answer::Resumed(what, false),
-            Some(_) => {
-                let named = what.clone();
-                self.record(Fact::Resumed { what });
-                Answer::Resumed(named, true)
-            }
-        }
     }
 
     /// The answer for a run that is not in the table.

@@ -10,8 +10,9 @@ use super::capacity::CapacityName;
 use super::flow::{Over, Parts, Ties};
 use super::id::RunId;
 use super::outcome::{End, Failure, Interruption, SkipReason, StopReason};
-use super::spec::{Definitions, JobSpec, Priority};
-use super::time::{Mono, Now};
+use super::schedule::memory::Memory;
+use super::spec::{Definitions, JobSpec, Name, Priority};
+use super::time::{Mono, Now, Wall};
 
 /// A fact with its number and time: one entry of the log of facts.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +55,8 @@ pub enum Fact {
         due: Option<Mono>,
         /// The key that its caller gave the submission, if any.
         key: Option<Arc<SubmitKey>>,
+        /// The slot that it is for, if a schedule asked for it.
+        slot: Option<Arc<Slot>>,
     },
     /// What it comes after has become what it waits for: scheduled if not yet due, else queued.
     Released {
@@ -233,6 +236,21 @@ pub enum Fact {
         /// Why.
         reason: SkipReason,
     },
+    /// What has become of the slots of a schedule so far.
+    Evaluated {
+        /// Its job.
+        job: Name,
+        /// What it is told by among those of its job.
+        schedule: Arc<str>,
+        /// What has become of them.
+        memory: Memory,
+    },
+    /// The wall clock was set, or the machine slept.
+    ClockSet {
+        /// By how many microseconds it has gone on more than the monotonic clock; negative where it was
+        /// set back.
+        by_micros: i64,
+    },
     /// From here on nothing starts.
     Draining,
     /// Nothing starts that needs this, until it is resumed.
@@ -245,6 +263,15 @@ pub enum Fact {
         /// What.
         what: CapacityName,
     },
+}
+
+/// A slot of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// What the schedule is told by among those of its job.
+    pub schedule: Arc<str>,
+    /// The instant.
+    pub at: Wall,
 }
 
 /// What a caller calls its submission, so that sending it again does not make another one.
@@ -276,6 +303,8 @@ impl Fact {
             Self::Opened
             | Self::Configured { .. }
             | Self::Draining
+            | Self::Evaluated { .. }
+            | Self::ClockSet { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. } => None,
             Self::Accepted { run, job, .. }

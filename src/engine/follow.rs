@@ -215,6 +215,7 @@ impl Turn<'_> {
             ties,
             due,
             key: None,
+            slot: None,
         });
     }
 

@@ -9,6 +9,7 @@ pub mod amounts;
 mod arguments;
 pub mod braces;
 mod bucket;
+mod calendar;
 mod cancel;
 mod capacity;
 mod check;
@@ -18,6 +19,7 @@ mod explain;
 pub mod fact;
 pub mod files;
 pub mod fill;
+mod firing;
 pub mod flow;
 mod follow;
 pub mod http;
@@ -25,10 +27,11 @@ pub mod id;
 pub mod input;
 mod line;
 pub mod outcome;
+mod pausing;
 pub mod retry;
 mod run;
-mod slots;
 pub mod schedule;
+mod slots;
 pub mod spec;
 mod spread;
 mod state;
@@ -53,9 +56,9 @@ use input::Input;
 pub use run::{RunState, StateKind};
 use spec::Definitions;
 use state::State;
-use time::{Mono, Now};
+use time::{Mono, Now, Wall};
 pub use timers::Timer;
-pub use view::{CapacityView, JobView, RunView, Status};
+pub use view::{CapacityView, JobView, RunView, ScheduleView, Status};
 
 /// The scheduler as a state machine without I/O. Its methods are of four kinds:
 ///
@@ -150,6 +153,14 @@ impl Engine {
             out,
         }
         .decide(input);
+    }
+
+    /// When the wall clock shows the time at which the next run of a schedule begins; `None` where none
+    /// is to come, or nothing may start.
+    #[must_use]
+    pub fn next_slot(&self) -> Option<Wall> {
+        let first = self.state.calendar.first().filter(|_| !self.state.draining);
+        first.map(|(at, _)| at)
     }
 
     /// When something is due next, and what.

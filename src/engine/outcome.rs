@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::flow::When;
 use super::id::RunId;
+use super::schedule::Passed;
+use super::schedule::spec::Moment;
 use super::spec::Name;
 use super::time::Now;
 
@@ -218,6 +220,8 @@ pub enum SkipReason {
         /// What is wrong with it.
         why: Arc<str>,
     },
+    /// It stands for slots of a schedule that do not run.
+    Slots(Box<Unrun>),
     /// It waited in line for longer than its `start_within`, which is given here.
     Late(Duration),
 }
@@ -236,7 +240,68 @@ impl fmt::Display for SkipReason {
             }
             Self::Unmet(_) => f.write_str("none of the runs that it comes after has succeeded"),
             Self::Argument { name, why } => write!(f, "its argument `{name}` {why}"),
+            Self::Slots(unrun) => unrun.fmt(f),
             Self::Late(within) => write!(f, "it could not start within {within:?}"),
+        }
+    }
+}
+
+/// Slots of a schedule that do not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unrun {
+    /// Why.
+    pub why: Why,
+    /// Which.
+    pub slots: Passed,
+}
+
+/// Why a slot does not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// Nobody was there for it.
+    Missed,
+    /// The schedule was paused.
+    Paused,
+    /// It is within this blackout.
+    Blackout(Arc<str>),
+    /// This run of an earlier slot was not over.
+    Overlap(RunId),
+    /// It waited for a run to be over, and a later slot took its place.
+    Superseded,
+    /// So many slots of the schedule wait, which is the bound.
+    Full(usize),
+    /// The run was not accepted, for this reason.
+    Refused(Arc<str>),
+    /// It waited for a run to be over, and its schedule is no more.
+    Removed,
+}
+
+impl fmt::Display for Unrun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Passed {
+            first,
+            last,
+            count,
+            more,
+        } = self.slots;
+        match count {
+            1 => write!(f, "slot {}: ", Moment(first))?,
+            _ => {
+                let at_least = if more { "more than " } else { "" };
+                let (first, last) = (Moment(first), Moment(last));
+                write!(f, "{at_least}{count} slots from {first} to {last}: ")?;
+            }
+        }
+        match &self.why {
+            Why::Missed => f.write_str("missed, for the daemon was down or the clock was set"),
+            Why::Paused => f.write_str("the schedule was paused"),
+            Why::Blackout(text) => write!(f, "within the blackout `{text}`"),
+            Why::Overlap(run) => write!(f, "run {run} of an earlier slot was not over"),
+            Why::Superseded => f.write_str("a later slot took its place"),
+            Why::Full(bound) => write!(f, "{bound} slots wait already, which is the bound"),
+            Why::Refused(why) => write!(f, "not accepted: {why}"),
+            Why::Removed => f.write_str("its schedule was taken away"),
         }
     }
 }

@@ -63,6 +63,7 @@ impl Turn<'_> {
                 },
                 due: None,
                 key: None,
+                slot: None,
             });
         }
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Recovery;
 use super::arguments::complete;
-use super::capacity::{Capacities, ClassId};
+use super::calendar::Calendar;
+use super::capacity::{Capacities, CapacityName, ClassId};
 use super::fact::{Fact, FinalState, Record, SubmitKey};
 use super::flow::Parts;
 use super::id::RunId;
@@ -14,7 +15,7 @@ use super::run::{Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Name};
 use super::table::RunTable;
 use super::ties::UniqueKey;
-use super::time::{Mono, Now};
+use super::time::{Mono, Now, Wall};
 use super::timers::{Timer, Timers};
 
 /// Keys of submissions that are remembered. Who asks looks into the store first; this closes the gap
@@ -30,6 +31,7 @@ pub(super) struct State {
     pub(super) runs: RunTable,
     pub(super) capacities: Capacities,
     pub(super) timers: Timers,
+    pub(super) calendar: Calendar,
     /// The runs that hold capacities.
     pub(super) active: BTreeSet<RunId>,
     /// Ended runs that are still in the table, oldest first.
@@ -63,6 +65,7 @@ impl State {
             runs: RunTable::default(),
             capacities: Capacities::default(),
             timers: Timers::default(),
+            calendar: Calendar::default(),
             active: BTreeSet::new(),
             finished: VecDeque::new(),
             counts: [0; StateKind::ALL.len()],
@@ -76,7 +79,7 @@ impl State {
             next_ticket: 0,
             last: Now::default(),
         };
-        state.configure(&definitions);
+        state.configure(&definitions, None);
         state
     }
 
@@ -110,7 +113,19 @@ impl State {
                 self.capacities.reopen();
             }
             Fact::Draining => self.draining = true,
-            Fact::Configured { definitions } => self.configure(definitions),
+            Fact::Configured { definitions } => self.configure(definitions, Some(record.at.wall)),
+            Fact::Evaluated {
+                job,
+                schedule,
+                memory,
+            } => self.calendar.remember(job, schedule, memory),
+            Fact::ClockSet { .. } => self.calendar.clock_set(record.at.wall),
+            Fact::Paused {
+                what: CapacityName::Schedule(job),
+            } => self.calendar.set_paused(job, true),
+            Fact::Resumed {
+                what: CapacityName::Schedule(job),
+            } => self.calendar.set_paused(job, false),
             Fact::Accepted { .. } => self.accept(record),
             Fact::Released { run, .. } => {
                 let whole = self.run_mut(*run);
@@ -218,7 +233,8 @@ impl State {
             .expect("a fact names a run in the table")
     }
 
-    fn configure(&mut self, definitions: &Arc<Definitions>) {
+    /// Schedules that were not in force before begin at `at`; without that they wait for the next time.
+    fn configure(&mut self, definitions: &Arc<Definitions>, at: Option<Wall>) {
         self.definitions = Arc::clone(definitions);
         self.capacities.configure(definitions, self.last.mono);
         let active = self.active.iter().map(|id| {
@@ -235,6 +251,7 @@ impl State {
                 (Arc::clone(name), (Arc::clone(job), class))
             })
             .collect();
+        self.calendar.configure(definitions, at);
         self.forget();
     }
 
@@ -248,6 +265,7 @@ impl State {
             ties,
             due,
             key,
+            slot,
         } = &record.fact
         else {
             return;
@@ -279,6 +297,9 @@ impl State {
         self.tie(*id);
         if let Some(key) = key {
             self.remember(key, *id);
+        }
+        if slot.is_some() {
+            self.calendar.opened(&job.name, *id);
         }
         if after.is_empty() && ties.replaces.is_none() {
             self.wait(*id, *due, record.at);
@@ -391,6 +412,8 @@ impl State {
         self.enter(id, state);
         let class = self.run(id).class;
         self.capacities.class_mut(class).runs -= 1;
+        let job = Name::clone(&self.run(id).job.name);
+        self.calendar.closed(&job, id);
         self.retire(class, id);
         let dependents = self.run(id).dependents().to_vec();
         for (dependent, born) in dependents {

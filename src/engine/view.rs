@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::action::StartOrder;
 use super::bucket::Bucket;
+use super::calendar::Entry;
 use super::capacity::CapacityName;
 use super::id::{AttemptId, RunId};
 use super::run::{Run, RunState, StateKind};
@@ -59,6 +60,21 @@ pub struct JobView {
     /// Its runs that stand in line.
     pub queued: usize,
     /// None of its runs starts.
+    pub paused: bool,
+    /// Its schedules, in the order of the file.
+    pub schedules: Vec<ScheduleView>,
+}
+
+/// A schedule of a job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduleView {
+    /// What it is told by.
+    pub schedule: Arc<str>,
+    /// The slot that is decided on next.
+    pub next: Option<Wall>,
+    /// Slots that wait until a run is over.
+    pub waiting: usize,
+    /// It is paused.
     pub paused: bool,
 }
 
@@ -191,8 +207,21 @@ impl Engine {
                 running: own.map_or(0, |capacity| capacity.used),
                 queued: capacities.class(*class).waiting(),
                 paused: own.is_some_and(|capacity| capacity.paused),
+                schedules: self.schedules(name),
             }
         })
+    }
+
+    fn schedules(&self, job: &Name) -> Vec<ScheduleView> {
+        let calendar = &self.state.calendar;
+        let entries = &calendar.entries()[calendar.of_job(job)];
+        let view = |entry: &Entry| ScheduleView {
+            schedule: Arc::clone(&entry.key),
+            next: entry.memory.as_ref().and_then(|m| m.next(&entry.spec)),
+            waiting: entry.memory.as_ref().map_or(0, |m| m.waiting.len()),
+            paused: calendar.is_paused(job),
+        };
+        entries.iter().map(view).collect()
     }
 }
 

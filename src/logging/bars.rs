@@ -84,6 +84,8 @@ impl Board {
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
             | Fact::Draining
+            | Fact::Evaluated { .. }
+            | Fact::ClockSet { .. }
             | Fact::Retried { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}

@@ -53,11 +53,15 @@ pub enum Event {
     Cancelled,
     /// A run will never start.
     Skipped,
+    /// Slots of a schedule were decided on.
+    Evaluated,
+    /// The clock was set, or the machine slept.
+    ClockSet,
 }
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 23] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
@@ -81,6 +85,8 @@ impl Event {
         Self::Failed,
         Self::Cancelled,
         Self::Skipped,
+        Self::Evaluated,
+        Self::ClockSet,
     ];
 
     /// The one of this word.
@@ -115,6 +121,8 @@ impl Event {
             Self::Failed => 0x7856_b515_64e1_4b3e_9aa1_9ba0_1469_ed3c,
             Self::Cancelled => 0x9c1b_4018_3338_4f56_84ed_242b_6084_b60d,
             Self::Skipped => 0x3ec6_ba2c_3574_4004_a0b8_ea9e_8a5b_58df,
+            Self::Evaluated => 0x7d01_a854_042e_4f39_bce7_d33d_316a_f1f4,
+            Self::ClockSet => 0x7020_b226_b9a9_4d06_922a_6747_b16b_796f,
         }
     }
 
@@ -147,6 +155,8 @@ impl Event {
             Fact::Resumed { .. } => Self::Resumed,
             Fact::Cancelled { .. } => Self::Cancelled,
             Fact::Skipped { .. } => Self::Skipped,
+            Fact::Evaluated { .. } => Self::Evaluated,
+            Fact::ClockSet { .. } => Self::ClockSet,
         }
     }
 
@@ -177,6 +187,8 @@ impl Event {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Skipped => "skipped",
+            Self::Evaluated => "evaluated",
+            Self::ClockSet => "clock set",
         }
     }
 
@@ -192,6 +204,7 @@ impl Event {
             | Self::Released
             | Self::Met
             | Self::Began
+            | Self::Evaluated
             | Self::Due => Level::DEBUG,
             Self::Started
             | Self::Spread
@@ -204,7 +217,11 @@ impl Event {
             | Self::Resumed
             | Self::Cancelled
             | Self::Skipped => Level::INFO,
-            Self::Failed | Self::Interrupted | Self::Retrying | Self::Unresponsive => Level::WARN,
+            Self::Failed
+            | Self::Interrupted
+            | Self::Retrying
+            | Self::Unresponsive
+            | Self::ClockSet => Level::WARN,
         }
     }
 
@@ -213,7 +230,13 @@ impl Event {
     pub const fn of_no_run(self) -> bool {
         matches!(
             self,
-            Self::Opened | Self::Configured | Self::Draining | Self::Paused | Self::Resumed
+            Self::Opened
+                | Self::Configured
+                | Self::Draining
+                | Self::Paused
+                | Self::Resumed
+                | Self::Evaluated
+                | Self::ClockSet
         )
     }
 }

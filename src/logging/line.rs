@@ -83,6 +83,11 @@ impl<'a> Line<'a> {
         let bare = Self::bare(Event::of(&record.fact), record.at.wall);
         match &record.fact {
             Fact::Opened | Fact::Draining => bare,
+            Fact::Evaluated { job, schedule, .. } => Self {
+                job: Some(&**job),
+                ..bare.because(schedule)
+            },
+            Fact::ClockSet { by_micros } => bare.because(&clock_set(*by_micros)),
             Fact::Configured { definitions } => Self {
                 jobs: Some(definitions.jobs.len()),
                 pools: Some(definitions.pools.len()),
@@ -369,6 +374,8 @@ impl<'a> Line<'a> {
             | Event::Retried
             | Event::Paused
             | Event::Resumed
+            | Event::Evaluated
+            | Event::ClockSet
             | Event::Skipped => &None,
         };
         let text = text
@@ -485,5 +492,16 @@ impl Write for Beginning {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// What is said of a clock that has gone on by so much more than the monotonic one.
+fn clock_set(by_micros: i64) -> String {
+    let by = Duration::from_micros(by_micros.unsigned_abs());
+    let seconds = by.as_secs_f64();
+    if by_micros < 0 {
+        format!("the wall clock was set back by {seconds:.3} s")
+    } else {
+        format!("the wall clock was put forward by {seconds:.3} s, or the machine slept")
     }
 }

@@ -9,14 +9,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use definitions::WireDefinitions;
+
 use crate::engine::CapacityName;
-use crate::engine::fact::{Fact, FinalState, SubmitKey};
+use crate::engine::fact::{Fact, FinalState, Slot, SubmitKey};
 use crate::engine::flow::{Over, Parts, Ties};
 use crate::engine::id::RunId;
 use crate::engine::outcome::{End, Failure, Interruption, SkipReason, StopReason};
-use crate::engine::spec::{JobSpec, Priority};
+use crate::engine::schedule::memory::Memory;
+use crate::engine::spec::{JobSpec, Name, Priority};
 use crate::engine::time::Mono;
-use definitions::WireDefinitions;
 
 /// A fact as it is written. The run is in a column of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +38,8 @@ pub(super) enum Wire {
         due: Option<Mono>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<Arc<SubmitKey>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slot: Option<Arc<Slot>>,
         #[serde(default, skip_serializing_if = "Ties::is_empty")]
         ties: Ties,
     },
@@ -126,6 +130,14 @@ pub(super) enum Wire {
         job: i64,
         reason: SkipReason,
     },
+    Evaluated {
+        job: Name,
+        schedule: Arc<str>,
+        memory: Memory,
+    },
+    ClockSet {
+        by_micros: i64,
+    },
     Draining,
     Paused {
         what: CapacityName,
@@ -157,6 +169,16 @@ impl Wire {
             Fact::Configured { definitions } => {
                 Self::Configured(Box::new(WireDefinitions::of(definitions, intern)?))
             }
+            Fact::Evaluated {
+                job,
+                schedule,
+                memory,
+            } => Self::Evaluated {
+                job: Name::clone(job),
+                schedule: Arc::clone(schedule),
+                memory: memory.clone(),
+            },
+            &Fact::ClockSet { by_micros } => Self::ClockSet { by_micros },
             Fact::Draining => Self::Draining,
             Fact::Paused { what } => Self::Paused { what: what.clone() },
             Fact::Resumed { what } => Self::Resumed { what: what.clone() },
@@ -194,6 +216,7 @@ impl Wire {
                 ties,
                 due,
                 key,
+                slot,
                 ..
             } => Self::Accepted {
                 job,
@@ -202,6 +225,7 @@ impl Wire {
                 after: after.clone(),
                 due: *due,
                 key: key.clone(),
+                slot: slot.clone(),
                 ties: ties.clone(),
             },
             Fact::Met {
@@ -289,6 +313,8 @@ impl Wire {
             Fact::Opened
             | Fact::Configured { .. }
             | Fact::Draining
+            | Fact::Evaluated { .. }
+            | Fact::ClockSet { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => Self::Opened,
         }
@@ -297,9 +323,12 @@ impl Wire {
     /// The numbers of the specifications that it refers to.
     pub(super) fn specs(&self) -> Vec<i64> {
         match self {
-            Self::Opened | Self::Draining | Self::Paused { .. } | Self::Resumed { .. } => {
-                Vec::new()
-            }
+            Self::Opened
+            | Self::Draining
+            | Self::Evaluated { .. }
+            | Self::ClockSet { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. } => Vec::new(),
             Self::Configured(definitions) => definitions.jobs.values().copied().collect(),
             Self::Accepted { job, .. }
             | Self::Released { job }
@@ -326,7 +355,11 @@ impl Wire {
         match self {
             Self::Configured(_) => Some("configured".into()),
             Self::Paused { what } | Self::Resumed { what } => Some(what.to_string()),
+            Self::Evaluated { job, schedule, .. } => {
+                Some(format!("slots of `{job}` by {schedule}"))
+            }
             Self::Opened
+            | Self::ClockSet { .. }
             | Self::Draining
             | Self::Accepted { .. }
             | Self::Released { .. }
@@ -365,6 +398,16 @@ impl Wire {
                 Self::Configured(wire) => Ok(Fact::Configured {
                     definitions: Arc::new(wire.into_definitions(lookup).map_err(Some)?),
                 }),
+                Self::Evaluated {
+                    job,
+                    schedule,
+                    memory,
+                } => Ok(Fact::Evaluated {
+                    job,
+                    schedule,
+                    memory,
+                }),
+                Self::ClockSet { by_micros } => Ok(Fact::ClockSet { by_micros }),
                 Self::Draining => Ok(Fact::Draining),
                 Self::Paused { what } => Ok(Fact::Paused { what }),
                 Self::Resumed { what } => Ok(Fact::Resumed { what }),
@@ -392,6 +435,8 @@ impl Wire {
             Self::Opened
             | Self::Configured(_)
             | Self::Draining
+            | Self::Evaluated { .. }
+            | Self::ClockSet { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. } => return Err(None),
             Self::Accepted {
@@ -402,6 +447,7 @@ impl Wire {
                 due,
                 key,
                 ties,
+                slot,
             } => Fact::Accepted {
                 run,
                 job: job(id)?,
@@ -411,6 +457,7 @@ impl Wire {
                 ties,
                 due,
                 key,
+                slot,
             },
             Self::Met {
                 job: id,

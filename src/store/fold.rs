@@ -41,6 +41,8 @@ impl Entry {
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
             | Fact::Draining
+            | Fact::Evaluated { .. }
+            | Fact::ClockSet { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => None,
         };
@@ -79,6 +81,8 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::Configured { .. }
         | Fact::Began { .. }
         | Fact::Draining
+        | Fact::Evaluated { .. }
+        | Fact::ClockSet { .. }
         | Fact::Paused { .. }
         | Fact::Met { .. }
         | Fact::Resumed { .. } => return None,

@@ -211,6 +211,8 @@ impl Story {
             | Fact::Due { .. }
             | Fact::Began { .. }
             | Fact::Draining
+            | Fact::Evaluated { .. }
+            | Fact::ClockSet { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}
         }
@@ -263,6 +265,8 @@ impl Story {
                 | Fact::Cancelled { .. }
                 | Fact::Skipped { .. }
                 | Fact::Draining
+                | Fact::Evaluated { .. }
+                | Fact::ClockSet { .. }
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. } => epoch,
             })

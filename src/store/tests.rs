@@ -69,6 +69,7 @@ fn accepted(run: u64, job: &Arc<JobSpec>, key: Option<&str>) -> Fact {
                 digest: "abc".into(),
             })
         }),
+        slot: None,
     }
 }
 
@@ -137,6 +138,7 @@ fn every_kind() -> Vec<Fact> {
             due: Some(Mono(u64::MAX)),
             ties: Ties::default(),
             key: None,
+            slot: None,
         },
     ];
     let (run, job) = of(1);

@@ -294,6 +294,8 @@ fn note(
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
             | Fact::Draining
+            | Fact::Evaluated { .. }
+            | Fact::ClockSet { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => None,
         },

@@ -254,6 +254,8 @@ impl Bench {
                 | Fact::Cancelled { .. }
                 | Fact::Skipped { .. }
                 | Fact::Draining
+                | Fact::Evaluated { .. }
+                | Fact::ClockSet { .. }
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. } => {}
             }
@@ -549,6 +551,8 @@ fn fact(fact: &Fact) -> String {
             format!("{name} retried after {after:?}")
         }
         Fact::Retried { .. } => format!("{name} retried"),
+        Fact::Evaluated { schedule, .. } => format!("evaluated {schedule}"),
+        Fact::ClockSet { by_micros } => format!("clock set by {by_micros} µs"),
         Fact::Paused { what } => format!("{what} paused"),
         Fact::Resumed { what } => format!("{what} resumed"),
     }

@@ -2,9 +2,16 @@
 //! zone there is.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test looks at the facts that it is about"
+)]
 
+mod bench;
+mod firing;
 mod oracle;
 mod slots;
+mod year;
 mod zones;
 
 use twolane::config;

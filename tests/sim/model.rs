@@ -129,6 +129,8 @@ impl Model {
             }
             Fact::Opened
             | Fact::Draining
+            | Fact::Evaluated { .. }
+            | Fact::ClockSet { .. }
             | Fact::Configured { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => return,

@@ -55,6 +55,11 @@ pub(super) fn moment() -> Value {
     json!({ "type": "string", "pattern": pattern })
 }
 
+/// Texts in a list.
+pub(super) fn texts() -> Value {
+    json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
+}
+
 /// The schema of names of things.
 #[must_use]
 pub fn name() -> Value {

@@ -51,6 +51,13 @@ impl Turn {
                 self.tell_committed(reply, Told::Jobs(jobs));
             }
             Ask::Reload => self.ask_reload(reply),
+            Ask::Preview => match &self.reloader {
+                None => reply(Told::Unable(Unable::NoReload)),
+                Some(reloader) => {
+                    let old = std::sync::Arc::clone(self.engine.definitions());
+                    reloader.preview(old, self.clock.now().wall, reply);
+                }
+            },
             Ask::Drain => {
                 let step = self.shutdown.drain();
                 report::drain_asked(&self.engine);

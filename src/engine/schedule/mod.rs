@@ -9,6 +9,7 @@
 
 pub mod blackout;
 pub mod cron;
+pub mod memory;
 mod parse;
 mod slots;
 pub mod spec;

@@ -1,6 +1,8 @@
 //! The slots of a schedule: the next one, the last one, how many. Each answer is worked out from the schedule
 //! alone, so nothing is carried along that could come out of step.
 
+use serde::{Deserialize, Serialize};
+
 use super::SECOND;
 use super::cron::Cron;
 use super::spec::{Fold, Gap, ScheduleSpec, Trigger};
@@ -11,7 +13,7 @@ use crate::engine::time::Wall;
 const COUNTED: u64 = 1_000;
 
 /// Slots of a stretch of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {
     /// The first.
     pub first: Wall,

@@ -117,6 +117,7 @@ fn accepted(job: &JobSpec, after: &[RunId], due: Option<Mono>) -> Said {
         due,
         ties: Ties::default(),
         key: None,
+        slot: None,
     })
 }
 

@@ -38,6 +38,7 @@ pub(super) fn of_graphs(job: &Arc<JobSpec>) -> Vec<Fact> {
             },
             due: None,
             key: None,
+            slot: None,
         },
         Fact::Met {
             run: RunId(6),

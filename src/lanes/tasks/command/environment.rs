@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::super::super::place::{MARK, Place};
 use super::super::TaskError;
 use crate::engine::command::Surroundings;
+use crate::engine::schedule::SCHEDULED;
 use crate::process::Identity;
 
 /// What commands get as the daemon has it.
@@ -67,6 +68,12 @@ pub(super) fn environment(
     all.extend(secrets.map(|(name, value)| (OsString::from(&*name), OsString::from(value))));
     let own = around.env.iter();
     all.extend(own.map(|(name, value)| (OsString::from(&**name), OsString::from(&**value))));
+    let of_slot = variable(SCHEDULED);
+    if let Some((_, slot)) = arguments.iter().find(|(name, _)| *name == *of_slot)
+        && !place.job.schedules.is_empty()
+    {
+        all.insert("TWOLANE_SCHEDULED".into(), slot.clone());
+    }
     all.extend(arguments);
     let id = place.attempt;
     for (name, value) in [
