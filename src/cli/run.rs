@@ -204,7 +204,7 @@ fn select(jobs: &Jobs, names: &[Name]) -> Result<Vec<SubmitItem>, Exit> {
         wanted.extend(definitions.with_all_before(name));
     }
     let selected = jobs.order.iter().filter(|name| match names {
-        [] => !jobs.feeding.contains(*name),
+        [] => !jobs.by_others.contains(*name),
         _ => wanted.contains(name),
     });
     Ok(selected.map(SubmitItem::of).collect())

@@ -303,6 +303,14 @@ fn unfit(own: &str, name: &str, hook: &JobSpec) -> Option<(String, String)> {
     None
 }
 
+/// The jobs that are run after the end of others.
+pub(super) fn hooks(drafts: &[(String, Draft)]) -> BTreeSet<Name> {
+    let named = |(_, draft): &(String, Draft)| {
+        ["on_failure", "on_success"].map(|key| draft.table.text(key).map(Name::from))
+    };
+    drafts.iter().flat_map(named).flatten().collect()
+}
+
 /// Reports each circle of jobs that are run after each other, once.
 pub(super) fn circles(report: &mut Report, drafts: &[(String, Draft)]) {
     let next = |draft: &Draft| -> Vec<(String, Span)> {

@@ -40,8 +40,9 @@ pub struct Jobs {
     pub definitions: Definitions,
     /// The jobs in the order of the files, and within each as they stand there.
     pub order: Vec<Name>,
-    /// The jobs that others read from: those run with them, and by themselves only when they are named.
-    pub feeding: BTreeSet<Name>,
+    /// The jobs that others read from, or that are run after the end of others: by themselves they run only
+    /// when they are named.
+    pub by_others: BTreeSet<Name>,
 }
 
 /// Reads job files from disk. Without any there are no jobs, which is valid.
@@ -184,12 +185,13 @@ fn read_all(
     }
     check::circles(&mut report, &found.jobs.1);
     flow::circles(&mut report, &found.jobs.1);
-    let feeding = pipes::feeding(&found.jobs.1);
+    let mut by_others = pipes::feeding(&found.jobs.1);
+    by_others.extend(flow::hooks(&found.jobs.1));
     if complete {
         pipes::connect(&mut report, &mut found.jobs.1);
     }
     report.sort();
-    let jobs = (report.errors() == 0).then(|| finish(found, feeding, context));
+    let jobs = (report.errors() == 0).then(|| finish(found, by_others, context));
     (jobs, report)
 }
 
@@ -248,7 +250,7 @@ fn take(
     }
 }
 
-fn finish(found: Found, feeding: BTreeSet<Name>, context: &JobContext<'_>) -> Jobs {
+fn finish(found: Found, by_others: BTreeSet<Name>, context: &JobContext<'_>) -> Jobs {
     let settings = context.settings;
     let mut drafts: Vec<Draft> = found.jobs.1.into_iter().map(|(_, draft)| draft).collect();
     drafts.sort_by_key(|draft| (draft.source, draft.name.start));
@@ -270,7 +272,7 @@ fn finish(found: Found, feeding: BTreeSet<Name>, context: &JobContext<'_>) -> Jo
             ended_kept: ENDED_KEPT,
         },
         order,
-        feeding,
+        by_others,
     }
 }
 

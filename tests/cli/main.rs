@@ -6,6 +6,7 @@ mod archive;
 mod commands;
 mod demo;
 mod files;
+mod graph;
 mod http;
 mod run;
 mod serve;
