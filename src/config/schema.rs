@@ -196,7 +196,9 @@ impl Shape<'_> {
                 Some(word @ ("number" | "boolean")) => json!({ "type": word }),
                 _ => self.any(),
             };
-            properties["default"] = default;
+            // Of the parameter of `foreach` it is a list of such.
+            let list = json!({ "type": "array", "items": default });
+            properties["default"] = json!({ "anyOf": [default, list] });
             table
         };
         let types: Vec<Value> = words.iter().map(of_type).collect();

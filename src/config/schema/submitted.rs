@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::narrow::narrow;
 use super::{Shape, closed};
 use crate::config::command::{OF_COMMANDS, OF_THE_TASK};
-use crate::config::keys::{JOB, MOST, TaskKind};
+use crate::config::keys::{FAILURES, JOB, MOST, TaskKind};
 use crate::engine::spec::{Definitions, Lane, LimitSpec, Name};
 
 /// The schema of what stands in `[jobs.NAME]`, for a document in which it stands at `root` (as in
@@ -149,6 +149,11 @@ fn of(shape: Shape<'_>, form: &Form<'_>, pools: &[&str], definitions: &Definitio
             // Nor is there another one to read from; and a terminal does not go with all that can be read.
             // And it runs when it is asked for.
             "stdin_from" | "pty" | "schedule" => continue,
+            // What these say has to fit other keys, or other jobs.
+            "when" | "foreach" | "matrix" | "on_failure" | "on_success" | "secrets" => continue,
+            "isolate" if !may_be_isolated(form.task) => continue,
+            "retry" => schema = retry(),
+            "params" => schema = params(schema),
             "after" => schema = names(&[]),
             "call" => schema = call(shape, form.handler.unwrap_or_default()),
             _ => {}
@@ -168,6 +173,54 @@ fn of(shape: Shape<'_>, form: &Form<'_>, pools: &[&str], definitions: &Definitio
     let mut schema = closed(properties, required);
     if form.around {
         schema["anyOf"] = json!([{ "required": ["setup"] }, { "required": ["teardown"] }]);
+    }
+    schema
+}
+
+/// Whether such a task can run in a process of its own.
+fn may_be_isolated(task: TaskKind) -> bool {
+    match task {
+        TaskKind::Exec
+        | TaskKind::Shell
+        | TaskKind::Http
+        | TaskKind::Sleep
+        | TaskKind::Future
+        // Not every program is made for that.
+        | TaskKind::Call => false,
+        TaskKind::Read
+        | TaskKind::Compute
+        | TaskKind::Hash
+        | TaskKind::Compress
+        | TaskKind::Decompress
+        | TaskKind::Write
+        | TaskKind::Copy => true,
+    }
+}
+
+/// Without its two pauses, of which the first may not be the longer one.
+fn retry() -> Value {
+    let properties = json!({
+        "attempts": { "type": "integer", "minimum": 1, "maximum": 1000 },
+        "backoff": { "enum": ["exponential", "fixed"] },
+        "jitter": { "type": "boolean" },
+        "on_exit": {
+            "type": "array",
+            "items": { "type": "integer", "minimum": 0, "maximum": 255 },
+        },
+        "on": { "type": "array", "items": { "enum": FAILURES } },
+    });
+    let properties = properties.as_object().cloned().unwrap_or_default();
+    closed(properties, vec!["attempts"])
+}
+
+/// Without results of other jobs, of which there are none, and without lists for `foreach`.
+fn params(mut schema: Value) -> Value {
+    let tables = schema["additionalProperties"]["anyOf"].as_array_mut();
+    for table in tables.into_iter().flatten() {
+        if let Some(properties) = table["properties"].as_object_mut() {
+            properties.remove("from");
+        }
+        table["properties"]["default"] = table["properties"]["default"]["anyOf"][0].take();
     }
     schema
 }
