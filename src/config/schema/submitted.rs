@@ -206,8 +206,9 @@ fn retry() -> Value {
         "on_exit": {
             "type": "array",
             "items": { "type": "integer", "minimum": 0, "maximum": 255 },
+            "minItems": 1,
         },
-        "on": { "type": "array", "items": { "enum": FAILURES } },
+        "on": { "type": "array", "items": { "enum": FAILURES }, "minItems": 1 },
     });
     let properties = properties.as_object().cloned().unwrap_or_default();
     closed(properties, vec!["attempts"])
