@@ -350,8 +350,8 @@ impl Capacities {
             capacity.used += amount;
             if let Some(bucket) = &mut capacity.bucket {
                 bucket.take(amount, now);
-                self.waiting.taken(need.capacity);
             }
+            self.waiting.taken(need.capacity);
         }
     }
 

@@ -38,13 +38,15 @@ type Order = BTreeSet<(Head, ClassId)>;
 /// All classes with runs in line, each in one place, ordered by their heads.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting {
-    places: BTreeMap<ClassId, (Head, Place)>,
+    /// By the index of the class.
+    places: Vec<Option<(Head, Place)>>,
     open: Order,
     /// By amount, since what is too little for one may be enough for another. Of different amounts there
     /// are few, however many classes there are.
     parked: BTreeMap<Need, Order>,
-    /// Capacities that may have what somebody parked there needs.
-    loose: BTreeSet<CapacityId>,
+    /// Capacities that may have what somebody parked there needs, with the first of those, where that has
+    /// been found out and nothing has changed there since.
+    loose: BTreeMap<CapacityId, Option<(Head, ClassId)>>,
     /// When the heads of parked classes that others could pass for ever have waited for long enough.
     ageing: BTreeSet<(Mono, ClassId)>,
     aging: Duration,
@@ -98,27 +100,23 @@ impl Waiting {
     /// The head of a class is another one now, or there is none any more. Whether others may pass it for
     /// ever unless it claims, says `fragile`.
     pub(super) fn set_head(&mut self, class: ClassId, head: Option<Head>, fragile: bool) {
-        let place = match self.places.get(&class) {
-            Some((old, _)) if Some(*old) == head => return,
+        let place = match self.place(class) {
+            Some((old, _)) if Some(old) == head => return,
             Some((old, place)) => {
-                let (old, place) = (*old, *place);
                 self.unclaim(class, old);
                 self.take(class, old, place);
-                place
+                // The next one may have waited for long enough to claim, too.
+                if fragile { Place::Open } else { place }
             }
             None => Place::Open,
         };
         if let Some(head) = head {
             self.put(class, head, place);
-            let Place::Parked(need) = place else {
-                return;
-            };
-            if fragile {
-                self.ageing.insert((head.since.plus(self.aging), class));
-            }
             // It may go before what is kept there, as the head before it did not.
-            if self.claims.at.contains_key(&need.capacity) {
-                self.loose.insert(need.capacity);
+            if let Place::Parked(need) = place
+                && self.claims.are_at(need.capacity)
+            {
+                self.loose.insert(need.capacity, None);
             }
         }
     }
@@ -126,13 +124,13 @@ impl Waiting {
     /// Something of this capacity came free.
     pub(super) fn freed(&mut self, capacity: CapacityId) {
         if self.shelves(capacity).next().is_some() {
-            self.loose.insert(capacity);
+            self.loose.insert(capacity, None);
         }
     }
 
-    /// Something of a capacity with a rate was taken.
+    /// Something of this capacity was taken.
     pub(super) fn taken(&mut self, capacity: CapacityId) {
-        self.wakes.touch(capacity);
+        self.changed(capacity);
     }
 
     /// The capacity has a rate, or has none any more.
@@ -184,9 +182,7 @@ impl Waiting {
             if capacity.is_shut(need.amount) {
                 return Some(Lack::Shut(*need));
             }
-            let ahead = self.claims.ahead(need.capacity, head, class);
-            let ahead = ahead.map_or(0, |(_, amount)| amount);
-            let (room, tokens) = capacity.has(need.amount, ahead, stock.now);
+            let (room, tokens) = self.claims.leave(capacity, *need, (head, class), stock.now);
             if !(room && tokens) && lack.is_none_or(|(first, _)| !first && !tokens) {
                 lack = Some((!tokens, *need));
             }
@@ -212,7 +208,7 @@ impl Waiting {
     /// Tokens have come that somebody waits for.
     pub(super) fn wake(&mut self, now: Mono) {
         while let Some(capacity) = self.wakes.pop(now) {
-            self.loose.insert(capacity);
+            self.loose.insert(capacity, None);
         }
     }
 
@@ -223,11 +219,11 @@ impl Waiting {
 
     /// What a class is parked at, and how much of that is kept for others.
     pub(super) fn parked(&self, class: ClassId) -> Option<(Need, u32)> {
-        let (head, place) = self.places.get(&class)?;
-        let Place::Parked(need) = *place else {
+        let (head, place) = self.place(class)?;
+        let Place::Parked(need) = place else {
             return None;
         };
-        let ahead = self.claims.ahead(need.capacity, head, class);
+        let ahead = self.claims.ahead(need.capacity, &head, class);
         Some((need, ahead.map_or(0, |(_, amount)| amount)))
     }
 
@@ -236,8 +232,8 @@ impl Waiting {
         let mut claims = self.claims.iter();
         claims
             .find(|(_, head, class)| {
-                let place = self.places.get(class);
-                !matches!(place, Some((other, Place::Parked(_))) if other == *head)
+                let place = self.place(*class);
+                !matches!(place, Some((other, Place::Parked(_))) if other == **head)
             })
             .map(|(capacity, _, class)| (capacity, class))
     }
@@ -246,18 +242,20 @@ impl Waiting {
     fn first(&mut self, stock: Stock<'_>) -> Option<(Head, ClassId)> {
         let mut first = self.open.first().copied();
         let (parked, claims, wakes) = (&self.parked, &self.claims, &mut self.wakes);
-        self.loose.retain(|capacity| {
-            let found = shelves(parked, *capacity)
-                .filter_map(|(need, order)| Some((need, *order.first()?)))
-                .filter(|(need, (head, class))| {
-                    let ahead = claims.ahead(*capacity, head, *class);
-                    let ahead = ahead.map_or(0, |(_, amount)| amount);
-                    let place = stock.all.get(capacity.0);
-                    !place.is_shut(need.amount)
-                        && place.has(need.amount, ahead, stock.now) == (true, true)
-                })
-                .map(|(_, entry)| entry)
-                .min();
+        self.loose.retain(|capacity, known| {
+            let look = || {
+                shelves(parked, *capacity)
+                    .filter_map(|(need, order)| Some((need, *order.first()?)))
+                    .filter(|(need, (head, class))| {
+                        let place = stock.all.get(capacity.0);
+                        !place.is_shut(need.amount)
+                            && claims.leave(place, *need, (head, *class), stock.now) == (true, true)
+                    })
+                    .map(|(_, entry)| entry)
+                    .min()
+            };
+            let found = known.or_else(look);
+            *known = found;
             match (found, first) {
                 (Some(found), Some(best)) => first = Some(best.min(found)),
                 (Some(found), None) => first = Some(found),
@@ -270,7 +268,7 @@ impl Waiting {
 
     /// Parks a class where it lacks something. If it has waited for long enough it claims that.
     fn park(&mut self, class: ClassId, head: Head, lack: Lack, stock: Stock<'_>) {
-        let Some((_, place)) = self.places.get(&class).copied() else {
+        let Some((_, place)) = self.place(class) else {
             return;
         };
         self.take(class, head, place);
@@ -286,6 +284,7 @@ impl Waiting {
             Lack::Short(need) if aged_at <= stock.now => {
                 let amount = stock.all.get(need.capacity.0).takes(need.amount);
                 self.claims.add(need.capacity, head, class, amount);
+                self.changed(need.capacity);
             }
             Lack::Short(_) => {
                 self.ageing.insert((aged_at, class));
@@ -295,7 +294,7 @@ impl Waiting {
 
     /// Brings a class back into the open, without its claims.
     fn look_anew(&mut self, class: ClassId) {
-        let Some((head, place)) = self.places.get(&class).copied() else {
+        let Some((head, place)) = self.place(class) else {
             return;
         };
         self.unclaim(class, head);
@@ -333,20 +332,24 @@ impl Waiting {
     }
 
     fn put(&mut self, class: ClassId, head: Head, place: Place) {
-        self.places.insert(class, (head, place));
+        let index = class.0 as usize;
+        if index >= self.places.len() {
+            self.places.resize(index + 1, None);
+        }
+        self.places[index] = Some((head, place));
         match place {
             Place::Open => {
                 self.open.insert((head, class));
             }
             Place::Parked(need) => {
                 self.parked.entry(need).or_default().insert((head, class));
-                self.wakes.touch(need.capacity);
+                self.changed(need.capacity);
             }
         }
     }
 
     fn take(&mut self, class: ClassId, head: Head, place: Place) {
-        self.places.remove(&class);
+        self.places[class.0 as usize] = None;
         match place {
             Place::Open => {
                 self.open.remove(&(head, class));
@@ -359,9 +362,21 @@ impl Waiting {
                         self.parked.remove(&need);
                     }
                 }
-                self.wakes.touch(need.capacity);
+                self.changed(need.capacity);
             }
         }
+    }
+
+    /// What is free of this capacity, or who waits for it, is not what it was.
+    fn changed(&mut self, capacity: CapacityId) {
+        if let Some(known) = self.loose.get_mut(&capacity) {
+            *known = None;
+        }
+        self.wakes.touch(capacity);
+    }
+
+    fn place(&self, class: ClassId) -> Option<(Head, Place)> {
+        *self.places.get(class.0 as usize)?
     }
 }
 
@@ -377,14 +392,18 @@ fn shelves(
 /// Who is to have how much before all that go after it.
 #[derive(Clone, Debug, Default)]
 struct Claims {
-    at: BTreeMap<CapacityId, BTreeMap<(Head, ClassId), u32>>,
+    /// By the index of the capacity.
+    at: Vec<BTreeMap<(Head, ClassId), u32>>,
     by: BTreeMap<ClassId, Vec<CapacityId>>,
 }
 
 impl Claims {
     fn add(&mut self, capacity: CapacityId, head: Head, class: ClassId, amount: u32) {
-        let at = self.at.entry(capacity).or_default();
-        if at.insert((head, class), amount).is_none() {
+        let index = capacity.0 as usize;
+        if index >= self.at.len() {
+            self.at.resize_with(index + 1, BTreeMap::new);
+        }
+        if self.at[index].insert((head, class), amount).is_none() {
             self.by.entry(class).or_default().push(capacity);
         }
     }
@@ -393,19 +412,38 @@ impl Claims {
     fn remove(&mut self, head: Head, class: ClassId) -> Vec<CapacityId> {
         let capacities = self.by.remove(&class).unwrap_or_default();
         for capacity in &capacities {
-            if let Some(at) = self.at.get_mut(capacity) {
-                at.remove(&(head, class));
-                if at.is_empty() {
-                    self.at.remove(capacity);
-                }
-            }
+            self.at[capacity.0 as usize].remove(&(head, class));
         }
         capacities
     }
 
     fn ahead(&self, capacity: CapacityId, head: &Head, class: ClassId) -> Option<(RunId, u32)> {
-        let ((first, of), amount) = self.at.get(&capacity)?.first_key_value()?;
+        let ((first, of), amount) = self.at.get(capacity.0 as usize)?.first_key_value()?;
         ((first, of) < (head, &class)).then_some((first.run, *amount))
+    }
+
+    fn are_at(&self, capacity: CapacityId) -> bool {
+        let at = self.at.get(capacity.0 as usize);
+        at.is_some_and(|at| !at.is_empty())
+    }
+
+    /// Whether a capacity has the places, and whether it has the tokens, for who stands in the order like
+    /// this, beside what is kept for those before it.
+    fn leave(
+        &self,
+        capacity: &Capacity,
+        need: Need,
+        who: (&Head, ClassId),
+        now: Mono,
+    ) -> (bool, bool) {
+        let without = capacity.has(need.amount, 0, now);
+        if without != (true, true) {
+            return without;
+        }
+        match self.ahead(need.capacity, who.0, who.1) {
+            Some((_, kept)) => capacity.has(need.amount, kept, now),
+            None => without,
+        }
     }
 
     fn claimants(&self) -> impl Iterator<Item = ClassId> {
@@ -413,9 +451,8 @@ impl Claims {
     }
 
     fn iter(&self) -> impl Iterator<Item = (CapacityId, &Head, ClassId)> {
-        self.at
-            .iter()
-            .flat_map(|(capacity, at)| at.keys().map(|(head, class)| (*capacity, head, *class)))
+        let at = (0..).map(CapacityId).zip(&self.at);
+        at.flat_map(|(capacity, at)| at.keys().map(move |(head, class)| (capacity, head, *class)))
     }
 }
 
