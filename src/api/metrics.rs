@@ -70,7 +70,7 @@ fn of_status(status: &Status, beside: &Beside<'_>) -> Registry {
 /// The families with a sample for each state or capacity.
 fn labelled(all: &mut Registry, status: &Status) {
     let (runs, places, used) = (Labels::default(), Labels::default(), Labels::default());
-    let paused = Labels::default();
+    let (paused, left) = (Labels::default(), Labels::default());
     let (unresponsive, replaced) = (Labels::default(), Labels::default());
     for (state, count) in &status.runs {
         let labels = [("state", state.clone())];
@@ -81,7 +81,13 @@ fn labelled(all: &mut Registry, status: &Status) {
             ("kind", capacity.kind.clone()),
             ("name", capacity.name.clone()),
         ];
-        places.get_or_create(&labels).set(capacity.size.into());
+        // Of a limit that has only a rate there is no end of places.
+        if capacity.size < u32::MAX {
+            places.get_or_create(&labels).set(capacity.size.into());
+        }
+        if let Some(rate) = &capacity.rate {
+            left.get_or_create(&labels).set(rate.left.into());
+        }
         used.get_or_create(&labels).set(capacity.used.into());
         paused.get_or_create(&labels).set(capacity.paused.into());
         if capacity.kind == "lane" {
@@ -96,8 +102,17 @@ fn labelled(all: &mut Registry, status: &Status) {
         "Runs by state; of those that are over, all that the store still has",
         runs,
     );
-    all.register("places", "Places of lanes, pools and limits", places);
+    all.register(
+        "places",
+        "Places of lanes, pools, limits and resources",
+        places,
+    );
     all.register("places_used", "Places that are taken", used);
+    all.register(
+        "rate_left",
+        "How often a limit with a rate could be taken now",
+        left,
+    );
     all.register("paused", "Whether nothing starts that needs it", paused);
     all.register(
         "unresponsive_attempts",
