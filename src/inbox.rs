@@ -1,9 +1,9 @@
-//! What reaches the daemon's loop over bounded crossbeam channels: from the lanes ends and notes of
-//! running attempts, from outside requests.
+//! What reaches the daemon's loop over crossbeam channels, each of them bounded: from the lanes ends and
+//! notes of running attempts, from outside requests.
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde_json::Value;
 
 use crate::engine::action::Answer;
@@ -125,10 +125,9 @@ pub const NOTES_BOUND: usize = 1024;
 /// a token that some wait there, so a full channel loses none.
 #[derive(Clone, Debug)]
 pub struct LanePort<N> {
-    /// Ends. Sized by the capacity of the lanes, so that a lane never waits here.
+    /// Ends. No more of them wait than the lanes carry attempts, and a lane never waits here.
     pub ends: Sender<Box<Ended>>,
-    /// Attempts that begin, of those that tell it. Who makes a process waits here for a loop that is that
-    /// far behind.
+    /// Attempts that begin, of those that tell it: each does so once.
     pub begun: Sender<AttemptId>,
     /// Sources that have notes waiting.
     pub notes: Sender<N>,
@@ -145,12 +144,13 @@ pub struct LaneMail<N> {
     pub notes: Receiver<N>,
 }
 
-/// Both sides, for lanes that carry up to `capacity` attempts at once.
+/// Both sides.
 #[must_use]
-pub fn lane_channel<N>(capacity: usize) -> (LanePort<N>, LaneMail<N>) {
-    // An attempt ends once, so no more ends than attempts can be waiting.
-    let (ends, ends_out) = bounded(capacity);
-    let (begun, begun_out) = bounded(capacity);
+pub fn lane_channel<N>() -> (LanePort<N>, LaneMail<N>) {
+    // An attempt begins once and ends once, and the lanes take no further one while as many as they carry
+    // run or have an end waiting here: that is the bound of both, and they take memory for what waits only.
+    let (ends, ends_out) = unbounded();
+    let (begun, begun_out) = unbounded();
     let (notes, notes_out) = bounded(NOTES_BOUND);
     (
         LanePort { ends, begun, notes },

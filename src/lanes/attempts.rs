@@ -146,7 +146,7 @@ impl AttemptLanes {
             policy: settings.policy,
         };
         let cpu = CpuLane::start(settings.cpu_workers, 2 * settings.cpu_workers, weight)?;
-        let (port, mail) = lane_channel(capacity);
+        let (port, mail) = lane_channel();
         let (timers, runtime) = (io.timers().clone(), io.handle().clone());
         let world = World::new(clock, timers, runtime, port.begun.clone(), outside);
         let hub = Arc::new(Hub {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::lock;
 use super::panics::catch;
@@ -14,9 +14,15 @@ use super::panics::catch;
 ///
 /// All atomic operations are in one order (`SeqCst`): a job that leaves and somebody who begins to
 /// watch cannot miss each other, and neither can one who offers a job and one who closes the queue.
+///
+/// The channel itself takes memory for what waits only, where a bounded one would take it for all that
+/// may; the count beside it keeps the bound.
 pub(super) struct Queue<J> {
     sender: Sender<J>,
     receiver: Receiver<J>,
+    bound: usize,
+    /// Jobs that wait or are just being put in.
+    waiting: AtomicUsize,
     /// Places of the lane that are taken.
     busy: AtomicUsize,
     /// How many take jobs beside these places.
@@ -31,10 +37,12 @@ pub(super) struct Queue<J> {
 impl<J> Queue<J> {
     /// A queue for up to `bound` jobs, 1 or more.
     pub(super) fn new(bound: usize) -> Self {
-        let (sender, receiver) = bounded(bound);
+        let (sender, receiver) = unbounded();
         Self {
             sender,
             receiver,
+            bound,
+            waiting: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
             beside: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -50,7 +58,14 @@ impl<J> Queue<J> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(job);
         }
-        self.sender.try_send(job).map_err(|full| full.into_inner())
+        let counted = |waiting| (waiting < self.bound).then_some(waiting + 1);
+        let room = self
+            .waiting
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted);
+        if room.is_err() {
+            return Err(job);
+        }
+        self.sender.send(job).map_err(|closed| closed.into_inner())
     }
 
     /// If the queue was closed while a job was offered, whoever closed it may have looked at it before
@@ -63,7 +78,9 @@ impl<J> Queue<J> {
 
     /// The oldest job, if there is one.
     pub(super) fn take(&self) -> Option<J> {
-        self.receiver.try_recv().ok()
+        let job = self.receiver.try_recv().ok()?;
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        Some(job)
     }
 
     /// Takes no further jobs and drops those that wait.
