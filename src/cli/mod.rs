@@ -16,6 +16,7 @@ mod explain;
 mod gantt;
 mod groups;
 mod history;
+mod import;
 mod init;
 mod jobs;
 mod list;
@@ -125,6 +126,7 @@ impl App {
             Command::Next(args) => next::run(args, &cli.settings, &handlers, &mut out),
             Command::Schema(args) => schema::run(args, &mut out),
             Command::Init(args) => init::run(args, &mut out),
+            Command::Import(args) => import::run(args, &mut out),
             Command::Doctor(args) => doctor::run(args, &cli.settings, &handlers, &mut out),
             Command::Store(args) => store::run(args, &cli.settings, &mut out),
             Command::Completions(args) => completions::run(args, &mut out),
@@ -173,6 +175,8 @@ enum Command {
     Schema(schema::Schema),
     /// Write a commented configuration to start from
     Init(init::Init),
+    /// Make job files of crontabs and of timers of systemd
+    Import(import::Import),
     #[command(flatten)]
     Asking(Asking),
     /// Check, copy or describe the store

@@ -8,6 +8,7 @@ mod demo;
 mod files;
 mod graph;
 mod http;
+mod import;
 mod run;
 mod serve;
 mod support;
