@@ -4,6 +4,7 @@
 mod backup;
 mod chain;
 mod codec;
+mod decode;
 mod error;
 mod fold;
 mod memory;

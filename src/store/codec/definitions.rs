@@ -45,7 +45,7 @@ impl WireDefinitions {
         })
     }
 
-    pub(super) fn into_definitions<E>(
+    pub(in crate::store) fn into_definitions<E>(
         self,
         mut lookup: impl FnMut(i64) -> Result<Arc<JobSpec>, E>,
     ) -> Result<Definitions, E> {
