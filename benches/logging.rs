@@ -113,6 +113,7 @@ fn record(fact: Fact) -> Record {
     Record {
         number: 1,
         at: at(0),
+        by: None,
         fact,
     }
 }

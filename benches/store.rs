@@ -163,6 +163,7 @@ fn numbered(facts: impl Iterator<Item = Fact>) -> Vec<Record> {
             Record {
                 number: number.cast_unsigned(),
                 at,
+                by: None,
                 fact,
             }
         })

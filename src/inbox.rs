@@ -12,7 +12,7 @@ use crate::engine::input::{Forgotten, Submission};
 use crate::engine::outcome::End;
 use crate::engine::spec::JobSpec;
 use crate::engine::time::Now;
-use crate::engine::{CapacityName, Explanation, JobView, Status};
+use crate::engine::{By, CapacityName, Explanation, JobView, Status};
 
 /// An attempt has left its lane for good.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,6 +166,8 @@ pub fn lane_channel<N>() -> (LanePort<N>, LaneMail<N>) {
 pub struct Request {
     /// What is asked for.
     pub ask: Ask,
+    /// Who asks; `None` where it is only a question.
+    pub by: Option<By>,
     /// Takes the answer to whoever waits for it. Called once, on the loop's own thread or one of the
     /// lanes', so it must not wait for anything; and only when what the answer rests on is committed.
     pub reply: Reply,

@@ -338,6 +338,8 @@ impl Tally {
             | Fact::Stopping { .. }
             | Fact::Unresponsive { .. }
             | Fact::Draining
+            | Fact::Leaving
+            | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
             | Fact::Paused { .. }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::object::Object;
 use super::problem::Problem;
+use super::roles::Asker;
 use super::shared::{Shared, strange};
 use super::{metrics, view, wire};
 use crate::engine::CapacityName;
@@ -101,17 +102,19 @@ type What = Result<Json<Object<wire::What>>, JsonRejection>;
 /// `POST /pause`.
 pub(super) async fn pause(
     State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
     what: What,
 ) -> Result<Json<wire::What>, Problem> {
-    paused(shared.decide(Ask::Pause(named(what)?)).await?)
+    paused(shared.decide(by, Ask::Pause(named(what)?)).await?)
 }
 
 /// `POST /resume`.
 pub(super) async fn resume(
     State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
     what: What,
 ) -> Result<Json<wire::What>, Problem> {
-    paused(shared.decide(Ask::Resume(named(what)?)).await?)
+    paused(shared.decide(by, Ask::Resume(named(what)?)).await?)
 }
 
 fn named(what: What) -> Result<CapacityName, Problem> {
@@ -181,8 +184,11 @@ fn paused(answer: Answer) -> Result<Json<wire::What>, Problem> {
 }
 
 /// `POST /reload`: answered when the configuration has been read.
-pub(super) async fn reload(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
-    match shared.ask(Ask::Reload).await? {
+pub(super) async fn reload(
+    State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
+) -> Result<Response, Problem> {
+    match shared.ask_for(by, Ask::Reload).await? {
         Told::Reloaded(Ok(lines)) => {
             let reloaded = true;
             Ok(Json(wire::Reloaded { reloaded, lines }).into_response())
@@ -211,13 +217,19 @@ pub(super) async fn preview(State(shared): State<Arc<Shared>>) -> Result<Respons
 }
 
 /// `POST /drain`.
-pub(super) async fn drain(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Problem> {
-    asked(shared.ask(Ask::Drain).await?)
+pub(super) async fn drain(
+    State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
+) -> Result<StatusCode, Problem> {
+    asked(shared.ask_for(by, Ask::Drain).await?)
 }
 
 /// `POST /stop`.
-pub(super) async fn stop(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Problem> {
-    asked(shared.ask(Ask::Stop).await?)
+pub(super) async fn stop(
+    State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
+) -> Result<StatusCode, Problem> {
+    asked(shared.ask_for(by, Ask::Stop).await?)
 }
 
 fn asked(told: Told) -> Result<StatusCode, Problem> {

@@ -14,6 +14,7 @@ mod object;
 mod openapi;
 pub mod past;
 mod problem;
+mod refusals;
 mod roles;
 mod routes;
 mod runs;
@@ -32,7 +33,7 @@ pub use roles::{Nobody, Role, Roles};
 pub use server::Server;
 pub use shared::{AdHoc, AdHocSchema, Losses, Parts};
 pub use socket::{Socket, SocketError};
-pub use tcp::Tcp;
+pub use tcp::{Tcp, Token};
 
 /// A body that is not what it has to be.
 fn rejected(why: &JsonRejection) -> Problem {

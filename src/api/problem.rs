@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::past::PastError;
 use super::roles::Role;
 use super::wire;
+use crate::engine::By;
 use crate::engine::action::Refusal;
 use crate::inbox::Unable;
 use crate::store::StoreError;
@@ -55,12 +56,22 @@ impl Problem {
     }
 
     /// Somebody without the role that something needs.
-    pub(super) fn forbidden(who: &str, needed: Role) -> Self {
+    pub(super) fn forbidden(who: &By, needed: Role) -> Self {
+        let who = match who {
+            By::User(uid) => format!("user {uid}"),
+            By::Token(name) => format!("the token `{name}`"),
+            By::Daemon | By::Signal => who.to_string(),
+        };
         let needed = needed.as_str();
         let detail = format!(
             "{who} may not do this: it needs the role `{needed}`, which `api.roles` of the settings gives"
         );
         Self::new(StatusCode::FORBIDDEN, "role", detail)
+    }
+
+    /// Whether it is of this kind.
+    pub(super) fn is_of(&self, kind: &str) -> bool {
+        self.kind == kind
     }
 
     /// Something that cannot be: a bug of ours.

@@ -1,11 +1,15 @@
 //! Who may do what: each route needs a role, and each caller has one, by the user and the groups that the
 //! kernel says it is, or by the token. Knows no route and no request.
 
+use std::convert::Infallible;
 use std::ffi::CString;
-use std::fmt;
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::Extensions;
+use axum::http::request::Parts;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+
+use crate::engine::By;
 
 /// What somebody may do. Who has a role may also do what those before it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,8 +57,6 @@ enum Whom {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roles {
     given: Vec<(Whom, Role)>,
-    /// Of those with the token.
-    token: Role,
 }
 
 impl Roles {
@@ -63,11 +65,8 @@ impl Roles {
     ///
     /// # Errors
     /// A name that nobody has.
-    pub fn new(given: [&[String]; 3], token: Role) -> Result<Self, Nobody> {
-        let mut roles = Self {
-            given: Vec::new(),
-            token,
-        };
+    pub fn new(given: [&[String]; 3]) -> Result<Self, Nobody> {
+        let mut roles = Self { given: Vec::new() };
         for (role, names) in Role::ALL.into_iter().zip(given) {
             for name in names {
                 let whom = whom(name).ok_or_else(|| Nobody(name.clone()))?;
@@ -113,11 +112,6 @@ impl Roles {
         let roles = self.given.iter().filter(|(whom, _)| has(whom));
         roles.map(|(_, role)| *role).max()
     }
-
-    /// The role of whoever has the token.
-    pub(super) const fn of_token(&self) -> Role {
-        self.token
-    }
 }
 
 fn whom(text: &str) -> Option<Whom> {
@@ -157,35 +151,32 @@ fn groups(uid: u32, gid: u32) -> Vec<u32> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
     pub(super) role: Option<Role>,
-    pub(super) who: Who,
+    pub(super) by: By,
 }
 
-/// By what a caller is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Who {
-    /// The user that the kernel says it is.
-    User(u32),
-    /// The token.
-    Token,
-}
+/// Who is asking, for whoever has to put that on record.
+pub(super) struct Asker(pub(super) By);
 
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(uid) => write!(f, "user {uid}"),
-            Self::Token => f.write_str("the token"),
-        }
+impl<S: Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(Caller::within(&parts.extensions).by))
     }
 }
 
 impl Caller {
     /// Who asks; nobody, who may do nothing, where the connection does not say.
     pub(super) fn of(request: &Request) -> Self {
+        Self::within(request.extensions())
+    }
+
+    fn within(extensions: &Extensions) -> Self {
         let nobody = Self {
             role: None,
-            who: Who::User(u32::MAX),
+            by: By::User(u32::MAX),
         };
-        request.extensions().get().cloned().unwrap_or(nobody)
+        extensions.get().cloned().unwrap_or(nobody)
     }
 
     /// Whether it has this role.
@@ -201,7 +192,7 @@ mod tests {
     fn roles(given: [&[&str]; 3]) -> Roles {
         let given = given.map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());
         let given = [&*given[0], &*given[1], &*given[2]];
-        Roles::new(given, Role::Control).unwrap()
+        Roles::new(given).unwrap()
     }
 
     #[test]
@@ -228,9 +219,7 @@ mod tests {
     fn nobody_is_named() {
         let none: &[String] = &[];
         let wrong = ["group:no-such-group".to_owned()];
-        let error = Roles::new([&wrong, none, none], Role::Read)
-            .unwrap_err()
-            .to_string();
+        let error = Roles::new([&wrong, none, none]).unwrap_err().to_string();
         assert!(
             error.contains("`group:no-such-group`") && error.contains("hint:"),
             "{error}"

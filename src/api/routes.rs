@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use serde_json::Value;
 
 use super::problem::Problem;
+use super::refusals::Refusals;
 use super::roles::{Caller, Role};
 use super::shared::Shared;
 use super::{daemon, follow, looks, openapi, runs, submit};
@@ -99,8 +100,9 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
             let detail = format!("this path takes {allowed}");
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
         });
+        let refusals = shared.refusals.clone();
         let handlers = handlers.layer(middleware::from_fn(move |request: Request, next: Next| {
-            admit(methods, request, next)
+            admit(refusals.clone(), methods, request, next)
         }));
         router = router.route(path, handlers);
     }
@@ -117,7 +119,12 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 }
 
 /// Lets in who has the role that the method needs. This is the one place where it is asked.
-async fn admit(methods: &'static [(&'static str, Role)], request: Request, next: Next) -> Response {
+async fn admit(
+    refusals: Refusals,
+    methods: &'static [(&'static str, Role)],
+    request: Request,
+    next: Next,
+) -> Response {
     let method = request.method().as_str().to_ascii_lowercase();
     // HEAD is a GET of which less is told.
     let method = if method == "head" { "get" } else { &method };
@@ -131,14 +138,21 @@ async fn admit(methods: &'static [(&'static str, Role)], request: Request, next:
         if let Some(what) = what {
             tracing::info!(
                 target: "twolane::api",
-                by = %caller.who,
+                by = %caller.by,
                 status = response.status().as_u16(),
                 "asked: {what}"
             );
         }
         return response;
     }
-    Problem::forbidden(&caller.who.to_string(), needed).into_response()
+    refusals.tell(&caller.by.to_string(), || {
+        format!(
+            "{method} {}, which needs the role `{}`",
+            request.uri().path(),
+            needed.as_str()
+        )
+    });
+    Problem::forbidden(&caller.by, needed).into_response()
 }
 
 async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::object::Object;
 use super::problem::Problem;
+use super::roles::Asker;
 use super::shared::{Shared, heard, strange};
 use super::{follow, view, wire};
 use crate::engine::StateKind;
@@ -218,17 +219,19 @@ pub(super) struct ReachQuery {
 /// `POST /runs/N/cancel`.
 pub(super) async fn cancel(
     State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
     path: Result<Path<u64>, PathRejection>,
     asked: Result<Query<ReachQuery>, QueryRejection>,
 ) -> Result<Json<wire::Changed>, Problem> {
     let run = number(path)?;
     let graph = query(asked)?.graph == Some(true);
-    changed(shared.decide(Ask::Cancel(RunId(run), graph)).await?)
+    changed(shared.decide(by, Ask::Cancel(RunId(run), graph)).await?)
 }
 
 /// `POST /runs/N/retry`.
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
     path: Result<Path<u64>, PathRejection>,
     asked: Result<Query<ReachQuery>, QueryRejection>,
 ) -> Result<Json<wire::Changed>, Problem> {
@@ -238,7 +241,7 @@ pub(super) async fn retry(
         if members.is_empty() {
             return Err(Problem::no_run(run.0));
         }
-        return changed(shared.decide(Ask::RetryGraph(members)).await?);
+        return changed(shared.decide(by, Ask::RetryGraph(members)).await?);
     }
     let known = shared.read(move |reader| reader.forgotten(run)).await?;
     let Some(known) = known else {
@@ -249,12 +252,13 @@ pub(super) async fn retry(
             None => Problem::no_run(run.0),
         });
     };
-    changed(shared.decide(Ask::Retry(run, Box::new(known))).await?)
+    changed(shared.decide(by, Ask::Retry(run, Box::new(known))).await?)
 }
 
 /// `POST /runs/N/complete`.
 pub(super) async fn complete(
     State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
     path: Result<Path<u64>, PathRejection>,
     body: Result<Json<Object<wire::Complete>>, JsonRejection>,
 ) -> Result<Json<wire::Changed>, Problem> {
@@ -269,7 +273,7 @@ pub(super) async fn complete(
         (_, Some(why)) => Err(why.into()),
         (result, None) => Ok(Arc::new(result.unwrap_or_default())),
     };
-    changed(shared.decide(Ask::Complete(RunId(run), with)).await?)
+    changed(shared.decide(by, Ask::Complete(RunId(run), with)).await?)
 }
 
 /// How long somebody waits to hear that what was sent was taken. After that it still waits there.
@@ -278,6 +282,7 @@ const TAKEN: Duration = Duration::from_secs(10);
 /// `POST /runs/N/send`.
 pub(super) async fn send(
     State(shared): State<Arc<Shared>>,
+    Asker(by): Asker,
     path: Result<Path<u64>, PathRejection>,
     body: Result<Json<wire::Send>, JsonRejection>,
 ) -> Result<(StatusCode, Json<wire::Sent>), Problem> {
@@ -298,7 +303,7 @@ pub(super) async fn send(
             ));
         }
     };
-    let mut told = shared.post(Ask::Send(RunId(run), value))?;
+    let mut told = shared.post(by, Ask::Send(RunId(run), value))?;
     let (status, delivered) = match timeout(TAKEN, heard(&mut told)).await {
         Err(_) => (StatusCode::ACCEPTED, false),
         Ok(told) => match told? {
@@ -368,6 +373,7 @@ fn changed(answer: Answer) -> Result<Json<wire::Changed>, Problem> {
         Answer::Refused(refusal) => return Err(refusal.into()),
         Answer::Submitted(_)
         | Answer::SubmittedBefore(_)
+        | Answer::Send(_)
         | Answer::Paused(..)
         | Answer::Resumed(..)
         | Answer::UnknownCapacity(_) => {

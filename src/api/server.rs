@@ -18,11 +18,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, watch};
 
-use super::roles::{Caller, Role, Roles, Who};
+use super::refusals::Refusals;
+use super::roles::{Caller, Roles};
 use super::routes::router;
 use super::shared::{Parts, Shared};
 use super::socket::Socket;
 use super::tcp::{self, Tcp};
+use crate::engine::By;
 
 /// Connections at a time, and those of one user.
 const CONNECTIONS: (usize, usize) = (1024, 512);
@@ -65,15 +67,16 @@ impl Server {
             let _inside = runtime.enter();
             UnixListener::from_std(socket.listener()?)?
         };
+        let refusals = Refusals::default();
         let tcp = match tcp {
             None => None,
             Some(tcp) => {
                 let _inside = runtime.enter();
-                let (listener, guard) = tcp.open()?;
+                let (listener, guard) = tcp.open(refusals.clone())?;
                 Some((TcpListener::from_std(listener)?, guard))
             }
         };
-        let shared = Arc::new(Shared::new(parts, ending.clone()));
+        let shared = Arc::new(Shared::new(parts, refusals, ending.clone()));
         let thread = std::thread::Builder::new()
             .name("api".to_owned())
             .spawn(move || {
@@ -138,8 +141,7 @@ async fn listen(
             }),
             accepted = accept(tcp.as_ref()) => accepted.map(|stream| {
                 if let (Some(place), Some(guarded)) = (users.enter(u32::MAX), &guarded) {
-                    let known = Known::Token(roles.of_token());
-                    serve(stream, (guarded.clone(), known), place, ending.clone());
+                    serve(stream, (guarded.clone(), Known::ByToken), place, ending.clone());
                 }
             }),
         };
@@ -179,7 +181,9 @@ fn serve<S>(
         let caller = known.caller().await;
         let routes = TowerToHyperService::new(router);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(caller.clone());
+            if let Some(caller) = &caller {
+                request.extensions_mut().insert(caller.clone());
+            }
             routes.call(request)
         });
         let connection = http1::Builder::new()
@@ -206,24 +210,22 @@ fn serve<S>(
 enum Known {
     /// The user and its main group, as the kernel says.
     By(Arc<Roles>, u32, u32),
-    /// The token, which each request brings along.
-    Token(Role),
+    /// The token that each request brings along.
+    ByToken,
 }
 
 impl Known {
-    async fn caller(self) -> Caller {
+    /// Who it is; `None` where each request says so itself.
+    async fn caller(self) -> Option<Caller> {
         match self {
-            Self::Token(role) => Caller {
-                role: Some(role),
-                who: Who::Token,
-            },
+            Self::ByToken => None,
             Self::By(roles, user, group) => {
                 // The groups of a user may be asked for over a network.
                 let role = tokio::task::spawn_blocking(move || roles.of(user, group)).await;
-                Caller {
+                Some(Caller {
                     role: role.ok().flatten(),
-                    who: Who::User(user),
-                }
+                    by: By::User(user),
+                })
             }
         }
     }

@@ -9,6 +9,8 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::problem::Problem;
+use super::refusals::Refusals;
+use crate::engine::By;
 use crate::engine::action::Answer;
 use crate::engine::spec::JobSpec;
 use crate::inbox::{Ask, REQUESTS_BOUND, Request, Told, Unable};
@@ -76,32 +78,44 @@ pub(super) struct Shared {
     pub(super) ending: watch::Receiver<bool>,
     pub(super) streams: Arc<Semaphore>,
     pub(super) served: AtomicU64,
+    pub(super) refusals: Refusals,
 }
 
 impl Shared {
-    pub(super) fn new(parts: Parts, ending: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(parts: Parts, refusals: Refusals, ending: watch::Receiver<bool>) -> Self {
         Self {
             parts,
             ending,
             streams: Arc::new(Semaphore::new(STREAMS_BOUND)),
             served: AtomicU64::new(0),
+            refusals,
         }
     }
 
-    /// Asks the loop.
+    /// Asks the loop for what it knows.
     pub(super) async fn ask(&self, ask: Ask) -> Result<Told, Problem> {
-        let mut told = self.post(ask)?;
+        let mut told = self.put(None, ask)?;
         heard(&mut told).await
     }
 
-    /// Puts a request to the loop without waiting for what it says.
-    pub(super) fn post(&self, ask: Ask) -> Result<oneshot::Receiver<Told>, Problem> {
+    /// Asks the loop to do something, which is on record as asked for by `by`.
+    pub(super) async fn ask_for(&self, by: By, ask: Ask) -> Result<Told, Problem> {
+        let mut told = self.post(by, ask)?;
+        heard(&mut told).await
+    }
+
+    /// The same, without waiting for what it says.
+    pub(super) fn post(&self, by: By, ask: Ask) -> Result<oneshot::Receiver<Told>, Problem> {
+        self.put(Some(by), ask)
+    }
+
+    fn put(&self, by: Option<By>, ask: Ask) -> Result<oneshot::Receiver<Told>, Problem> {
         let (tell, told) = oneshot::channel();
         let reply = Box::new(move |answer| {
             // Whoever asked may have gone away.
             let _ = tell.send(answer);
         });
-        match self.parts.requests.try_send(Request { ask, reply }) {
+        match self.parts.requests.try_send(Request { ask, by, reply }) {
             Ok(()) => Ok(told),
             Err(TrySendError::Full(_)) => Err(Problem::unavailable(
                 "busy",
@@ -114,8 +128,8 @@ impl Shared {
     }
 
     /// Asks for something that has just one answer of the engine.
-    pub(super) async fn decide(&self, ask: Ask) -> Result<Answer, Problem> {
-        match self.ask(ask).await? {
+    pub(super) async fn decide(&self, by: By, ask: Ask) -> Result<Answer, Problem> {
+        match self.ask_for(by, ask).await? {
             Told::Answers(mut answers) => answers
                 .pop()
                 .ok_or_else(|| Problem::bug("the daemon gave no answer; this is a bug")),

@@ -96,10 +96,13 @@ async fn one(
     if let Some(answer) = known(shared, &prepared).await? {
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
-    let mut answer = shared.decide(Ask::Submit(vec![prepared.clone()])).await?;
+    let by = || caller.by.clone();
+    let mut answer = shared
+        .decide(by(), Ask::Submit(vec![prepared.clone()]))
+        .await?;
     if let Answer::Refused(Refusal::MissingDependency { .. }) = answer {
         let whole = with_dependencies(shared, prepared).await?;
-        answer = shared.decide(Ask::Submit(vec![whole])).await?;
+        answer = shared.decide(by(), Ask::Submit(vec![whole])).await?;
     }
     let submitted = submitted(answer)?;
     let status = if submitted.again {
@@ -129,7 +132,7 @@ fn parse(body: &[u8]) -> Result<wire::Submit, Problem> {
 /// brings one has to be somebody who may do everything.
 fn prepare(shared: &Shared, caller: &Caller, submit: &wire::Submit) -> Result<Submission, Problem> {
     if submit.task.is_some() && !caller.may(Role::Control) {
-        return Err(Problem::forbidden(&caller.who.to_string(), Role::Control));
+        return Err(Problem::forbidden(&caller.by, Role::Control));
     }
     let job = match &submit.task {
         None => JobRef::Named(Name::from(submit.job.as_str())),

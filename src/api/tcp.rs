@@ -1,11 +1,12 @@
-//! A loopback address beside the socket, for those who have the token. Browsers are kept out: no page of
+//! A loopback address beside the socket, for those who have a token. Browsers are kept out: no page of
 //! somebody else's may make a browser ask us anything.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,26 +16,42 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
+use super::refusals::Refusals;
+use super::roles::{Caller, Role};
 use super::submit::content_type;
+use crate::engine::By;
 
-/// Where to listen, and where the token is kept.
+/// Where to listen, and for whom.
 #[derive(Clone, Debug)]
 pub struct Tcp {
     /// A loopback address.
     pub address: SocketAddr,
-    /// The token's file; made, open to its owner only, if it is not there.
-    pub token: PathBuf,
+    /// The tokens; each by itself lets in.
+    pub tokens: Vec<Token>,
+}
+
+/// A token, by which somebody is known and may do something.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The name of whoever has it: what it asks for is on record under this name.
+    pub name: Arc<str>,
+    /// What that one may do.
+    pub role: Role,
+    /// Its file; made, open to its owner only, if it is not there.
+    pub file: PathBuf,
 }
 
 /// What a request needs to come in.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
-    token: String,
+    /// Who comes with which token.
+    tokens: Arc<[(String, Caller)]>,
+    refusals: Refusals,
     port: u16,
 }
 
 impl Tcp {
-    pub(super) fn open(&self) -> io::Result<(TcpListener, Guard)> {
+    pub(super) fn open(&self, refusals: Refusals) -> io::Result<(TcpListener, Guard)> {
         if !self.address.ip().is_loopback() {
             let text = format!(
                 "{} is no loopback address, as in 127.0.0.1:7717",
@@ -45,11 +62,25 @@ impl Tcp {
         let named = |error: io::Error, what: &Path| {
             io::Error::new(error.kind(), format!("{}: {error}", what.display()))
         };
-        let token = token(&self.token).map_err(|error| named(error, &self.token))?;
+        let known = |own: &Token| {
+            let text = token(&own.file).map_err(|error| named(error, &own.file))?;
+            let caller = Caller {
+                role: Some(own.role),
+                by: By::Token(Arc::clone(&own.name)),
+            };
+            Ok((text, caller))
+        };
+        let tokens: io::Result<Vec<_>> = self.tokens.iter().map(known).collect();
+        let tokens = tokens?;
         let listener = TcpListener::bind(self.address)?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        Ok((listener, Guard { token, port }))
+        let guard = Guard {
+            tokens: tokens.into(),
+            refusals,
+            port,
+        };
+        Ok((listener, guard))
     }
 }
 
@@ -63,6 +94,9 @@ fn token(path: &Path) -> io::Result<String> {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
+    }
+    if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
+        DirBuilder::new().mode(0o700).create(directory)?;
     }
     let mut bytes = [0; 32];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
@@ -82,17 +116,26 @@ pub(super) fn guarded(router: Router, guard: Guard) -> Router {
     router.layer(middleware::from_fn_with_state(guard, check))
 }
 
-async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    match guard.refusal(request.method(), request.headers()) {
-        Some(problem) => problem.into_response(),
-        None => next.run(request).await,
+async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    match guard.admit(request.method(), request.headers()) {
+        Err(problem) => {
+            if problem.is_of("token") {
+                let what = || format!("{} {}", request.method(), request.uri().path());
+                guard.refusals.tell("somebody without a token", what);
+            }
+            problem.into_response()
+        }
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
     }
 }
 
 impl Guard {
-    fn refusal(&self, method: &Method, headers: &HeaderMap) -> Option<Problem> {
-        let forbidden =
-            |kind, detail: &str| Some(Problem::new(StatusCode::FORBIDDEN, kind, detail));
+    /// Who comes in with this request.
+    fn admit(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let forbidden = |kind, detail: &str| Err(Problem::new(StatusCode::FORBIDDEN, kind, detail));
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let port = self.port;
         let hosts = ["localhost", "127.0.0.1", "[::1]"].map(|host| format!("{host}:{port}"));
@@ -107,10 +150,10 @@ impl Guard {
             return forbidden("origin", "no web page may ask this");
         }
         let given = text(AUTHORIZATION).and_then(|given| given.strip_prefix("Bearer "));
-        if !given.is_some_and(|given| same(given.as_bytes(), self.token.as_bytes())) {
-            let detail = "say Authorization: Bearer TOKEN, with the token of the state directory";
-            return Some(Problem::new(StatusCode::UNAUTHORIZED, "token", detail));
-        }
+        let Some(caller) = given.and_then(|given| self.who(given)) else {
+            let detail = "say Authorization: Bearer TOKEN, with a token of the state directory";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "token", detail));
+        };
         let form = content_type(headers);
         let plain = matches!(
             form.as_deref(),
@@ -119,9 +162,20 @@ impl Guard {
         if *method == Method::POST && !plain {
             let detail = "a POST here is application/json or application/x-ndjson";
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Some(Problem::new(status, "media-type", detail));
+            return Err(Problem::new(status, "media-type", detail));
         }
-        None
+        Ok(caller)
+    }
+
+    /// Whose token this is. All are looked at, so that the time says nothing of which it is.
+    fn who(&self, given: &str) -> Option<Caller> {
+        let mut who = None;
+        for (token, caller) in &*self.tokens {
+            if same(given.as_bytes(), token.as_bytes()) {
+                who = Some(caller);
+            }
+        }
+        who.cloned()
     }
 }
 

@@ -77,6 +77,11 @@ pub(super) fn run(story: &Story) -> wire::Run {
             (parts.first.0, last)
         }),
         cause: story.ties.cause.map(|run| run.0),
+        by: story
+            .facts
+            .first()
+            .and_then(|record| record.by.as_ref())
+            .map(ToString::to_string),
     }
 }
 
@@ -101,6 +106,7 @@ pub(super) fn event(record: &Record) -> wire::Event {
         attempt,
         state: state.map(str::to_owned),
         reason,
+        by: record.by.as_ref().map(ToString::to_string),
     }
 }
 
@@ -122,6 +128,14 @@ fn said(fact: &Fact) -> Said {
     match fact {
         Fact::Opened => ("opened", None, None, None),
         Fact::Draining => ("draining", None, None, None),
+        Fact::Leaving => ("leaving", None, None, None),
+        Fact::Sent { epoch, bytes, .. } => {
+            let what = match bytes {
+                Some(bytes) => format!("{bytes} bytes"),
+                None => "that nothing more comes".to_owned(),
+            };
+            ("sent", None, Some(*epoch), Some(what))
+        }
         Fact::Configured { definitions } => {
             let jobs = format!("{} jobs", definitions.jobs.len());
             ("configured", None, None, Some(jobs))

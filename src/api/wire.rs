@@ -120,6 +120,9 @@ pub struct Run {
     /// The run after whose end it was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
+    /// Who asked for it: `uid:NUMBER`, `token:NAME`, or `daemon`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// A run with its history, as `GET /runs/N` gives it.
@@ -166,6 +169,9 @@ pub struct Event {
     /// In words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Who asked for it: `uid:NUMBER`, `token:NAME`, `signal` or `daemon`. What follows by itself has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// What became of a request that changes a run.

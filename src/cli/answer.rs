@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::durable::Durable;
 use super::out::complain;
 use super::{Exit, place};
-use crate::api::{AdHoc, AdHocSchema, Losses, Parts, Role, Roles, Server, Socket, Tcp};
+use crate::api::{AdHoc, AdHocSchema, Losses, Parts, Role, Roles, Server, Socket, Tcp, Token};
 use crate::config::{self, ApiRole, JobContext, Loaded, Source, schema};
 use crate::daemon::Observer;
 use crate::engine::fact::Record;
@@ -26,8 +26,11 @@ use crate::meters::Meters;
 /// The definitions that jobs which come along are read against: those in force.
 pub(super) type InForce = Arc<Mutex<Arc<Definitions>>>;
 
-/// The token's file in the state directory.
-const TOKEN: &str = "token";
+/// The token's file in the state directory, and the name of whoever has it.
+const TOKEN: (&str, &str) = ("token", "default");
+
+/// The directory there of the tokens that have names.
+const TOKENS: &str = "tokens";
 
 /// What `tcp` says where there is to be none.
 const OFF: &str = "off";
@@ -99,7 +102,7 @@ pub(super) fn start(
     })
 }
 
-fn tcp(loaded: &Loaded, state: &std::path::Path) -> Result<Option<Tcp>, Exit> {
+fn tcp(loaded: &Loaded, state: &Path) -> Result<Option<Tcp>, Exit> {
     let text = loaded.settings.api.tcp.as_str();
     if text == OFF {
         return Ok(None);
@@ -111,19 +114,55 @@ fn tcp(loaded: &Loaded, state: &std::path::Path) -> Result<Option<Tcp>, Exit> {
         ));
         Exit::Config
     })?;
-    let token = state.join(TOKEN);
-    Ok(Some(Tcp { address, token }))
+    let tokens = tokens(loaded, state)?;
+    Ok(Some(Tcp { address, tokens }))
+}
+
+/// Who comes in over TCP, and what each may do.
+fn tokens(loaded: &Loaded, state: &Path) -> Result<Vec<Token>, Exit> {
+    let api = &loaded.settings.api;
+    let (file, name) = TOKEN;
+    let mut tokens = vec![Token {
+        name: name.into(),
+        role: match api.roles.token {
+            ApiRole::Read => Role::Read,
+            ApiRole::Submit => Role::Submit,
+            ApiRole::Control => Role::Control,
+        },
+        file: state.join(file),
+    }];
+    for text in &api.tokens {
+        let token = token(text, state).filter(|new| tokens.iter().all(|old| old.name != new.name));
+        let Some(token) = token else {
+            complain(&format!(
+                "`api.tokens` has {text:?}, and needs names of their own with a role each, as in \
+                 \"grafana:read\"\nhint: a name has letters, digits, `-` and `_`, and is not `{name}`; a \
+                 role is `read`, `submit` or `control`"
+            ));
+            return Err(Exit::Config);
+        };
+        tokens.push(token);
+    }
+    Ok(tokens)
+}
+
+/// A token as the settings have it, `NAME:ROLE`.
+fn token(text: &str, state: &Path) -> Option<Token> {
+    let (name, role) = text.split_once(':')?;
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let role = Role::ALL.into_iter().find(|known| known.as_str() == role)?;
+    let good = !name.is_empty() && name.len() <= 64 && name.chars().all(letter);
+    good.then(|| Token {
+        name: name.into(),
+        role,
+        file: state.join(TOKENS).join(name),
+    })
 }
 
 /// Who may do what.
 fn roles(loaded: &Loaded) -> Result<Roles, Exit> {
     let roles = &loaded.settings.api.roles;
-    let token = match roles.token {
-        ApiRole::Read => Role::Read,
-        ApiRole::Submit => Role::Submit,
-        ApiRole::Control => Role::Control,
-    };
-    Roles::new([&roles.read, &roles.submit, &roles.control], token).map_err(|nobody| {
+    Roles::new([&roles.read, &roles.submit, &roles.control]).map_err(|nobody| {
         complain(&nobody.to_string());
         Exit::Config
     })

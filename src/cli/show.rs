@@ -61,7 +61,7 @@ fn tell(story: &RunStory, now: Timestamp, out: &mut Out) -> Exit {
 }
 
 /// What is known of a run, in the order in which people ask for it.
-fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 17] {
+fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 18] {
     let when = |at: &String| format!("{} ({at})", ago(at, now));
     let json = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string);
     let after: Vec<String> = run.after.iter().map(ToString::to_string).collect();
@@ -85,6 +85,7 @@ fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 17] {
             run.cause.map(|run| format!("of the end of run {run}")),
         ),
         ("args", json(&run.args)),
+        ("by", run.by.clone()),
         ("accepted", Some(when(&run.accepted))),
         ("started", run.started.as_ref().map(when)),
         ("ended", run.ended.as_ref().map(when)),
@@ -112,6 +113,10 @@ pub(super) fn words(event: &Event) -> String {
     }
     if let Some(reason) = &event.reason {
         line.push_str(&format!(": {}", harmless(reason)));
+    }
+    // That the daemon does by itself what it is there for needs no words.
+    if let Some(by) = event.by.as_ref().filter(|by| *by != "daemon") {
+        line.push_str(&format!(", by {}", harmless(by)));
     }
     line
 }

@@ -106,6 +106,8 @@ impl Row {
             | Fact::Resumed { .. }
             | Fact::Opened
             | Fact::Draining
+            | Fact::Leaving
+            | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
             | Fact::Configured { .. }

@@ -116,6 +116,8 @@ pub struct StoreSettings {
 pub struct ApiSettings {
     /// A loopback address, or `off`.
     pub tcp: String,
+    /// Tokens beside the one of the state directory, each as `NAME:ROLE`.
+    pub tokens: Vec<String>,
     /// Who may do what.
     pub roles: RolesSettings,
 }

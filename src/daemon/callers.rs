@@ -23,10 +23,15 @@ struct Open {
 }
 
 impl Callers {
+    /// A number that nobody had before.
+    pub(super) fn number(&mut self) -> CallerId {
+        self.last += 1;
+        CallerId(self.last)
+    }
+
     /// Takes in somebody who gets so many answers from the engine, 1 or more, in one go.
     pub(super) fn open(&mut self, expected: usize, reply: Reply) -> CallerId {
-        self.last += 1;
-        let caller = CallerId(self.last);
+        let caller = self.number();
         let answers = Vec::with_capacity(expected);
         self.open.insert(
             caller,

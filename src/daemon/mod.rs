@@ -20,12 +20,12 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 
 use crate::clock::Clock;
-use crate::engine::Engine;
 use crate::engine::action::Refusal;
 use crate::engine::fact::{Fact, Record};
 use crate::engine::id::{CallerId, RunId};
 use crate::engine::input::{Input, Submission, SubmitItem};
 use crate::engine::spec::{Definitions, Name};
+use crate::engine::{By, Engine};
 use crate::inbox::{LaneMail, Note, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
 use crate::logging::Narrator;
@@ -133,11 +133,12 @@ pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
     let mut turn = Turn::new(parts);
     turn.settle(definitions);
     if let Some(items) = first {
-        turn.apply(Input::Submit(Submission {
+        let submission = Submission {
             items,
             key: None,
             caller: Some(STARTER),
-        }));
+        };
+        turn.apply_for(Some(By::Daemon), Input::Submit(submission));
     }
     turn.commit();
     while !turn.is_over() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::preview::preview;
+use crate::engine::By;
 use crate::engine::spec::Definitions;
 use crate::engine::time::Wall;
 use crate::inbox::{Reply, Told};
@@ -50,6 +51,9 @@ pub(super) struct Reloader {
     /// Who is told of what is being read, and who of what is read after that.
     waiting: Vec<Reply>,
     next: Vec<Reply>,
+    /// Who asked first for what is being read, and for what is read after that.
+    asked_by: Option<By>,
+    next_by: Option<By>,
     results: (Sender<Outcome>, Receiver<Outcome>),
 }
 
@@ -61,6 +65,8 @@ impl Reloader {
             again: false,
             waiting: Vec::new(),
             next: Vec::new(),
+            asked_by: None,
+            next_by: None,
             results: bounded(1),
         }
     }
@@ -71,14 +77,16 @@ impl Reloader {
     }
 
     /// Begins to read, or notes that it is to be done again; `reply` is told of the result.
-    pub(super) fn request(&mut self, reply: Option<Reply>) {
+    pub(super) fn request(&mut self, by: Option<By>, reply: Option<Reply>) {
         if self.busy {
             self.again = true;
+            self.next_by = self.next_by.take().or(by);
             self.next.extend(reply);
             return;
         }
         tracing::info!(target: "twolane::daemon", "reading the configuration again");
         self.waiting.extend(reply);
+        self.asked_by = by;
         let (reader, sender) = (Arc::clone(&self.reader), self.results.0.clone());
         let spawned = std::thread::Builder::new()
             .name("reload".to_owned())
@@ -127,6 +135,11 @@ impl Reloader {
         self.busy || self.again
     }
 
+    /// Who asked for what was read last.
+    pub(super) fn asked_by(&self) -> Option<By> {
+        self.asked_by.clone()
+    }
+
     /// A result has been taken in.
     pub(super) const fn read(&mut self) {
         self.busy = false;
@@ -139,7 +152,8 @@ impl Reloader {
         }
         if std::mem::take(&mut self.again) {
             self.waiting = std::mem::take(&mut self.next);
-            self.request(None);
+            let by = self.next_by.take();
+            self.request(by, None);
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, never, select};
 
+use sending::Sending;
+
 use super::callers::Callers;
 use super::outbox::{Batch, Outbox};
 use super::reload::{Rejected, Reloader, Reread};
@@ -24,7 +26,7 @@ use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
 use crate::engine::spec::Definitions;
 use crate::engine::time::{Mono, Now, Wall};
-use crate::engine::{Engine, Outputs};
+use crate::engine::{By, Engine, Outputs};
 use crate::inbox::{Ended, LaneMail, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
 use crate::meters::Meters;
@@ -74,6 +76,10 @@ pub(super) struct Turn {
     patience: Patience,
     shutdown: Shutdown,
     asked: Option<EndSignal>,
+    /// Who asked for the way down first.
+    asked_by: Option<By>,
+    /// What is handed to attempts when that is committed.
+    sending: Sending,
     until_done: bool,
     refused: Option<Refusal>,
     /// What was wrong with the configuration that was read last.
@@ -154,6 +160,8 @@ impl Turn {
             patience: parts.patience,
             shutdown: Shutdown::No,
             asked: None,
+            asked_by: None,
+            sending: Sending::default(),
             until_done: parts.until_done,
             refused: None,
             rejected: None,
@@ -177,7 +185,13 @@ impl Turn {
 
     /// Lets the engine decide on one input.
     pub(super) fn apply(&mut self, input: Input) {
-        self.engine.apply(self.clock.now(), input, &mut self.out);
+        self.apply_for(None, input);
+    }
+
+    /// The same, of what somebody asks for.
+    pub(super) fn apply_for(&mut self, by: Option<By>, input: Input) {
+        let now = self.clock.now();
+        self.engine.apply_for(now, by, input, &mut self.out);
     }
 
     /// Settles what a recovery has left, and opens: from here on runs start.
@@ -192,7 +206,7 @@ impl Turn {
         }
         self.apply(Input::Settle);
         if *self.engine.definitions() != definitions {
-            self.apply(Input::Configure(definitions));
+            self.apply_for(Some(By::Daemon), Input::Configure(definitions));
         }
         self.apply(Input::Open);
         self.log.retain(self.clock.now().wall);
@@ -362,10 +376,10 @@ impl Turn {
                 }
                 self.callers.committed(number);
             }
-            Wake::End(signal) => self.end(signal),
+            Wake::End(signal) => self.end(signal, By::Signal),
             Wake::Reload => match &mut self.reloader {
-                Some(reloader) => reloader.request(None),
-                None => self.end(EndSignal::HangUp),
+                Some(reloader) => reloader.request(Some(By::Signal), None),
+                None => self.end(EndSignal::HangUp, By::Signal),
             },
             Wake::Status => report::status(&self.engine, self.clock.now(), &self.outbox),
             Wake::Reread(result) => self.reread(result),
@@ -450,7 +464,10 @@ impl Turn {
                 Action::Stop { attempt, .. } => self.lanes.stop(attempt),
                 Action::Replace { attempt } => self.lanes.replace(attempt),
                 Action::Answer { caller, answer } if caller == STARTER => self.answered(answer),
-                Action::Answer { caller, answer } => self.callers.answer(caller, answer),
+                Action::Answer { caller, answer } => match self.sending.remove(&caller) {
+                    Some(what) => self.deliver(answer, what),
+                    None => self.callers.answer(caller, answer),
+                },
             }
         }
     }
@@ -500,25 +517,26 @@ impl Turn {
         }
     }
 
-    fn end(&mut self, signal: EndSignal) {
+    fn end(&mut self, signal: EndSignal, by: By) {
         self.asked.get_or_insert(signal);
+        self.asked_by.get_or_insert(by);
         let step = self.shutdown.ask(self.clock.mono(), self.patience);
         self.step_down(step);
     }
 
     fn step_down(&mut self, step: Step) {
         report::step_down(step, &self.engine, self.patience);
+        let by = self.asked_by.clone();
         match step {
-            Step::Drain => self.apply(Input::Drain),
+            Step::Drain => self.apply_for(by, Input::Drain),
             Step::Stop => {
-                self.apply(Input::Drain);
+                self.apply_for(by.clone(), Input::Drain);
                 if self.until_done {
                     // Without a store, nobody will be there to start what waits.
-                    self.apply(Input::CancelWaiting);
+                    self.apply_for(by.clone(), Input::CancelWaiting);
                 }
-                self.apply(Input::StopRunning {
-                    durable: self.log.is_durable(),
-                });
+                let durable = self.log.is_durable();
+                self.apply_for(by, Input::StopRunning { durable });
             }
             Step::Leave => {}
         }
@@ -530,7 +548,8 @@ impl Turn {
                 let old = self.engine.definitions();
                 let (changed, text) = report::reloaded(old, &reread.definitions);
                 if changed {
-                    self.apply(Input::Configure(Arc::new(reread.definitions)));
+                    let by = self.reloader.as_ref().and_then(Reloader::asked_by);
+                    self.apply_for(by, Input::Configure(Arc::new(reread.definitions)));
                 }
                 self.rejected = None;
                 for line in &reread.warnings {
@@ -557,6 +576,7 @@ impl Turn {
 }
 
 mod requests;
+mod sending;
 mod supervise;
 
 #[cfg(test)]

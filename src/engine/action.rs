@@ -73,6 +73,8 @@ pub enum Answer {
     Completed(RunId),
     /// The run waits for nothing that somebody could bring: it is no `future`, or does not run.
     NotWaiting(RunId, StateKind),
+    /// What is for the running attempt of a run may be handed to this one.
+    Send(AttemptId),
     /// Nothing of this starts now; `false` if that was so before.
     Paused(CapacityName, bool),
     /// This starts again; `false` if it was not paused.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Outputs;
 use super::action::{Action, Answer, Refusal, StartOrder};
+use super::by::By;
 use super::fact::{Fact, FinalState, Record, Slot};
 use super::flow::{Over, Ties};
 use super::follow::Ended;
@@ -24,14 +25,26 @@ use super::timers::Timer;
 pub(super) struct Turn<'a> {
     pub(super) state: &'a mut State,
     pub(super) now: Now,
+    /// Who asks for what is being decided.
+    pub(super) by: Option<By>,
     pub(super) out: &'a mut Outputs,
 }
 
 impl Turn<'_> {
-    pub(super) fn decide(&mut self, input: Input) {
+    pub(super) fn decide(&mut self, by: Option<By>, input: Input) {
         self.notice_clock();
         self.fire_due(&input);
+        self.by = Some(By::Daemon);
         self.fire_schedules();
+        self.by = by;
+        self.take(input);
+        self.by = Some(By::Daemon);
+        self.begin_waiting();
+        self.by = None;
+        self.dispatch();
+    }
+
+    fn take(&mut self, input: Input) {
         match input {
             Input::Tick => {}
             Input::Open => self.record(Fact::Opened),
@@ -57,6 +70,10 @@ impl Turn<'_> {
                 let answer = self.complete(run, with);
                 self.answer(caller, answer);
             }
+            Input::Send { run, bytes, caller } => {
+                let answer = self.send(run, bytes);
+                self.answer(caller, answer);
+            }
             Input::Pause { what, caller } => {
                 let answer = self.pause(what);
                 self.answer(caller, answer);
@@ -72,12 +89,11 @@ impl Turn<'_> {
                     self.record(Fact::Draining);
                 }
             }
+            Input::Leave => self.record(Fact::Leaving),
             Input::StopRunning { durable } => self.stop_running(durable),
             Input::Settle => self.settle(),
             Input::CancelWaiting => self.cancel_waiting(),
         }
-        self.begin_waiting();
-        self.dispatch();
     }
 
     /// Records a fact: numbers it, takes it in, hands it out.
@@ -85,6 +101,7 @@ impl Turn<'_> {
         let record = Record {
             number: self.state.next_record,
             at: self.now,
+            by: self.by.clone(),
             fact,
         };
         self.state.absorb(&record);
@@ -308,6 +325,25 @@ impl Turn<'_> {
         let end = self.end_now(id, outcome);
         self.ended(AttemptId { run: id, epoch }, end);
         Answer::Completed(id)
+    }
+
+    /// Something is to be handed to the running attempt of a run.
+    fn send(&mut self, id: RunId, bytes: Option<u64>) -> Answer {
+        let Some(run) = self.state.runs.get(id) else {
+            return self.gone(id);
+        };
+        let kind = run.state.kind();
+        if kind != StateKind::Running || run.job.task.is_future() {
+            return Answer::NotWaiting(id, kind);
+        }
+        let (job, epoch) = (Arc::clone(&run.job), run.epoch);
+        self.record(Fact::Sent {
+            run: id,
+            job,
+            epoch,
+            bytes,
+        });
+        Answer::Send(AttemptId { run: id, epoch })
     }
 
     /// The answer for a run that is not in the table.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::by::By;
 use super::capacity::CapacityName;
 use super::flow::{Over, Parts, Ties};
 use super::id::RunId;
@@ -21,6 +22,9 @@ pub struct Record {
     pub number: u64,
     /// When it was decided.
     pub at: Now,
+    /// Who asked for it. `None` where it follows from what was before, as an end does from its attempt, and
+    /// in records that are older than this field.
+    pub by: Option<By>,
     /// What was decided.
     pub fact: Fact,
 }
@@ -218,6 +222,17 @@ pub enum Fact {
         /// Its parts, where some of those are tried once more with it.
         parts: Option<Box<Parts>>,
     },
+    /// Something is handed to the running attempt.
+    Sent {
+        /// Its number.
+        run: RunId,
+        /// Its job.
+        job: Arc<JobSpec>,
+        /// The attempt's epoch.
+        epoch: u32,
+        /// How much, in bytes of JSON; `None`: it is told that nothing more comes.
+        bytes: Option<u64>,
+    },
     /// A run that had not started was cancelled.
     Cancelled {
         /// Its number.
@@ -253,6 +268,8 @@ pub enum Fact {
     },
     /// From here on nothing starts.
     Draining,
+    /// Somebody has asked the daemon to leave.
+    Leaving,
     /// Nothing starts that needs this, until it is resumed.
     Paused {
         /// What.
@@ -303,6 +320,7 @@ impl Fact {
             Self::Opened
             | Self::Configured { .. }
             | Self::Draining
+            | Self::Leaving
             | Self::Evaluated { .. }
             | Self::ClockSet { .. }
             | Self::Paused { .. }
@@ -322,6 +340,7 @@ impl Fact {
             | Self::GivenUp { run, job, .. }
             | Self::Interrupted { run, job, .. }
             | Self::Retried { run, job, .. }
+            | Self::Sent { run, job, .. }
             | Self::Cancelled { run, job, .. }
             | Self::Skipped { run, job, .. } => Some((*run, job)),
         }

@@ -55,6 +55,15 @@ pub enum Input {
         /// Who gets the answer.
         caller: Option<CallerId>,
     },
+    /// Somebody has something for the running attempt of a run. What it is the engine need not know.
+    Send {
+        /// Which run.
+        run: RunId,
+        /// How much, in bytes of JSON; `None`: nothing more comes.
+        bytes: Option<u64>,
+        /// Who gets the answer.
+        caller: Option<CallerId>,
+    },
     /// Nothing that needs this is to start.
     Pause {
         /// What.
@@ -83,6 +92,8 @@ pub enum Input {
     },
     /// From here on nothing starts any more; what runs may run on.
     Drain,
+    /// Somebody asks the daemon to leave. That alone changes nothing, and is to be on record.
+    Leave,
     /// Every running attempt is to stop because the daemon shuts down.
     StopRunning {
         /// Whether there is a store from which their runs will start anew.

@@ -9,6 +9,7 @@ pub mod amounts;
 mod arguments;
 pub mod braces;
 mod bucket;
+mod by;
 mod calendar;
 mod cancel;
 mod capacity;
@@ -47,6 +48,7 @@ mod waiting;
 use action::Action;
 pub(crate) use arguments::{complete, merged};
 pub use bucket::Bucket;
+pub use by::{By, Nobody};
 pub use capacity::CapacityName;
 pub use check::Broken;
 pub use explain::{Explanation, Missing, Why};
@@ -143,6 +145,12 @@ impl Engine {
 
     /// Takes in what has happened at `now`, after everything that was due by then.
     pub fn apply(&mut self, now: Now, input: Input, out: &mut Outputs) {
+        self.apply_for(now, None, input, out);
+    }
+
+    /// The same, of an input that `by` asks for: the records of what is decided on it say so. What was due
+    /// before it, and what starts in the room that it leaves, is of nobody's asking.
+    pub fn apply_for(&mut self, now: Now, by: Option<By>, input: Input, out: &mut Outputs) {
         let now = Now {
             wall: now.wall,
             mono: now.mono.max(self.state.last.mono),
@@ -150,9 +158,10 @@ impl Engine {
         decide::Turn {
             state: &mut self.state,
             now,
+            by: None,
             out,
         }
-        .decide(input);
+        .decide(by, input);
     }
 
     /// When the wall clock shows the time at which the next run of a schedule begins; `None` where none

@@ -113,6 +113,8 @@ impl State {
                 self.capacities.reopen();
             }
             Fact::Draining => self.draining = true,
+            // For the record alone: what follows from it has facts of its own.
+            Fact::Leaving | Fact::Sent { .. } => {}
             Fact::Configured { definitions } => self.configure(definitions, Some(record.at.wall)),
             Fact::Evaluated {
                 job,

@@ -84,6 +84,8 @@ impl Board {
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
             | Fact::Draining
+            | Fact::Leaving
+            | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
             | Fact::Retried { .. }

@@ -13,6 +13,8 @@ pub enum Event {
     Configured,
     /// From here on nothing starts.
     Draining,
+    /// Somebody has asked the daemon to leave.
+    Leaving,
     /// A run exists.
     Accepted,
     /// A run waits for no other one any more.
@@ -43,6 +45,8 @@ pub enum Event {
     Interrupted,
     /// A run that was over is tried once more.
     Retried,
+    /// Something was handed to a running attempt.
+    Sent,
     /// Nothing starts that needs this.
     Paused,
     /// What needs this starts again.
@@ -61,10 +65,11 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
+        Self::Leaving,
         Self::Accepted,
         Self::Released,
         Self::Met,
@@ -80,6 +85,7 @@ impl Event {
         Self::Retrying,
         Self::Interrupted,
         Self::Retried,
+        Self::Sent,
         Self::Paused,
         Self::Resumed,
         Self::Failed,
@@ -101,6 +107,7 @@ impl Event {
             Self::Opened => 0xac59_ac72_6355_4346_819d_4125_1ddf_cde7,
             Self::Configured => 0x51a6_630e_0285_421b_8e5a_343e_0fda_4142,
             Self::Draining => 0xf685_8b9f_4bd8_4d0c_8171_1979_0a24_0d62,
+            Self::Leaving => 0xaab6_935f_ea97_4a75_bafb_e484_e43d_eea7,
             Self::Accepted => 0x51b1_80d6_6173_401d_80a2_c839_d6d8_2efd,
             Self::Released => 0xc3ea_3c3a_e72b_4c1a_bf94_85a4_452d_3b65,
             Self::Met => 0x32fd_9602_a4df_499f_b867_cc31_f8f9_31a3,
@@ -116,6 +123,7 @@ impl Event {
             Self::Retrying => 0xd869_e195_b53a_471b_97ab_0c56_010d_568e,
             Self::Interrupted => 0x20fe_ec0a_6051_41f3_9ddb_0b02_687c_5320,
             Self::Retried => 0x9d33_e948_121c_488f_927a_4471_72a2_6806,
+            Self::Sent => 0xe962_b3a2_df3e_4c6b_a80d_9a0c_66c3_8c27,
             Self::Paused => 0xc546_e553_367e_41d1_a552_cabd_5819_f6fb,
             Self::Resumed => 0x003e_17c1_ffba_4615_a903_f136_4e6c_2fd7,
             Self::Failed => 0x7856_b515_64e1_4b3e_9aa1_9ba0_1469_ed3c,
@@ -133,6 +141,7 @@ impl Event {
             Fact::Opened => Self::Opened,
             Fact::Configured { .. } => Self::Configured,
             Fact::Draining => Self::Draining,
+            Fact::Leaving => Self::Leaving,
             Fact::Accepted { .. } => Self::Accepted,
             Fact::Released { .. } => Self::Released,
             Fact::Met { .. } => Self::Met,
@@ -151,6 +160,7 @@ impl Event {
             Fact::GivenUp { .. } => Self::Failed,
             Fact::Interrupted { .. } => Self::Interrupted,
             Fact::Retried { .. } => Self::Retried,
+            Fact::Sent { .. } => Self::Sent,
             Fact::Paused { .. } => Self::Paused,
             Fact::Resumed { .. } => Self::Resumed,
             Fact::Cancelled { .. } => Self::Cancelled,
@@ -167,6 +177,7 @@ impl Event {
             Self::Opened => "opened",
             Self::Configured => "configured",
             Self::Draining => "draining",
+            Self::Leaving => "leaving",
             Self::Accepted => "accepted",
             Self::Released => "released",
             Self::Met => "met",
@@ -182,6 +193,7 @@ impl Event {
             Self::Retrying => "retrying",
             Self::Interrupted => "interrupted",
             Self::Retried => "retried",
+            Self::Sent => "sent",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
             Self::Failed => "failed",
@@ -200,6 +212,7 @@ impl Event {
             Self::Opened
             | Self::Configured
             | Self::Draining
+            | Self::Leaving
             | Self::Accepted
             | Self::Released
             | Self::Met
@@ -213,6 +226,7 @@ impl Event {
             | Self::Stopping
             | Self::Finished
             | Self::Retried
+            | Self::Sent
             | Self::Paused
             | Self::Resumed
             | Self::Cancelled
@@ -233,6 +247,7 @@ impl Event {
             Self::Opened
                 | Self::Configured
                 | Self::Draining
+                | Self::Leaving
                 | Self::Paused
                 | Self::Resumed
                 | Self::Evaluated

@@ -72,7 +72,7 @@ impl Fields {
                 _ => Of::Else,
             },
             // As many as an event about a run has at most, and room for their usual text.
-            list: Vec::with_capacity(20),
+            list: Vec::with_capacity(21),
             texts: String::with_capacity(256),
         }
     }

@@ -64,6 +64,8 @@ pub struct Line<'a> {
     /// What it resulted in, as JSON; beyond [`RESULT_BOUND`] a JSON string of its beginning that ends
     /// in `…`.
     pub result: Option<String>,
+    /// Who asked for it.
+    pub by: Option<String>,
     /// How many jobs are configured.
     pub jobs: Option<usize>,
     /// How many pools are configured.
@@ -80,9 +82,15 @@ impl<'a> Line<'a> {
         reason = "one arm for each kind of fact, and nothing in them to split off"
     )]
     pub fn of_fact(record: &'a Record) -> Self {
-        let bare = Self::bare(Event::of(&record.fact), record.at.wall);
+        let bare = Self {
+            by: record.by.as_ref().map(ToString::to_string),
+            ..Self::bare(Event::of(&record.fact), record.at.wall)
+        };
         match &record.fact {
-            Fact::Opened | Fact::Draining => bare,
+            Fact::Opened | Fact::Draining | Fact::Leaving => bare,
+            Fact::Sent {
+                run, job, epoch, ..
+            } => bare.tried(job, *run, *epoch),
             Fact::Evaluated { job, schedule, .. } => Self {
                 job: Some(&**job),
                 ..bare.because(schedule)
@@ -276,6 +284,7 @@ impl<'a> Line<'a> {
             late: None,
             coalesced: None,
             result: None,
+            by: None,
             jobs: None,
             pools: None,
             limits: None,
@@ -360,6 +369,7 @@ impl<'a> Line<'a> {
             Event::Opened
             | Event::Configured
             | Event::Draining
+            | Event::Leaving
             | Event::Accepted
             | Event::Released
             | Event::Met
@@ -372,6 +382,7 @@ impl<'a> Line<'a> {
             | Event::Unresponsive
             | Event::Interrupted
             | Event::Retried
+            | Event::Sent
             | Event::Paused
             | Event::Resumed
             | Event::Evaluated

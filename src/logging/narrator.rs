@@ -88,6 +88,7 @@ fn tell(line: &Line<'_>) {
                 late = line.late.map(in_micros),
                 coalesced = line.coalesced,
                 result = line.result.as_deref(),
+                by = line.by.as_deref(),
             )
         };
     }
@@ -100,6 +101,8 @@ fn tell(line: &Line<'_>) {
             jobs = line.jobs,
             pools = line.pools,
             limits = line.limits,
+            reason = line.reason.as_deref(),
+            by = line.by.as_deref(),
         );
         return;
     }

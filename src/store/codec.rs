@@ -2,6 +2,7 @@
 //! ever written must be read for ever, see `golden.jsonl`. Knows no table.
 
 mod definitions;
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use definitions::WireDefinitions;
+pub(super) use written::{Written, write};
 
 use crate::engine::CapacityName;
 use crate::engine::fact::{Fact, FinalState, Slot, SubmitKey};
@@ -122,6 +124,12 @@ pub(super) enum Wire {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parts: Option<Box<Parts>>,
     },
+    Sent {
+        job: i64,
+        epoch: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+    },
     Cancelled {
         job: i64,
         reason: StopReason,
@@ -139,6 +147,7 @@ pub(super) enum Wire {
         by_micros: i64,
     },
     Draining,
+    Leaving,
     Paused {
         what: CapacityName,
     },
@@ -180,6 +189,7 @@ impl Wire {
             },
             &Fact::ClockSet { by_micros } => Self::ClockSet { by_micros },
             Fact::Draining => Self::Draining,
+            Fact::Leaving => Self::Leaving,
             Fact::Paused { what } => Self::Paused { what: what.clone() },
             Fact::Resumed { what } => Self::Resumed { what: what.clone() },
             Fact::Opened
@@ -198,6 +208,7 @@ impl Wire {
             | Fact::GivenUp { .. }
             | Fact::Interrupted { .. }
             | Fact::Retried { .. }
+            | Fact::Sent { .. }
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. } => Self::Opened,
         })
@@ -305,6 +316,7 @@ impl Wire {
                 ties: ties.clone(),
                 parts: parts.clone(),
             },
+            &Fact::Sent { epoch, bytes, .. } => Self::Sent { job, epoch, bytes },
             &Fact::Cancelled { reason, .. } => Self::Cancelled { job, reason },
             Fact::Skipped { reason, .. } => Self::Skipped {
                 job,
@@ -313,6 +325,7 @@ impl Wire {
             Fact::Opened
             | Fact::Configured { .. }
             | Fact::Draining
+            | Fact::Leaving
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
             | Fact::Paused { .. }
@@ -325,6 +338,7 @@ impl Wire {
         match self {
             Self::Opened
             | Self::Draining
+            | Self::Leaving
             | Self::Evaluated { .. }
             | Self::ClockSet { .. }
             | Self::Paused { .. }
@@ -345,6 +359,7 @@ impl Wire {
             | Self::GivenUp { job, .. }
             | Self::Interrupted { job, .. }
             | Self::Retried { job, .. }
+            | Self::Sent { job, .. }
             | Self::Cancelled { job, .. }
             | Self::Skipped { job, .. } => vec![*job],
         }
@@ -361,6 +376,7 @@ impl Wire {
             Self::Opened
             | Self::ClockSet { .. }
             | Self::Draining
+            | Self::Leaving
             | Self::Accepted { .. }
             | Self::Released { .. }
             | Self::Due { .. }
@@ -376,6 +392,7 @@ impl Wire {
             | Self::GivenUp { .. }
             | Self::Interrupted { .. }
             | Self::Retried { .. }
+            | Self::Sent { .. }
             | Self::Cancelled { .. }
             | Self::Skipped { .. } => None,
         }

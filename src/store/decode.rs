@@ -36,6 +36,7 @@ impl Wire {
                 }),
                 Self::ClockSet { by_micros } => Ok(Fact::ClockSet { by_micros }),
                 Self::Draining => Ok(Fact::Draining),
+                Self::Leaving => Ok(Fact::Leaving),
                 Self::Paused { what } => Ok(Fact::Paused { what }),
                 Self::Resumed { what } => Ok(Fact::Resumed { what }),
                 Self::Accepted { .. }
@@ -53,6 +54,7 @@ impl Wire {
                 | Self::GivenUp { .. }
                 | Self::Interrupted { .. }
                 | Self::Retried { .. }
+                | Self::Sent { .. }
                 | Self::Cancelled { .. }
                 | Self::Skipped { .. } => Err(None),
             };
@@ -62,6 +64,7 @@ impl Wire {
             Self::Opened
             | Self::Configured(_)
             | Self::Draining
+            | Self::Leaving
             | Self::Evaluated { .. }
             | Self::ClockSet { .. }
             | Self::Paused { .. }
@@ -124,6 +127,16 @@ impl Wire {
                 let job = job(id)?;
                 Fact::Started { run, job, epoch }
             }
+            Self::Sent {
+                job: id,
+                epoch,
+                bytes,
+            } => Fact::Sent {
+                run,
+                job: job(id)?,
+                epoch,
+                bytes,
+            },
             Self::Began { job: id, epoch } => {
                 let job = job(id)?;
                 Fact::Began { run, job, epoch }

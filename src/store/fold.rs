@@ -41,6 +41,8 @@ impl Entry {
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
             | Fact::Draining
+            | Fact::Leaving
+            | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
             | Fact::Paused { .. }
@@ -81,6 +83,8 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::Configured { .. }
         | Fact::Began { .. }
         | Fact::Draining
+        | Fact::Leaving
+        | Fact::Sent { .. }
         | Fact::Evaluated { .. }
         | Fact::ClockSet { .. }
         | Fact::Paused { .. }

@@ -67,7 +67,13 @@ mod tests {
     fn batch(number: u64) -> Arc<[Record]> {
         let fact = Fact::Draining;
         let at = Now::default();
-        Arc::new([Record { number, at, fact }])
+        let by = None;
+        Arc::new([Record {
+            number,
+            at,
+            by,
+            fact,
+        }])
     }
 
     #[test]

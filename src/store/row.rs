@@ -7,7 +7,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
 use super::chain::{self, Head, Link};
-use super::codec::Wire;
+use super::codec::{Wire, Written};
 use super::error::{Damage, Fault};
 use crate::engine::fact::Record;
 use crate::engine::id::RunId;
@@ -74,15 +74,19 @@ impl<'a> Raw<'a> {
         }
     }
 
-    /// What was written, if it still is that. A stub is damage here.
+    /// The fact that was written, if it still is that. A stub is damage here.
     pub(super) fn wire(&self) -> Result<Wire, Damage> {
+        Ok(self.written()?.fact)
+    }
+
+    fn written(&self) -> Result<Written, Damage> {
         let Some(payload) = self.payload else {
             return Err(self.damage("has lost what it says"));
         };
         if chain::link(&self.prev, &self.head, payload) != self.hash {
             return Err(self.damage("is not what was written: its hash differs"));
         }
-        serde_json::from_slice(payload)
+        Written::read(payload)
             .map_err(|error| self.damage(&format!("cannot be understood: {error}")))
     }
 
@@ -92,7 +96,8 @@ impl<'a> Raw<'a> {
         lookup: impl FnMut(i64) -> Result<Arc<JobSpec>, Fault>,
     ) -> Result<Record, Fault> {
         let run = self.head.run.map(|run| RunId(run.cast_unsigned()));
-        let fact = self.wire()?.into_fact(run, lookup).map_err(|error| {
+        let Written { by, fact } = self.written()?;
+        let fact = fact.into_fact(run, lookup).map_err(|error| {
             error.unwrap_or_else(|| {
                 self.damage("is about a run and should not be, or not")
                     .into()
@@ -101,6 +106,7 @@ impl<'a> Raw<'a> {
         Ok(Record {
             number: self.number(),
             at: self.at(),
+            by,
             fact,
         })
     }

@@ -211,6 +211,8 @@ impl Story {
             | Fact::Due { .. }
             | Fact::Began { .. }
             | Fact::Draining
+            | Fact::Leaving
+            | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
             | Fact::Paused { .. }
@@ -265,6 +267,8 @@ impl Story {
                 | Fact::Cancelled { .. }
                 | Fact::Skipped { .. }
                 | Fact::Draining
+                | Fact::Leaving
+                | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
                 | Fact::ClockSet { .. }
                 | Fact::Paused { .. }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::chain::{self, Head, Link};
-use super::codec::Wire;
+use super::codec::{self, Wire};
 use super::fold::{Entry, number_of, state_after};
 use super::specs::{Interned, Refused};
 use crate::engine::StateKind;
@@ -186,7 +186,7 @@ impl Writer {
             }
             let wire = Wire::of(&record.fact, |job| specs.number(conn, job))?;
             payload.clear();
-            serde_json::to_writer(&mut *payload, &wire).map_err(|error| {
+            codec::write(payload, record.by.as_ref(), &wire).map_err(|error| {
                 Failed::Broken(format!("record {number} cannot be written: {error}"))
             })?;
             let head = Head {
@@ -294,6 +294,8 @@ fn note(
             | Fact::Cancelled { .. }
             | Fact::Skipped { .. }
             | Fact::Draining
+            | Fact::Leaving
+            | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
             | Fact::Paused { .. }

@@ -7,38 +7,48 @@ use crate::daemon::{Answer, Daemon, exchange, mode, wait_for};
 const ROLES: [&str; 3] = ["read", "submit", "control"];
 
 /// A daemon on whose address this role comes with the token.
-struct Door {
-    daemon: Daemon,
+pub(crate) struct Door {
+    pub(crate) daemon: Daemon,
     port: u16,
-    headers: String,
 }
 
 impl Door {
     fn open(role: &str) -> Self {
+        Self::open_with(role, "")
+    }
+
+    /// With more settings of `[api]`.
+    pub(crate) fn open_with(role: &str, more: &str) -> Self {
         // A port that was free a moment ago.
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
         let settings =
-            format!("[api]\ntcp = \"127.0.0.1:{port}\"\n[api.roles]\ntoken = \"{role}\"\n");
+            format!("[api]\ntcp = \"127.0.0.1:{port}\"\n{more}[api.roles]\ntoken = \"{role}\"\n");
         let daemon = Daemon::start(&settings);
         wait_for("the address", || {
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        let token = std::fs::read_to_string(daemon.place.path().join("state/token")).unwrap();
-        let headers =
-            format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
-        Self {
-            daemon,
-            port,
-            headers,
-        }
+        Self { daemon, port }
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.ask_with("token", method, path, body)
+    }
+
+    /// Asks with the token of this name.
+    pub(crate) fn ask_as(&self, name: &str, method: &str, path: &str, body: &str) -> Answer {
+        self.ask_with(&format!("tokens/{name}"), method, path, body)
+    }
+
+    fn ask_with(&self, file: &str, method: &str, path: &str, body: &str) -> Answer {
+        let file = self.daemon.place.path().join("state").join(file);
+        let token = std::fs::read_to_string(file).unwrap();
+        let headers =
+            format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let host = format!("127.0.0.1:{}", self.port);
-        exchange(stream, &host, method, path, &self.headers, body)
+        exchange(stream, &host, method, path, &headers, body)
     }
 }
 

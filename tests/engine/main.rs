@@ -6,6 +6,7 @@
 mod admission;
 mod alone;
 mod arguments;
+mod audit;
 mod cancel;
 mod capacity;
 mod crash;

@@ -17,7 +17,7 @@ use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::{End, Failure, Measures, Outcome};
 use twolane::engine::spec::{Definitions, Priority};
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView, Timer};
+use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunView, Timer};
 
 /// Applies each line of `script` and compares all that comes out.
 ///
@@ -32,8 +32,8 @@ use twolane::engine::{CapacityName, Engine, Outputs, Recovery, RunView, Timer};
 /// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room`, `cancel RUN [graph]`,
 /// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
-/// `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
-/// `define` with definitions up to the next `.`, separated by `;`.
+/// `send RUN [BYTES]`, `leave`, `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
+/// `define` with definitions up to the next `.`, separated by `;`. `WHO: WHAT…` is asked for by WHO.
 pub(crate) fn check(definitions: &str, script: &str, expected: Expect) {
     expected.assert_eq(&play(definitions, script));
 }
@@ -56,7 +56,10 @@ pub(crate) fn play(definitions: &str, script: &str) -> String {
             Some("crash") => bench.crash(),
             Some("again") => bench.again(now, words.map(run_id)),
             Some("next") => vec![format!("{:?}", bench.engine.next_deadline())],
-            _ => bench.step(now, input(what)),
+            _ => match what.split_once(": ") {
+                Some((by, what)) => bench.step_for(now, by.to_owned().try_into().ok(), input(what)),
+                None => bench.step(now, input(what)),
+            },
         };
         for line in lines {
             writeln!(printed, "    {line}").unwrap();
@@ -92,16 +95,26 @@ impl Bench {
 
     /// Applies an input, checks the engine, and tells what came of it.
     pub(crate) fn step(&mut self, now: Now, input: Input) -> Vec<String> {
-        let out = self.apply(now, input);
-        let facts = out.records.iter().map(|record| fact(&record.fact));
+        self.step_for(now, None, input)
+    }
+
+    fn step_for(&mut self, now: Now, by: Option<By>, input: Input) -> Vec<String> {
+        let out = self.apply_for(now, by, input);
+        let by = |record: &Record| record.by.as_ref().map(|by| format!(", by {by}"));
+        let said = |record: &Record| fact(&record.fact) + &by(record).unwrap_or_default();
+        let facts = out.records.iter().map(said);
         facts.chain(out.actions.iter().map(action)).collect()
     }
 
     /// Applies an input and checks the engine.
     pub(crate) fn apply(&mut self, now: Now, input: Input) -> &Outputs {
+        self.apply_for(now, None, input)
+    }
+
+    fn apply_for(&mut self, now: Now, by: Option<By>, input: Input) -> &Outputs {
         self.out.clear();
         let before = self.records.len();
-        self.engine.apply(now, input, &mut self.out);
+        self.engine.apply_for(now, by, input, &mut self.out);
         self.engine.check().unwrap();
         self.records.extend(self.out.records.iter().cloned());
         for (index, record) in self.records.iter().enumerate().skip(before) {
@@ -254,6 +267,8 @@ impl Bench {
                 | Fact::Cancelled { .. }
                 | Fact::Skipped { .. }
                 | Fact::Draining
+                | Fact::Leaving
+                | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
                 | Fact::ClockSet { .. }
                 | Fact::Paused { .. }
@@ -334,10 +349,11 @@ fn input(text: &str) -> Input {
         "open" => Input::Open,
         "tick" => Input::Tick,
         "drain" => Input::Drain,
+        "leave" => Input::Leave,
         "stop" => Input::StopRunning { durable: false },
         "interrupt" => Input::StopRunning { durable: true },
         "settle" => Input::Settle,
-        "pause" | "resume" | "complete" | "retry" => from_outside(what, rest),
+        "pause" | "resume" | "complete" | "retry" | "send" => from_outside(what, rest),
         "cancel-waiting" => Input::CancelWaiting,
         "define" => Input::Configure(Arc::new(define(&rest.replace(';', "\n")))),
         "submit" => Input::Submit(Submission {
@@ -404,6 +420,11 @@ fn from_outside(what: &str, rest: &str) -> Input {
                 caller,
             }
         }
+        "send" => Input::Send {
+            run: run_id(word()),
+            bytes: words.next().map(|bytes| bytes.parse().unwrap()),
+            caller,
+        },
         "retry" => Input::Retry {
             run: run_id(word()),
             known: Some(Box::new(Forgotten {
@@ -478,6 +499,8 @@ fn fact(fact: &Fact) -> String {
     match fact {
         Fact::Opened => "opened".to_owned(),
         Fact::Draining => "draining".to_owned(),
+        Fact::Leaving => "leaving".to_owned(),
+        Fact::Sent { bytes, .. } => format!("{name} sent {bytes:?}"),
         Fact::Configured { definitions } => format!("configured: {} jobs", definitions.jobs.len()),
         Fact::Accepted {
             after,

@@ -86,6 +86,10 @@ impl Model {
                 expect(job.timeout.is_some() && job.begins_in_lane());
                 Stage::Running(*epoch)
             }
+            Fact::Sent { epoch, .. } => {
+                expect(before == Some(Stage::Running(*epoch)));
+                Stage::Running(*epoch)
+            }
             Fact::Stopping { epoch, .. } => {
                 expect(before == Some(Stage::Running(*epoch)));
                 Stage::Stopping(*epoch)
@@ -129,6 +133,7 @@ impl Model {
             }
             Fact::Opened
             | Fact::Draining
+            | Fact::Leaving
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
             | Fact::Configured { .. }

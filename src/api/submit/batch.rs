@@ -159,7 +159,7 @@ impl Batch {
         let (told, heard) = if asked.is_empty() {
             (None, None)
         } else {
-            match self.shared.post(Ask::Submit(asked)) {
+            match self.shared.post(self.caller.by.clone(), Ask::Submit(asked)) {
                 Ok(told) => (Some(told), None),
                 Err(problem) => (None, Some(Err(problem))),
             }
@@ -229,6 +229,7 @@ impl Batch {
             return submitted(answer);
         }
         let whole = with_dependencies(&self.shared, submission).await?;
-        submitted(self.shared.decide(Ask::Submit(vec![whole])).await?)
+        let by = self.caller.by.clone();
+        submitted(self.shared.decide(by, Ask::Submit(vec![whole])).await?)
     }
 }

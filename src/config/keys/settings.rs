@@ -86,6 +86,13 @@ const API: &[Key] = &[
         "Beside the socket in `daemon.runtime_dir`: a loopback address to answer HTTP on, as in \
          `127.0.0.1:7717`, for those who have the token in `daemon.state_dir`; or `off`.",
     ),
+    key(
+        "tokens",
+        Kind::Texts,
+        "[]",
+        "More tokens for `tcp`, each for somebody of its own, as `NAME:ROLE`; they are kept in the directory \
+         `tokens` of `daemon.state_dir`, and what is asked for with one is on record as of `token:NAME`.",
+    ),
     key("roles", Kind::Table(ROLES), "", "Who may do what."),
 ];
 

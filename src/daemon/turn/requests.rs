@@ -3,36 +3,35 @@
 use crate::daemon::outbox::UNCOMMITTED_BOUND;
 use crate::daemon::report;
 use crate::daemon::{EndSignal, Turn};
-use serde_json::Value;
 
-use crate::engine::StateKind;
-use crate::engine::id::{AttemptId, CallerId, RunId};
+use crate::engine::By;
+use crate::engine::id::CallerId;
 use crate::engine::input::{Input, Submission};
-use crate::inbox::{Ask, DaemonStatus, Refused, Reply, Request, Told, Unable};
+use crate::inbox::{Ask, DaemonStatus, Reply, Request, Told, Unable};
 
 impl Turn {
     /// Takes a request in; how many inputs of the engine it made.
     pub(super) fn request(&mut self, request: Request) -> usize {
-        let Request { ask, reply } = request;
+        let Request { ask, by, reply } = request;
         match ask {
-            Ask::Submit(submissions) => return self.submit(submissions, reply),
+            Ask::Submit(submissions) => return self.submit(submissions, by, reply),
             Ask::Cancel(run, graph) => {
-                self.decide(reply, |caller| Input::Cancel { run, graph, caller });
+                self.decide((by, reply), |caller| Input::Cancel { run, graph, caller });
             }
             Ask::RetryGraph(members) => {
-                self.decide(reply, |caller| Input::RetryGraph { members, caller });
+                self.decide((by, reply), |caller| Input::RetryGraph { members, caller });
             }
-            Ask::Retry(run, known) => self.decide(reply, |caller| Input::Retry {
+            Ask::Retry(run, known) => self.decide((by, reply), |caller| Input::Retry {
                 run,
                 known: Some(known),
                 caller,
             }),
             Ask::Complete(run, with) => {
-                self.decide(reply, |caller| Input::Complete { run, with, caller });
+                self.decide((by, reply), |caller| Input::Complete { run, with, caller });
             }
-            Ask::Pause(what) => self.decide(reply, |caller| Input::Pause { what, caller }),
-            Ask::Resume(what) => self.decide(reply, |caller| Input::Resume { what, caller }),
-            Ask::Send(run, value) => self.send(run, value, reply),
+            Ask::Pause(what) => self.decide((by, reply), |caller| Input::Pause { what, caller }),
+            Ask::Resume(what) => self.decide((by, reply), |caller| Input::Resume { what, caller }),
+            Ask::Send(run, value) => self.send(run, value, (by, reply)),
             Ask::Explain(run) => {
                 let explanation = self.engine.explain(run, self.clock.mono());
                 self.tell_committed(reply, Told::Explained(explanation));
@@ -50,7 +49,7 @@ impl Turn {
                 let jobs = self.engine.jobs().collect();
                 self.tell_committed(reply, Told::Jobs(jobs));
             }
-            Ask::Reload => self.ask_reload(reply),
+            Ask::Reload => self.ask_reload(by, reply),
             Ask::Preview => match &self.reloader {
                 None => reply(Told::Unable(Unable::NoReload)),
                 Some(reloader) => {
@@ -59,20 +58,22 @@ impl Turn {
                 }
             },
             Ask::Drain => {
+                self.asked_by = self.asked_by.take().or(by);
                 let step = self.shutdown.drain();
                 report::drain_asked(&self.engine);
                 self.step_down(step);
                 reply(Told::Done);
             }
             Ask::Stop => {
-                self.end(EndSignal::Terminate);
+                self.apply_for(by.clone(), Input::Leave);
+                self.end(EndSignal::Terminate, by.unwrap_or(By::Daemon));
                 reply(Told::Done);
             }
         }
         1
     }
 
-    fn submit(&mut self, submissions: Vec<Submission>, reply: Reply) -> usize {
+    fn submit(&mut self, submissions: Vec<Submission>, by: Option<By>, reply: Reply) -> usize {
         if let Some(unable) = self.unable() {
             reply(Told::Unable(unable));
             return 0;
@@ -84,46 +85,32 @@ impl Turn {
         let inputs = submissions.len();
         let caller = Some(self.callers.open(inputs, reply));
         for submission in submissions {
-            self.apply(Input::Submit(Submission {
+            let input = Input::Submit(Submission {
                 caller,
                 ..submission
-            }));
+            });
+            self.apply_for(by.clone(), input);
         }
         inputs
     }
 
-    /// Sends something to the attempt that is in its lane. It is no part of the state, so nothing is
-    /// recorded.
-    fn send(&self, run: RunId, value: Option<Value>, reply: Reply) {
-        let refused = match self.engine.run(run) {
-            None => Refused::Unknown,
-            Some(view) if view.job.task.is_future() => Refused::TakesNothing,
-            Some(view) if view.state.kind() == StateKind::Running => {
-                let attempt = AttemptId {
-                    run,
-                    epoch: view.attempts,
-                };
-                let answer = Box::new(move |told| reply(Told::Sent(told)));
-                return self.lanes.send(attempt, value, answer);
-            }
-            Some(view) => Refused::NotRunning(view.state.kind().as_str()),
-        };
-        reply(Told::Sent(Err(refused)));
-    }
-
     /// Lets the engine decide, if anything can be decided now; it answers.
-    fn decide(&mut self, reply: Reply, input: impl FnOnce(Option<CallerId>) -> Input) {
+    fn decide(
+        &mut self,
+        (by, reply): (Option<By>, Reply),
+        input: impl FnOnce(Option<CallerId>) -> Input,
+    ) {
         match self.unable() {
             Some(unable) => reply(Told::Unable(unable)),
             None => {
                 let caller = self.callers.open(1, reply);
-                self.apply(input(Some(caller)));
+                self.apply_for(by, input(Some(caller)));
             }
         }
     }
 
     /// Why nothing can be decided now.
-    fn unable(&self) -> Option<Unable> {
+    pub(super) fn unable(&self) -> Option<Unable> {
         if self.trouble.is_some() {
             return Some(Unable::StoreFull);
         }
@@ -151,11 +138,11 @@ impl Turn {
         }
     }
 
-    fn ask_reload(&mut self, reply: Reply) {
+    fn ask_reload(&mut self, by: Option<By>, reply: Reply) {
         match &mut self.reloader {
             None => reply(Told::Unable(Unable::NoReload)),
             Some(reloader) => {
-                reloader.request(Some(reply));
+                reloader.request(by, Some(reply));
             }
         }
     }

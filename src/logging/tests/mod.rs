@@ -165,6 +165,7 @@ fn fact(fact: Fact) -> Said {
     Said::Fact(Box::new(Record {
         number: 1,
         at: at(0),
+        by: None,
         fact,
     }))
 }
