@@ -205,9 +205,10 @@ impl Writer {
             tail.hash = hash;
             if let Some(run) = head.run {
                 tail.top_run = tail.top_run.max(run);
-                let last = places.len();
-                let place = *places.entry(run).or_insert(last);
-                note(conn, changes, place, run, record)?;
+                let at = note(conn, changes, places.get(&run).copied(), run, record)?;
+                if let Some(at) = at {
+                    places.insert(run, at);
+                }
             }
         }
         Ok(())
@@ -244,18 +245,23 @@ impl Writer {
     }
 }
 
-/// Takes a record into the changes that follow from its transaction.
+/// Takes a record into the changes that follow from its transaction, where that of its run stands at `place`.
+/// Gives the place of one that is new: a record need not change anything.
 fn note(
     conn: &Connection,
     changes: &mut Vec<(i64, Change)>,
-    place: usize,
+    place: Option<usize>,
     run: i64,
     record: &Record,
-) -> Result<(), Failed> {
-    let due = match changes.get_mut(place) {
+) -> Result<Option<usize>, Failed> {
+    let begin = |changes: &mut Vec<(i64, Change)>, change| {
+        changes.push((run, change));
+        Ok(Some(changes.len() - 1))
+    };
+    let due = match place.and_then(|place| changes.get_mut(place)) {
         Some((_, Change::Make(entry))) => {
             entry.step(record);
-            return Ok(());
+            return Ok(None);
         }
         Some((_, Change::Move { .. })) | None => match &record.fact {
             Fact::Accepted { job, key, .. } => {
@@ -265,15 +271,11 @@ fn note(
                     )?
                     .execute(params![&*key.text, &*key.digest, run])?;
                 }
-                let entry = Entry::begin(record, &job.name);
-                changes.push((run, Change::Make(entry)));
-                return Ok(());
+                return begin(changes, Change::Make(Entry::begin(record, &job.name)));
             }
             // Retention may have removed the run between the question and the answer.
             Fact::Retried { job, .. } if due_of(conn, run)?.is_none() => {
-                let entry = Entry::begin(record, &job.name);
-                changes.push((run, Change::Make(entry)));
-                return Ok(());
+                return begin(changes, Change::Make(Entry::begin(record, &job.name)));
             }
             Fact::Released { .. } => due_of(conn, run)?.flatten(),
             Fact::Opened
@@ -303,15 +305,17 @@ fn note(
         },
     };
     let Some(state) = state_after(record, due) else {
-        return Ok(());
+        return Ok(None);
     };
     let ended = state.is_final().then_some(record.at.wall.0);
     let change = Change::Move { state, ended };
-    match changes.get_mut(place) {
-        Some((_, before)) => *before = change,
-        None => changes.push((run, change)),
+    match place.and_then(|place| changes.get_mut(place)) {
+        Some((_, before)) => {
+            *before = change;
+            Ok(None)
+        }
+        None => begin(changes, change),
     }
-    Ok(())
 }
 
 /// When a run on record is due; the outer `None` where it is not on record.
