@@ -11,7 +11,7 @@ use super::{backup, place};
 type Migration = fn(&Connection) -> rusqlite::Result<()>;
 
 /// One for each format, from format 1 on.
-const MIGRATIONS: &[Migration] = &[first];
+const MIGRATIONS: &[Migration] = &[first, second];
 
 /// `twol`, by which `file` and we know the database.
 const APPLICATION: i64 = 0x7477_6f6c;
@@ -84,6 +84,12 @@ fn first(conn: &Connection) -> rusqlite::Result<()> {
     )
 }
 
+/// What a record says may begin with who asked for it. No table is another; it is the number by which an
+/// older twolane, which cannot read such a record, knows that it has to leave the store alone.
+const fn second(_: &Connection) -> rusqlite::Result<()> {
+    Ok(())
+}
+
 /// Refuses a SQLite that may corrupt the store.
 pub(super) fn check_sqlite() -> Result<(), StoreError> {
     if rusqlite::version_number() >= SQLITE_NEEDED {
@@ -127,13 +133,7 @@ pub(super) fn format_of(conn: &Connection, db: &Path) -> Result<i64, StoreError>
 pub(super) fn migrate(conn: &mut Connection, db: &Path, format: i64) -> Result<(), StoreError> {
     let failed = |source| Fault::Sqlite(source).of("bring to the newest format", db);
     if format > 0 && format < newest() {
-        let mut name = db.as_os_str().to_owned();
-        name.push(format!(".before-v{}", newest()));
-        let copy = PathBuf::from(name);
-        // One of an attempt that did not come to its end says the same.
-        if !copy.exists() {
-            backup::copy(conn, db, &copy)?;
-        }
+        back_up(conn, db)?;
     }
     for (to, migration) in (1_i64..).zip(MIGRATIONS) {
         if to <= format {
@@ -147,6 +147,32 @@ pub(super) fn migrate(conn: &mut Connection, db: &Path, format: i64) -> Result<(
             .and_then(|()| step.pragma_update(None, "user_version", to))
             .and_then(|()| step.commit())
             .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Keeps a copy of the store as it is beside it. One of an attempt that did not come to its end says the same
+/// and will do; one of another time, from before the store was taken back to an older format, stays.
+fn back_up(conn: &Connection, db: &Path) -> Result<(), StoreError> {
+    let newest_of = |conn: &Connection, db: &Path| -> Result<Vec<u8>, StoreError> {
+        let read = conn.query_row("SELECT newest_hash FROM meta", [], |row| row.get(0));
+        read.map_err(|error| Fault::Sqlite(error).of("read", db))
+    };
+    let own = newest_of(conn, db)?;
+    for number in 1_u32.. {
+        let mut name = db.as_os_str().to_owned();
+        name.push(format!(".before-v{}", newest()));
+        if number > 1 {
+            name.push(format!(".{number}"));
+        }
+        let copy = PathBuf::from(name);
+        if !copy.exists() {
+            return backup::copy(conn, db, &copy);
+        }
+        let same = open_to_read(&copy).and_then(|other| newest_of(&other, &copy));
+        if same.is_ok_and(|newest| newest == own) {
+            return Ok(());
+        }
     }
     Ok(())
 }

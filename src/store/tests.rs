@@ -21,6 +21,7 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{By, CapacityName, StateKind};
 
 mod graphs;
+mod migration;
 mod past;
 mod retention;
 mod written;
