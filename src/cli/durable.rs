@@ -53,7 +53,7 @@ impl Durable {
         let opened = SqliteLog::open(&StorePlace::new(&directory), retention);
         let Opened { log, recovered } = opened.map_err(|error| {
             complain(&error.to_string());
-            Exit::System
+            Exit::of_store(&error)
         })?;
         let recovery = Recovery {
             next_run: recovered.next_run,
@@ -69,7 +69,7 @@ impl Durable {
                  restore a backup, or move the directory away to begin anew",
                 directory.display()
             ));
-            Exit::System
+            Exit::Store
         })?;
         let run_logs = RunLogs::start(directory.join(LOGS)).map_err(|error| {
             complain(&format!(

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::store::StoreError;
+
 /// What an exit code says. The numbers are part of the interface and never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -26,10 +28,23 @@ pub enum Exit {
     Refused = 8,
     /// 9: what was waited for has not come in time.
     TimedOut = 9,
+    /// 10: the store is damaged, gone, or of another twolane; to try again would not mend it.
+    Store = 10,
     /// 130: interrupted by SIGINT, as a shell counts it.
     Interrupted = 130,
     /// 143: ended by SIGTERM or SIGHUP before all was done, as a shell counts it.
     Terminated = 143,
+}
+
+impl Exit {
+    /// What an error of the store comes to.
+    pub(super) const fn of_store(error: &StoreError) -> Self {
+        if error.is_lasting() {
+            Self::Store
+        } else {
+            Self::System
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -51,5 +66,6 @@ Exit codes:
   7    the daemon knows no such run, job, lane, pool or limit
   8    the daemon said no
   9    what was waited for has not come in time
+  10   the store is damaged, gone, or of another twolane: to try again would not mend it
   130  interrupted by SIGINT
   143  ended by SIGTERM or SIGHUP before all was done";

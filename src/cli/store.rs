@@ -58,7 +58,7 @@ pub(super) fn run(args: &Store, settings: &SettingsArgs, out: &mut Out) -> Exit 
     };
     done.unwrap_or_else(|error| {
         complain(&error.to_string());
-        Exit::System
+        Exit::of_store(&error)
     })
 }
 
@@ -113,5 +113,5 @@ fn verify(db: &std::path::Path, as_json: bool, out: &mut Out) -> Result<Exit, st
             verified.runs
         ));
     }
-    Ok(if sound { Exit::Success } else { Exit::System })
+    Ok(if sound { Exit::Success } else { Exit::Store })
 }

@@ -104,6 +104,25 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether it is as it is until somebody does something about it: to try again is of no use.
+    #[must_use]
+    pub const fn is_lasting(&self) -> bool {
+        match self {
+            Self::Gone { .. }
+            | Self::Foreign { .. }
+            | Self::Newer { .. }
+            | Self::Damaged { .. }
+            | Self::OldSqlite { .. } => true,
+            Self::Locked { .. }
+            | Self::Absent { .. }
+            | Self::Exists { .. }
+            | Self::Io { .. }
+            | Self::Sqlite { .. } => false,
+        }
+    }
+}
+
 /// One thing that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
