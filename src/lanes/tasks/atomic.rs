@@ -5,27 +5,21 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Error as IoError, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::TaskError;
+use super::unfinished::Unfinished;
 
-/// How often another name is tried. Names are taken only by what a killed daemon left behind.
-const TRIES: u32 = 1_000;
+pub(super) use super::unfinished::directory_of;
 
 /// The permission bits that are ever given: a file of the daemon's user must not become one that
 /// others may run as that user.
 const MODE: u32 = 0o777;
 
-/// Tells the names of temporary files apart.
-static NUMBER: AtomicU64 = AtomicU64::new(0);
-
 /// A file on its way to its place. Dropped before [`commit`](Self::commit), it leaves nothing.
 pub(super) struct AtomicFile {
     file: File,
-    temporary: PathBuf,
+    unfinished: Unfinished,
     to: PathBuf,
-    placed: bool,
 }
 
 impl AtomicFile {
@@ -46,20 +40,17 @@ impl AtomicFile {
             )));
         }
         let mode = mode.or_else(|| there.map(|there| there.permissions().mode()));
-        let directory = directory_of(to);
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
         if mode.is_some() {
             // Nobody else reads it until it has the bits that it is to have.
             options.mode(0o600);
         }
-        let (file, temporary) =
-            create_new(&options, directory).map_err(|e| cannot_write(to, &e))?;
+        let begun = Unfinished::begin(&mut options, directory_of(to));
+        let (file, unfinished) = begun.map_err(|error| cannot_write(to, &error))?;
         let created = Self {
             file,
-            temporary,
+            unfinished,
             to: to.to_owned(),
-            placed: false,
         };
         if let Some(mode) = mode {
             let permissions = Permissions::from_mode(mode & MODE);
@@ -86,40 +77,14 @@ impl AtomicFile {
     }
 
     /// Puts it in its place; when this returns, it is there also after a power cut.
-    pub(super) fn commit(mut self) -> Result<(), TaskError> {
-        let placed = self.place();
-        placed.map_err(|error| cannot_write(&self.to, &error))
-    }
-
-    fn place(&mut self) -> Result<(), IoError> {
-        self.file.sync_all()?;
-        fs::rename(&self.temporary, &self.to)?;
-        self.placed = true;
-        File::open(directory_of(&self.to))?.sync_all()
-    }
-}
-
-impl Drop for AtomicFile {
-    fn drop(&mut self) {
-        if !self.placed {
-            // There is nobody to tell, and the name says what it is.
-            let _stays = fs::remove_file(&self.temporary);
-        }
-    }
-}
-
-fn create_new(options: &OpenOptions, directory: &Path) -> Result<(File, PathBuf), IoError> {
-    let mut tries = 0;
-    loop {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // Short, so that it is no longer than names may be; begins with a dot, so that patterns
-        // pass it by.
-        let path = directory.join(format!(".twolane-{}-{number}.tmp", process::id()));
-        match options.open(&path) {
-            Ok(file) => return Ok((file, path)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && tries < TRIES => tries += 1,
-            Err(error) => return Err(error),
-        }
+    pub(super) fn commit(self) -> Result<(), TaskError> {
+        let Self {
+            file,
+            unfinished,
+            to,
+        } = self;
+        let placed = file.sync_all().and_then(|()| unfinished.put(&to));
+        placed.map_err(|error| cannot_write(&to, &error))
     }
 }
 
@@ -132,13 +97,6 @@ pub(super) fn make_directories(to: &Path) -> Result<(), TaskError> {
             directory.display()
         ))
     })
-}
-
-pub(super) fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    }
 }
 
 /// The failure to write `to`.
@@ -201,20 +159,5 @@ mod tests {
         let file = AtomicFile::create(&to, Some(0o4751)).unwrap();
         file.commit().unwrap();
         assert_eq!(mode(&to), 0o751);
-    }
-
-    #[test]
-    fn names_that_are_taken_are_passed_by() {
-        let dir = tempfile::tempdir().unwrap();
-        let to = dir.path().join("a");
-        let first = AtomicFile::create(&to, None).unwrap();
-        let next = NUMBER.load(Ordering::Relaxed);
-        for number in next..next + 20 {
-            let name = format!(".twolane-{}-{number}.tmp", process::id());
-            fs::write(dir.path().join(name), "").unwrap();
-        }
-        AtomicFile::create(&to, None).unwrap().commit().unwrap();
-        drop(first);
-        assert!(to.exists());
     }
 }

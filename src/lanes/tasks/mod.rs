@@ -19,6 +19,7 @@ mod read;
 mod sleep;
 mod spread;
 mod squeeze;
+mod unfinished;
 mod write;
 
 use std::sync::Arc;

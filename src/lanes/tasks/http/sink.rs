@@ -1,10 +1,9 @@
 //! Where an answer's body goes: up to a bound into the result, or to a file that appears in its place
 //! only when it is whole and on the disk.
 
-use std::ffi::OsString;
-use std::io::{Error as IoError, ErrorKind};
+use std::fs::OpenOptions;
+use std::io::Error as IoError;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::digest::{Context as Digest, SHA256};
 use serde_json::{Map, Value, json};
@@ -14,6 +13,7 @@ use tokio::task::JoinError;
 
 use super::super::TaskError;
 use super::super::read::{TEXT_BYTES, text};
+use super::super::unfinished::{Unfinished, directory_of};
 use crate::engine::http::HttpSpec;
 
 /// Takes a body in.
@@ -21,27 +21,31 @@ pub(super) struct Sink {
     bytes: u64,
     /// `None` where nobody asks for it.
     digest: Option<Digest>,
-    place: Place<(File, Unfinished)>,
+    place: Place,
 }
 
 /// A body that was taken in as a whole.
 pub(super) struct Received {
     bytes: u64,
     sha256: Option<String>,
-    place: Place<Unfinished>,
+    place: Place,
 }
 
-enum Place<F> {
+enum Place {
     /// The first bytes, up to [`TEXT_BYTES`].
     Result(Vec<u8>),
-    File(F),
+    /// Open until it is in its place: it would be taken for one that was left.
+    File(File, Saved),
 }
 
 impl Sink {
     pub(super) async fn open(spec: &HttpSpec) -> Result<Self, TaskError> {
         let place = match &spec.save_to {
             None => Place::Result(Vec::new()),
-            Some(path) => Place::File(Unfinished::beside(path).await?),
+            Some(path) => {
+                let (file, saved) = Saved::beside(path).await?;
+                Place::File(file, saved)
+            }
         };
         let wanted = spec.sha256.is_some() || spec.save_to.is_some();
         Ok(Self {
@@ -62,7 +66,7 @@ impl Sink {
                 head.extend_from_slice(&chunk[..room.min(chunk.len())]);
                 Ok(())
             }
-            Place::File((file, at)) => {
+            Place::File(file, at) => {
                 let written = file.write_all(chunk).await;
                 written.map_err(|error| at.cannot("write", &error))
             }
@@ -73,13 +77,13 @@ impl Sink {
     pub(super) async fn close(self) -> Result<Received, TaskError> {
         let place = match self.place {
             Place::Result(head) => Place::Result(head),
-            Place::File((mut file, at)) => {
+            Place::File(mut file, at) => {
                 // The first says what of the writing failed, which goes on behind `write_all`.
                 let flushed = file.flush().await;
                 flushed.map_err(|error| at.cannot("write", &error))?;
                 let synced = file.sync_all().await;
                 synced.map_err(|error| at.cannot("write", &error))?;
-                Place::File(at)
+                Place::File(file, at)
             }
         };
         Ok(Received {
@@ -111,23 +115,22 @@ impl Received {
                 put("truncated", json!(cut || head.cut));
                 put("lossless", json!(head.lossless));
             }
-            Place::File(unfinished) => {
-                put("saved_to", json!(unfinished.path.to_string_lossy()));
-                unfinished.publish().await?;
+            Place::File(_open, saved) => {
+                put("saved_to", json!(saved.path.to_string_lossy()));
+                saved.publish().await?;
             }
         }
         Ok(())
     }
 }
 
-/// A file under another name than its own, which goes when this is dropped.
-struct Unfinished {
-    temporary: PathBuf,
+/// A file that is to stand at `path`.
+struct Saved {
+    unfinished: Unfinished,
     path: PathBuf,
 }
 
-impl Unfinished {
-    /// A file beside `path`, since only there a rename is one step.
+impl Saved {
     async fn beside(path: &Path) -> Result<(File, Self), TaskError> {
         let path = path.to_owned();
         // What comes of it when nobody waits any more is dropped there, and takes the file away.
@@ -137,61 +140,28 @@ impl Unfinished {
     }
 
     fn beside_blocking(path: PathBuf) -> Result<(std::fs::File, Self), TaskError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let there = std::fs::metadata(&path).ok();
         if there.as_ref().is_some_and(|there| !there.is_file()) {
             let what = "it is no regular file, and one would take its place";
             return Err(cannot("create", &path, &IoError::other(what)));
         }
-        loop {
-            let mut name = OsString::from(".");
-            name.push(path.file_name().unwrap_or_default());
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            name.push(format!(".{}-{number}.part", std::process::id()));
-            let temporary = path.with_file_name(name);
-            match std::fs::File::create_new(&temporary) {
-                Ok(file) => return Ok((file, Self { temporary, path })),
-                // One that a daemon left which was killed.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(cannot("create", &path, &error)),
-            }
+        match Unfinished::begin(&mut OpenOptions::new(), directory_of(&path)) {
+            Ok((file, unfinished)) => Ok((file, Self { unfinished, path })),
+            Err(error) => Err(cannot("create", &path, &error)),
         }
-    }
-
-    /// Leaves the file alone.
-    fn keep(mut self) {
-        self.temporary = PathBuf::new();
     }
 
     /// Gives the file its name, whole as it is.
     async fn publish(self) -> Result<(), TaskError> {
         let published = tokio::task::spawn_blocking(move || {
-            if let Err(error) = std::fs::rename(&self.temporary, &self.path) {
-                return Err(self.cannot("create", &error));
-            }
-            let directory = match self.path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            let synced = std::fs::File::open(directory).and_then(|directory| directory.sync_all());
-            let synced = synced.map_err(|error| self.cannot("write", &error));
-            self.keep();
-            synced
+            let put = self.unfinished.put(&self.path);
+            put.map_err(|error| cannot("create", &self.path, &error))
         });
         published.await.unwrap_or_else(|error| Err(gave_up(&error)))
     }
 
     fn cannot(&self, what: &str, error: &IoError) -> TaskError {
         cannot(what, &self.path, error)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.temporary.as_os_str().is_empty() {
-            // Where it cannot be taken away, it has gone with its directory.
-            let _ = std::fs::remove_file(&self.temporary);
-        }
     }
 }
 
