@@ -185,6 +185,7 @@ fn ad_hoc(loaded: &Loaded, handlers: &Arc<Handlers>, in_force: &InForce) -> AdHo
             settings: &settings,
             handlers: &handlers,
             cpu_workers: definitions.cpu_workers,
+            machine: None,
         };
         let (jobs, report) = config::read_jobs(vec![Source { path, text }], &context);
         let job = jobs.and_then(|jobs| jobs.definitions.jobs.get(name).cloned());

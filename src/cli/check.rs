@@ -50,7 +50,8 @@ fn check(
     } else {
         args.files.clone()
     };
-    let (jobs, report) = load::jobs(&files, &loaded.settings, handlers);
+    let machine = config::Machine::new(std::env::var_os("PATH"));
+    let (jobs, report) = load::jobs_for(Some(&machine), &files, &loaded.settings, handlers);
     load::show(&report);
     let jobs = jobs.ok_or(Exit::Config)?;
     Ok(out.line(format_args!(

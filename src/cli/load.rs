@@ -49,11 +49,22 @@ pub(super) fn jobs(
     settings: &config::Settings,
     handlers: &Arc<Handlers>,
 ) -> (Option<Jobs>, Report) {
+    jobs_for(None, files, settings, handlers)
+}
+
+/// The same, with warnings of what they name and this machine does not have.
+pub(super) fn jobs_for(
+    machine: Option<&config::Machine>,
+    files: &[PathBuf],
+    settings: &config::Settings,
+    handlers: &Arc<Handlers>,
+) -> (Option<Jobs>, Report) {
     let handlers: BTreeMap<String, Lane> = handlers.lanes();
     let context = JobContext {
         settings,
         handlers: &handlers,
         cpu_workers: cpu_workers(settings),
+        machine,
     };
     config::load_jobs(files, &context)
 }

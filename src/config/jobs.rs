@@ -13,6 +13,7 @@ use super::diagnostic::{Complaint, Report, Source};
 use super::flow;
 use super::job::{Draft, Surroundings, draft};
 use super::keys::JOB_FILE;
+use super::machine::Machine;
 use super::pipes;
 use super::read::{Span, Table, read};
 use super::settings::Settings;
@@ -31,6 +32,8 @@ pub struct JobContext<'a> {
     pub handlers: &'a BTreeMap<String, Lane>,
     /// How many threads the cpu lane has.
     pub cpu_workers: u32,
+    /// The machine that they are for, where it is to be told what jobs name and it does not have.
+    pub machine: Option<&'a Machine>,
 }
 
 /// Job files that are valid.
@@ -187,6 +190,9 @@ fn read_all(
     flow::circles(&mut report, &found.jobs.1);
     let mut by_others = pipes::feeding(&found.jobs.1);
     by_others.extend(flow::hooks(&found.jobs.1));
+    if let Some(machine) = context.machine {
+        machine.look(&mut report, &found.jobs.1);
+    }
     if complete {
         pipes::connect(&mut report, &mut found.jobs.1);
     }

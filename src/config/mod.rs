@@ -15,6 +15,7 @@ mod job;
 mod jobs;
 mod keys;
 mod layers;
+mod machine;
 mod names;
 mod pipes;
 mod read;
@@ -31,6 +32,7 @@ pub use duration::{parse as parse_duration, write as write_duration};
 pub use files::{PatternError, expand, starter};
 pub use jobs::{JobContext, Jobs, load_jobs, read_jobs};
 pub use layers::{Loaded, Origin, Shown, Sources, load_settings};
+pub use machine::Machine;
 pub use names::nearest;
 pub use settings::{
     ApiRole, CpuPolicy, CpuSettings, DaemonSettings, IoSettings, LanesSettings, LogFormat,

@@ -4,17 +4,23 @@
 
 mod bad;
 mod good;
+mod machine;
 mod settings;
 mod shipped;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use twolane::config::{self, JobContext, Jobs, Report, Source, Sources};
+use twolane::config::{self, JobContext, Jobs, Machine, Report, Source, Sources};
 use twolane::engine::spec::Lane;
 
 /// Reads job files that are in memory, for a program with two handlers on a machine with two cores.
 fn read(sources: &[(&str, &str)]) -> (Option<Jobs>, Report) {
+    read_on(None, sources)
+}
+
+/// The same, with warnings of what is not on this machine.
+fn read_on(machine: Option<&Machine>, sources: &[(&str, &str)]) -> (Option<Jobs>, Report) {
     let sources = sources.iter().map(|(path, text)| Source {
         path: PathBuf::from(path),
         text: (*text).to_owned(),
@@ -28,6 +34,7 @@ fn read(sources: &[(&str, &str)]) -> (Option<Jobs>, Report) {
         settings: &settings,
         handlers: &handlers,
         cpu_workers: 2,
+        machine,
     };
     config::read_jobs(sources.collect(), &context)
 }
