@@ -72,6 +72,10 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
         reason: "no crate has a safe call for sched_getattr and sched_setattr",
     },
     UnsafeFile {
+        path: "src/process/birth.rs",
+        reason: "no crate can make a process within a control group and in its maker's memory",
+    },
+    UnsafeFile {
         path: "src/process/pipe.rs",
         reason: "tokio has no safe call to watch a descriptor of one's own",
     },

@@ -105,7 +105,7 @@ pub struct Run {
     pub args: Option<Value>,
     /// What came of it.
     pub result: Option<Value>,
-    /// Why it failed: `exit`, `signal`, `timeout`, `panic`, `error`, `crash`.
+    /// Why it failed: `exit`, `signal`, `out_of_memory`, `timeout`, `panic`, `error`, `crash`.
     pub failure: Option<String>,
     /// The key it was submitted under.
     pub key: Option<String>,

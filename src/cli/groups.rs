@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Exit;
 use super::out::complain;
 use crate::config::Settings;
-use crate::process::{Groups, GroupsIn, Left, NoGroups, SHIM};
+use crate::engine::spec::{Definitions, JobSpec};
+use crate::process::{Controllers, Groups, GroupsIn, Left, NoGroups, SHIM};
 
 /// Looks for processes of an earlier life, each with a fifth of a second for what it finds to end.
 const ROUNDS: usize = 25;
@@ -21,8 +22,11 @@ pub(super) fn claim(settings: &Settings, instance: &str) -> Result<Option<Arc<Gr
     };
     match Groups::claim(&which, instance, Path::new(SHIM)) {
         Ok(groups) => {
+            let Controllers { memory, processes } = groups.controllers();
             tracing::info!(
                 target: "twolane::daemon",
+                memory_max = memory,
+                pids_max = processes,
                 "each command has a control group of its own below {}",
                 groups.directory().display()
             );
@@ -50,6 +54,36 @@ pub(super) fn claim(settings: &Settings, instance: &str) -> Result<Option<Arc<Gr
                 Ok(None)
             }
         },
+    }
+}
+
+/// Tells of jobs whose bounds nobody can keep: their runs will fail.
+pub(super) fn tell_unbounded(groups: Option<&Groups>, definitions: &Definitions) {
+    let controllers = groups.map_or_else(Controllers::default, |groups| groups.controllers());
+    for job in definitions.jobs.values() {
+        if let Some(key) = unbounded(job, controllers) {
+            tracing::warn!(
+                target: "twolane::daemon",
+                job = &*job.name,
+                "nobody can keep its `{key}` here, so its runs will fail: {}",
+                match groups {
+                    None => "the daemon has no control group to divide (`Delegate=yes` of its unit gives it one)",
+                    Some(_) => "the daemon's control group has no controller for it",
+                }
+            );
+        }
+    }
+}
+
+/// The first key of a job that asks for a bound which these controllers do not keep.
+pub(super) fn unbounded(job: &JobSpec, controllers: Controllers) -> Option<&'static str> {
+    let around = || job.steps().map(|step| &step.surroundings);
+    let memory = !controllers.memory && around().any(|around| around.memory_max.is_some());
+    let processes = !controllers.processes && around().any(|around| around.pids_max.is_some());
+    match (memory, processes) {
+        (true, _) => Some("memory_max"),
+        (false, true) => Some("pids_max"),
+        (false, false) => None,
     }
 }
 

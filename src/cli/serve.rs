@@ -57,6 +57,7 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let definitions = Arc::new(definitions);
     let in_force: InForce = Arc::new(Mutex::new(Arc::clone(&definitions)));
     let groups = groups::claim(settings, &durable.instance)?;
+    groups::tell_unbounded(groups.as_deref(), &definitions);
     let meters = Meters::new();
     let tally = Tally::new(meters.clone(), &definitions);
     let answering = answer::start(

@@ -13,7 +13,7 @@ use crate::engine::fill::places;
 use crate::engine::spec::{Name, TaskSpec};
 
 /// Keys that say something of commands; of no use where a job has none.
-pub(super) const OF_COMMANDS: [&str; 10] = [
+pub(super) const OF_COMMANDS: [&str; 12] = [
     "directory",
     "env",
     "env_file",
@@ -24,7 +24,12 @@ pub(super) const OF_COMMANDS: [&str; 10] = [
     "umask",
     "nice",
     "rlimits",
+    "memory_max",
+    "pids_max",
 ];
+
+/// With less memory than this no program begins, and it would be killed without a word.
+const LEAST_MEMORY: u64 = 1 << 20;
 
 /// Keys that say something of the command that is the task.
 pub(super) const OF_THE_TASK: [&str; 4] = ["stdin", "stdin_from", "success_exit", "pty"];
@@ -226,6 +231,7 @@ impl Commands<'_> {
         let directory = join("directory").unwrap_or_else(|| self.beside.directory.to_owned());
         let env_file = join("env_file");
         let umask = self.umask()?;
+        let memory_max = self.memory_max()?;
         let secrets = secrets::secrets(self.report, self.source, table, self.beside.directory)?;
         let name = |key: &str| table.text(key).map(Name::from);
         let pass_env = match table.text("pass_env") {
@@ -251,6 +257,8 @@ impl Commands<'_> {
                 .integer("nice")
                 .and_then(|nice| i32::try_from(nice).ok()),
             rlimits: self.rlimits(),
+            memory_max,
+            pids_max: table.natural("pids_max"),
         }))
     }
 
@@ -273,6 +281,23 @@ impl Commands<'_> {
                 None
             }
         }
+    }
+
+    fn memory_max(&mut self) -> Option<Option<u64>> {
+        let bytes = self.table.natural("memory_max");
+        if bytes.is_none_or(|bytes| bytes >= LEAST_MEMORY) {
+            return Some(bytes);
+        }
+        let span = self
+            .table
+            .get("memory_max")
+            .map(|field| field.value.clone());
+        self.error(
+            &span.unwrap_or_default(),
+            "`memory_max` is less than any program needs to begin",
+            "give it 1 MiB or more, as in `memory_max = \"512MiB\"`",
+        );
+        None
     }
 
     fn rlimits(&self) -> BTreeMap<Name, u64> {

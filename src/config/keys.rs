@@ -458,6 +458,21 @@ pub(super) const JOB: &[Key] = &[
         "Bounds that the kernel keeps for each process of the job's commands.",
     ),
     key(
+        "memory_max",
+        Kind::Bytes,
+        "\"512MiB\"",
+        "Memory that all processes of a command have together, at least 1 MiB; one that needs more is killed and \
+         fails with `out_of_memory`. Needs a control group with the controller `memory`, and fails where there \
+         is none.",
+    ),
+    key(
+        "pids_max",
+        POSITIVE,
+        "64",
+        "Processes and threads of a command at a time; it cannot make more. Needs a control group with the \
+         controller `pids`, and fails where there is none.",
+    ),
+    key(
         "setup",
         Kind::ScriptOrWords,
         "\"mkdir -p work\"",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{Lane, Name};
+use super::spec::{JobSpec, Lane, Name, TaskSpec};
 
 /// A command as the task of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,24 @@ pub struct Step {
     pub surroundings: Arc<Surroundings>,
 }
 
+impl JobSpec {
+    /// All commands of its runs, in no particular order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        let command = if let TaskSpec::Command(command) = &self.task {
+            Some(command)
+        } else {
+            None
+        };
+        let stages = command.into_iter().flat_map(|command| &command.from);
+        let around = [&self.setup, &self.teardown].into_iter().flatten();
+        command
+            .map(|command| &command.step)
+            .into_iter()
+            .chain(stages.map(|stage| &stage.step))
+            .chain(around.map(|step| &**step))
+    }
+}
+
 /// What is run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,6 +109,13 @@ pub struct Surroundings {
     pub nice: Option<i32>,
     /// Bounds that the kernel keeps, by the names of [`RLIMITS`].
     pub rlimits: BTreeMap<Name, u64>,
+    /// Bytes of memory that all its processes have together. Kept by its control group; it fails where it
+    /// cannot have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_max: Option<u64>,
+    /// Processes and threads that there are of it at a time; as above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pids_max: Option<u64>,
 }
 
 /// Where the value of a secret is. The value itself stands in no job, fact or log.

@@ -33,7 +33,10 @@ impl End {
     /// Why it failed, with the last words of its command, if it had any.
     #[must_use]
     pub fn reason(&self, failure: &Failure) -> String {
-        let is_commands = matches!(failure, Failure::Exit(_) | Failure::Signal(_));
+        let is_commands = matches!(
+            failure,
+            Failure::Exit(_) | Failure::Signal(_) | Failure::OutOfMemory { .. }
+        );
         match self.words.as_ref().filter(|_| is_commands) {
             Some(words) => format!("{failure}: {words}"),
             None => failure.to_string(),
@@ -63,6 +66,13 @@ pub enum Failure {
     Exit(i32),
     /// The command was ended by this signal.
     Signal(i32),
+    /// The kernel ended processes of the command for want of memory. Known where it has a control group.
+    OutOfMemory {
+        /// How many.
+        killed: u64,
+        /// It had all that its `memory_max` lets it have; else the machine, or a group above, had no more.
+        own: bool,
+    },
     /// It took longer than its `timeout`, which is given here.
     Timeout(Duration),
     /// The code panicked with this message.
@@ -80,6 +90,7 @@ impl Failure {
         match self {
             Self::Exit(_) => "exit",
             Self::Signal(_) => "signal",
+            Self::OutOfMemory { .. } => "out_of_memory",
             Self::Timeout(_) => "timeout",
             Self::Panic(_) => "panic",
             Self::Error(_) => "error",
@@ -93,6 +104,16 @@ impl fmt::Display for Failure {
         match self {
             Self::Exit(code) => write!(f, "exited with code {code}"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Self::OutOfMemory { killed, own } => {
+                let what = match own {
+                    true => "needed more memory than its `memory_max`",
+                    false => {
+                        "ran out of memory, of which the machine or the daemon's group had no more"
+                    }
+                };
+                let many = if *killed == 1 { "process" } else { "processes" };
+                write!(f, "{what}: the kernel killed {killed} {many}")
+            }
             Self::Timeout(after) => write!(f, "not done within its timeout of {after:?}"),
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Error(message) => f.write_str(message),

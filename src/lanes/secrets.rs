@@ -228,7 +228,11 @@ impl Mask {
     pub(crate) fn failure(&self, failure: &mut Failure) {
         match failure {
             Failure::Panic(why) | Failure::Error(why) => self.shared(why),
-            Failure::Exit(_) | Failure::Signal(_) | Failure::Timeout(_) | Failure::Crash => {}
+            Failure::Exit(_)
+            | Failure::Signal(_)
+            | Failure::OutOfMemory { .. }
+            | Failure::Timeout(_)
+            | Failure::Crash => {}
         }
     }
 

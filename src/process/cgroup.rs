@@ -1,21 +1,30 @@
 //! Control groups: where the kernel itself keeps the processes of a command together, whatever they do, and
 //! ends them all at once. Only below a group that was left to this program to divide.
 
+mod bounds;
 mod found;
+mod memory;
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal};
 
+use super::birth::Birth;
 use super::order::Manners;
 use super::shim;
 use super::sweep::{Left, ROUND};
+
+use bounds::PASSED_ON;
+pub use bounds::{Controllers, GroupBounds};
+pub use memory::Starved;
 
 /// Which group is divided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +67,14 @@ pub enum NoGroups {
 pub struct Groups {
     /// `runs-INSTANCE`; each command's is below it.
     runs: PathBuf,
+    /// Processes are born in their groups; else the helper moves them there.
+    bears: bool,
+    controllers: Controllers,
     /// Groups that could not be removed yet: the kernel still had to do with what had ended there.
     full: Mutex<Vec<PathBuf>>,
-    /// The name of the next command's group. None is used twice, so that nobody ends what is another's.
+    /// Groups in which nothing is, and which are as good as new: up to [`EMPTY_BOUND`].
+    empty: Mutex<Vec<PathBuf>>,
+    /// The name of the next group that is made. None is used twice.
     next: AtomicU64,
 }
 
@@ -70,7 +84,7 @@ const OWN: &str = "daemon";
 
 impl Groups {
     /// Divides a group: this process goes into one part, and its commands into another one that bears the
-    /// name of the scheduler. Tries whether a process can be put there, with the helper that will do it.
+    /// name of the scheduler. Tries whether a process can be born there, or put there by the helper.
     ///
     /// # Errors
     /// [`NoGroups`]; then everything is as it was.
@@ -86,7 +100,13 @@ impl Groups {
         };
         let runs = base.join(format!("runs-{instance}"));
         make(&runs)?;
-        let claimed = entered(&runs, helper).and_then(|()| match own {
+        let bears = bears(&runs, helper);
+        let tried = if bears {
+            Ok(())
+        } else {
+            entered(&runs, helper)
+        };
+        let claimed = tried.and_then(|()| match own {
             Some(own) if own == base => enter_own(&base),
             _ => Ok(()),
         });
@@ -95,8 +115,12 @@ impl Groups {
             return Err(why);
         }
         Ok(Self {
+            bears,
+            // Only when this process is out of the way: a group with processes passes nothing on.
+            controllers: Controllers::pass_on(&base, &runs),
             runs,
             full: Mutex::default(),
+            empty: Mutex::default(),
             next: AtomicU64::new(0),
         })
     }
@@ -107,25 +131,34 @@ impl Groups {
         &self.runs
     }
 
-    /// A group for one command of an attempt, whose name is that of a file.
+    /// What the kernel can bound for each of them.
+    #[must_use]
+    pub const fn controllers(&self) -> Controllers {
+        self.controllers
+    }
+
+    /// A group for one command, with these bounds.
     ///
     /// # Errors
-    /// If the kernel gives none.
-    pub fn group(self: &Arc<Self>, attempt: &str) -> io::Result<Group> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.runs.join(attempt).join(number.to_string());
-        // A command of the same attempt that ends takes the group above with it when that is empty.
-        for _ in 0..TRIES {
-            match fs::create_dir_all(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    let groups = Arc::clone(self);
-                    return Ok(Group { groups, path });
-                }
-            }
+    /// If the kernel gives none, or cannot bound it so.
+    pub fn group(self: &Arc<Self>, bounds: &GroupBounds) -> io::Result<Group> {
+        let group = |path| Group {
+            groups: Arc::clone(self),
+            path,
+            is_bounded: !bounds.is_none(),
+        };
+        // One with bounds counts what happens at them from zero on.
+        if bounds.is_none()
+            && let Some(path) = lock(&self.empty).pop()
+        {
+            return Ok(group(path));
         }
-        Err(io::ErrorKind::NotFound.into())
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let path = self.runs.join(number.to_string());
+        fs::create_dir(&path)?;
+        let group = group(path);
+        bounds.set(&group.path)?;
+        Ok(group)
     }
 
     /// Kills whatever is in any of the groups, and removes them; in up to `rounds` rounds of a fifth of a second.
@@ -153,10 +186,6 @@ impl Groups {
                 .collect(),
         }
     }
-
-    fn full(&self) -> MutexGuard<'_, Vec<PathBuf>> {
-        self.full.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Groups {
@@ -165,20 +194,27 @@ impl Drop for Groups {
     }
 }
 
-/// Tries of making a group whose parent is removed meanwhile.
-const TRIES: usize = 100;
+/// Empty groups that are kept for commands to come. To take a group away keeps the kernel busy for longer than
+/// a short command takes, and meanwhile nothing is born in any other; each that is kept costs it a few
+/// kilobytes.
+const EMPTY_BOUND: usize = 256;
 
 /// Writing here kills all in a group and below it.
 const KILL: &str = "cgroup.kill";
 
+/// Whether anything lives in a group, and whether it is frozen.
+const EVENTS: &str = "cgroup.events";
+
 /// What is in a group; writing a number here puts a process into it.
 pub(super) const PROCESSES: &str = "cgroup.procs";
 
-/// The group of one command. Whatever is in it is killed when this is dropped, and the group removed.
+/// The group of one command. Whatever is in it is killed when this is dropped, and the group is another
+/// command's or removed.
 #[derive(Debug)]
 pub struct Group {
     groups: Arc<Groups>,
     path: PathBuf,
+    is_bounded: bool,
 }
 
 impl Group {
@@ -186,6 +222,22 @@ impl Group {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether processes are born in it; else they have to be moved there.
+    pub(super) fn bears(&self) -> bool {
+        self.groups.bears
+    }
+
+    /// Its directory, as a place to be born in.
+    pub(super) fn open(&self) -> io::Result<OwnedFd> {
+        open(&self.path)
+    }
+
+    /// What became of its processes for want of memory.
+    #[must_use]
+    pub fn starved(&self) -> Option<Starved> {
+        memory::starved(&self.path)
     }
 
     /// How many processes live in it.
@@ -223,16 +275,25 @@ impl Drop for Group {
     /// The kernel may hold on to what has just ended, so that the group cannot be removed yet; then that is
     /// tried again with the next one.
     fn drop(&mut self) {
-        if is_populated(&self.path) {
-            self.kill();
+        let path = std::mem::take(&mut self.path);
+        if is_populated(&path) {
+            let _ = fs::write(path.join(KILL), "1");
+        } else if !self.is_bounded && is_as_new(&path) {
+            let mut empty = lock(&self.groups.empty);
+            if empty.len() < EMPTY_BOUND {
+                empty.push(path);
+                return;
+            }
         }
-        let mut full = std::mem::take(&mut *self.groups.full());
-        full.push(self.path.clone());
+        let mut full = std::mem::take(&mut *lock(&self.groups.full));
+        full.push(path);
         full.retain(|path| !remove(path));
-        // That of the attempt, unless another command of it has a part there.
-        let _ = self.path.parent().map(fs::remove_dir);
-        self.groups.full().append(&mut full);
+        lock(&self.groups.full).append(&mut full);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes a group, which may be there.
@@ -259,7 +320,7 @@ fn entered(path: &Path, helper: &Path) -> Result<(), NoGroups> {
     };
     let mut command = Command::new(helper);
     command
-        .args(shim::words(&manners))
+        .args(shim::to_arrange(&manners))
         .args([helper, Path::new("twolane"), Path::new("--version")])
         .stdin(Stdio::null());
     let output = command
@@ -273,6 +334,38 @@ fn entered(path: &Path, helper: &Path) -> Result<(), NoGroups> {
     ))
 }
 
+/// Whether a process can be born in this group, tried with one.
+fn bears(path: &Path, helper: &Path) -> bool {
+    let born = || {
+        let nothing = OwnedFd::from(
+            fs::File::options()
+                .read(true)
+                .write(true)
+                .open("/dev/null")?,
+        );
+        let birth = Birth {
+            program: helper,
+            words: &["twolane".into(), "--version".into()],
+            environment: &[],
+            directory: Path::new("/"),
+            streams: [&nothing; 3],
+            group: &open(path)?,
+            leads: true,
+        };
+        let pid = birth.bear()?;
+        // Nothing else makes children so early on.
+        let ended = rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
+        io::Result::Ok(ended.is_some_and(|(_, status)| status.exit_status() == Some(0)))
+    };
+    born().unwrap_or(false)
+}
+
+/// The directory of a group, as a place to be born in.
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
+}
+
 /// Puts this process into the part of its group that is for itself.
 fn enter_own(base: &Path) -> Result<(), NoGroups> {
     let own = base.join(OWN);
@@ -283,14 +376,25 @@ fn enter_own(base: &Path) -> Result<(), NoGroups> {
 
 /// Whether anything lives in a group or below it.
 fn is_populated(path: &Path) -> bool {
-    let events = fs::read_to_string(path.join("cgroup.events"));
+    let events = fs::read_to_string(path.join(EVENTS));
     events.is_ok_and(|events| events.lines().any(|line| line == "populated 1"))
+}
+
+/// Whether a group is as good as one just made. A command of the daemon's own user may have divided or frozen it,
+/// as containers do.
+fn is_as_new(path: &Path) -> bool {
+    let read = |file| fs::read_to_string(path.join(file));
+    let is_calm = |events: String| events.lines().all(|line| line.ends_with(" 0"));
+    read(EVENTS).is_ok_and(is_calm)
+        && read(PASSED_ON).is_ok_and(|passed_on| passed_on.trim().is_empty())
+        && below(path).is_empty()
+        && memory::starved(path).is_none()
 }
 
 /// Waits until what lives in a group or below it has changed, for about [`ROUND`].
 fn wait_for_change(path: &Path) {
     let limit = Timespec::try_from(ROUND).ok();
-    if let Ok(events) = fs::File::open(path.join("cgroup.events")) {
+    if let Ok(events) = fs::File::open(path.join(EVENTS)) {
         // Only who has read it is told of a change.
         let _ = io::read_to_string(&events);
         if is_populated(path) {

@@ -1,6 +1,7 @@
 //! Child processes: made without forking the daemon, told apart by a mark in their environment, ended
 //! with everything they have started. Knows nothing of jobs, runs or lanes.
 
+mod birth;
 mod cgroup;
 mod files;
 mod instance;
@@ -13,7 +14,7 @@ mod spawn;
 mod sweep;
 mod wait;
 
-pub use cgroup::{Group, Groups, GroupsIn, NoGroups};
+pub use cgroup::{Controllers, Group, GroupBounds, Groups, GroupsIn, NoGroups, Starved};
 pub use files::raise_open_files;
 pub use instance::{fresh_instance, instance_in};
 pub use order::{Bounds, Identity, Manners, Order, StdinFrom};

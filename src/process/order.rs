@@ -48,7 +48,8 @@ pub enum StdinFrom {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Manners {
-    /// The directory of the control group that it goes into.
+    /// The directory of the control group that the helper moves it into, where it cannot be born in it. Set
+    /// by who makes the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<PathBuf>,
     /// Whom it runs as.

@@ -37,18 +37,18 @@ pub fn is_entered() -> bool {
     ENTERED.load(Ordering::Relaxed)
 }
 
-/// The helper, as it is to be started.
-pub(super) fn command(order: &Order) -> Command {
-    let mut command = Command::new(&order.helper);
-    command
-        .args(words(&order.manners))
-        .arg(&order.program)
-        .args(&order.words);
-    command
+/// The words with which the helper is started: its own name, what to arrange, and the order's program with
+/// its words.
+pub(super) fn words(order: &Order) -> Vec<OsString> {
+    let mut words = vec![order.helper.clone().into_os_string()];
+    words.extend(to_arrange(&order.manners).map(OsString::from));
+    words.push(order.program.clone().into_os_string());
+    words.extend_from_slice(&order.words);
+    words
 }
 
 /// What the helper is told before the program's file.
-pub(super) fn words(manners: &Manners) -> [String; 2] {
+pub(super) fn to_arrange(manners: &Manners) -> [String; 2] {
     let manners = serde_json::to_string(manners).unwrap_or_default();
     [SHIM_WORD.to_owned(), manners]
 }

@@ -1,14 +1,19 @@
 //! Makes child processes. Whoever makes one stands still until its program has been loaded.
 
+use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 
+use super::birth::Birth;
 use super::cgroup::Group;
 use super::files::lower_open_files;
 use super::order::{Bounds, Order, StdinFrom};
@@ -93,51 +98,26 @@ impl Drop for Child {
 ///
 /// # Errors
 /// [`SpawnError`], and then there is no child.
-pub fn spawn(order: Order) -> Result<Child, SpawnError> {
-    let program = order.program.display().to_string();
-    let directory = order.directory.clone();
-    let failed = |error: io::Error| explain(error, &directory, &program);
-    let terminal = order.manners.terminal;
-    let bounds_files = order
-        .manners
-        .bounds
-        .iter()
-        .any(|(bound, _)| *bound == Bounds::Files);
-    let mut command = if order.manners.is_plain() {
-        let mut command = Command::new(&order.program);
-        command.arg0(&order.words[0]).args(&order.words[1..]);
-        command
-    } else {
-        shim::command(&order)
+pub fn spawn(mut order: Order) -> Result<Child, SpawnError> {
+    let group = order.group.take();
+    let bounds = order.manners.bounds.iter();
+    let bounds_files = bounds.clone().any(|(bound, _)| *bound == Bounds::Files);
+    let failed = |order: &Order, error| {
+        explain(
+            error,
+            &order.directory,
+            &order.program.display().to_string(),
+        )
     };
-    command
-        .env_clear()
-        .envs(order.environment)
-        .current_dir(&order.directory);
-    let mut stdin = None;
-    let mut stdout = None;
-    if terminal {
-        let (ours, theirs) = shim::terminal().map_err(failed)?;
-        let again = |end: &File| end.try_clone().map_err(failed);
-        command
-            .stdin(again(&theirs)?)
-            .stdout(again(&theirs)?)
-            .stderr(theirs);
-        stdin = Some(again(&ours)?.into());
-        stdout = Some(ours.into());
-    } else {
-        // The helper makes a session, and with that a group, of its own where there is a terminal.
-        command.process_group(0);
-        command.stdin(match order.stdin {
-            StdinFrom::Nothing => Stdio::null(),
-            StdinFrom::File(file) => file.into(),
-            StdinFrom::Pipe => Stdio::piped(),
-        });
-        command.stdout(order.stdout.map_or_else(Stdio::piped, Stdio::from));
-        command.stderr(Stdio::piped());
-    }
-    let mut child = command.spawn().map_err(failed)?;
-    let pid = Pid::from_child(&child);
+    let (theirs, ours) = streams(&mut order).map_err(|error| failed(&order, error))?;
+    let made = match &group {
+        Some(group) if group.bears() => born_within(&order, group, &theirs),
+        _ => {
+            order.manners.group = group.as_ref().map(|group| group.path().to_owned());
+            born(&order, theirs)
+        }
+    };
+    let pid = made.map_err(|error| failed(&order, error))?;
     orphans::register(pid);
     if !bounds_files {
         lower_open_files(pid);
@@ -146,24 +126,113 @@ pub fn spawn(order: Order) -> Result<Child, SpawnError> {
         Ok(pidfd) => Ok(Child {
             pid,
             pidfd: Some(pidfd),
-            stdin: stdin.or_else(|| child.stdin.take().map(OwnedFd::from)),
-            stdout: stdout.or_else(|| child.stdout.take().map(OwnedFd::from)),
-            stderr: child.stderr.take().map(OwnedFd::from),
-            group: order.group,
+            stdin: ours.stdin,
+            stdout: ours.stdout,
+            stderr: ours.stderr,
+            group,
             is_waited: false,
         }),
         Err(error) => {
             // Nobody could wait for it. It has hardly begun.
             orphans::forget(pid);
-            let _ = child.kill();
-            let _ = child.wait();
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
             Err(SpawnError::Watch(error.into()))
         }
     }
 }
 
+/// Makes it in the usual way.
+fn born(order: &Order, theirs: Theirs) -> io::Result<Pid> {
+    let (program, words) = begins_with(order);
+    let mut command = Command::new(&*program);
+    command
+        .arg0(&words[0])
+        .args(&words[1..])
+        .env_clear()
+        .envs(order.environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(&order.directory)
+        .stdin(theirs.0)
+        .stdout(theirs.1)
+        .stderr(theirs.2);
+    if !order.manners.terminal {
+        // The helper makes a session, and with that a group, of its own where there is a terminal.
+        command.process_group(0);
+    }
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// Makes it within its control group.
+fn born_within(order: &Order, group: &Group, theirs: &Theirs) -> io::Result<Pid> {
+    let (program, words) = begins_with(order);
+    let birth = Birth {
+        program: &program,
+        words: &words,
+        environment: &order.environment,
+        directory: &order.directory,
+        streams: [&theirs.0, &theirs.1, &theirs.2],
+        group: &group.open()?,
+        leads: !order.manners.terminal,
+    };
+    birth.bear()
+}
+
+/// The program that the process has first, with its words: its own, or the helper that arranges things.
+fn begins_with(order: &Order) -> (Cow<'_, Path>, Cow<'_, [OsString]>) {
+    if order.manners.is_plain() {
+        return ((&*order.program).into(), (&*order.words).into());
+    }
+    ((&*order.helper).into(), shim::words(order).into())
+}
+
+/// What the child reads, what it writes, and where its errors go.
+struct Theirs(OwnedFd, OwnedFd, OwnedFd);
+
+/// The other ends, where there are any.
+struct Ours {
+    stdin: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+}
+
+fn streams(order: &mut Order) -> io::Result<(Theirs, Ours)> {
+    if order.manners.terminal {
+        let (ours, theirs) = shim::terminal()?;
+        let ours = Ours {
+            stdin: Some(ours.try_clone()?.into()),
+            stdout: Some(ours.into()),
+            stderr: None,
+        };
+        let again = || Ok::<_, io::Error>(theirs.try_clone()?.into());
+        return Ok((Theirs(again()?, again()?, again()?), ours));
+    }
+    let pipe = || pipe_with(PipeFlags::CLOEXEC);
+    let (stdin, their_stdin) = match std::mem::replace(&mut order.stdin, StdinFrom::Nothing) {
+        StdinFrom::Nothing => (None, File::open("/dev/null")?.into()),
+        StdinFrom::File(file) => (None, file.into()),
+        StdinFrom::Pipe => {
+            let (reads, writes) = pipe()?;
+            (Some(writes), reads)
+        }
+    };
+    let (stdout, their_stdout) = match order.stdout.take() {
+        Some(file) => (None, file.into()),
+        None => {
+            let (reads, writes) = pipe()?;
+            (Some(reads), writes)
+        }
+    };
+    let (stderr, their_stderr) = pipe()?;
+    let ours = Ours {
+        stdin,
+        stdout,
+        stderr: Some(stderr),
+    };
+    Ok((Theirs(their_stdin, their_stdout, their_stderr), ours))
+}
+
 /// What an error of making a process means.
-fn explain(error: io::Error, directory: &std::path::Path, program: &str) -> SpawnError {
+fn explain(error: io::Error, directory: &Path, program: &str) -> SpawnError {
     let scarce = [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
     let errno = Errno::from_io_error(&error);
     if errno.is_some_and(|errno| scarce.contains(&errno)) {

@@ -12,7 +12,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, getpid, kill_process_group, pidfd_open, pidfd_send_signal,
 };
 
-use super::cgroup::Group;
+use super::cgroup::{Group, Starved};
 use super::orphans;
 use super::proc::{self, Seen};
 
@@ -50,6 +50,12 @@ impl Tree {
     #[must_use]
     pub const fn has_group(&self) -> bool {
         self.group.is_some()
+    }
+
+    /// What became of it for want of memory, where its control group tells that.
+    #[must_use]
+    pub fn starved(&self) -> Option<Starved> {
+        self.group.as_ref()?.starved()
     }
 
     /// Sends a signal to the group of the command, which reaches all that did not leave it.

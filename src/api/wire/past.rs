@@ -28,7 +28,7 @@ pub struct JobHistory {
     pub since: Option<Moment>,
     /// How many of them are in each state.
     pub states: BTreeMap<String, u64>,
-    /// Why those failed that did: `exit`, `signal`, `timeout`, `panic`, `error`, `crash`.
+    /// Why those failed that did: `exit`, `signal`, `out_of_memory`, `timeout`, `panic`, `error`, `crash`.
     pub failures: BTreeMap<String, u64>,
     /// The part of those that succeeded or failed which succeeded, 0 to 1.
     pub success_rate: Option<f64>,

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::out::Out;
 use super::{Exit, SettingsArgs, load, place};
-use crate::config::Loaded;
+use crate::config::{Jobs, Loaded};
 use crate::lanes::Handlers;
 use crate::logging::harmless;
 use finding::{Finding, Verdict};
@@ -40,6 +40,8 @@ pub(super) struct Doctor {
 /// What the checks look at.
 struct Patient {
     loaded: Loaded,
+    /// The jobs, where their files can be read.
+    jobs: Option<Jobs>,
     state: PathBuf,
     runtime: PathBuf,
 }
@@ -68,10 +70,11 @@ pub(super) fn run(
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    let jobs = state::jobs(&loaded, handlers);
+    let (read, jobs) = state::jobs(&loaded, handlers);
     let patient = Patient {
         state: place::state_dir(&loaded),
         runtime: place::runtime_dir(&loaded),
+        jobs: read,
         loaded,
     };
     let mut all: Vec<(&str, Finding)> = vec![("jobs", jobs)];

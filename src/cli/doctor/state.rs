@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Patient;
 use super::finding::Finding;
 use crate::cli::{load, place};
-use crate::config::{self, Loaded};
+use crate::config::{self, Jobs, Loaded};
 use crate::lanes::Handlers;
 use crate::store::{self, StorePlace};
 
@@ -14,14 +14,17 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     vec![stored(patient), answering(patient)]
 }
 
-/// Whether all job files can be read.
-pub(super) fn jobs(loaded: &Loaded, handlers: &Arc<Handlers>) -> Finding {
+/// The jobs, and whether all their files can be read.
+pub(super) fn jobs(loaded: &Loaded, handlers: &Arc<Handlers>) -> (Option<Jobs>, Finding) {
     let files = match config::expand(&loaded.settings.daemon.jobs, &loaded.directory) {
         Ok(files) => files,
-        Err(error) => return Finding::wrong("files", error.to_string(), "mend `daemon.jobs`"),
+        Err(error) => {
+            let found = Finding::wrong("files", error.to_string(), "mend `daemon.jobs`");
+            return (None, found);
+        }
     };
     let (jobs, report) = load::jobs(&files, &loaded.settings, handlers);
-    match (jobs, report.lines().first()) {
+    let found = match (&jobs, report.lines().first()) {
         (None, first) => Finding::wrong(
             "files",
             first.cloned().unwrap_or_default(),
@@ -36,7 +39,8 @@ pub(super) fn jobs(loaded: &Loaded, handlers: &Arc<Handlers>) -> Finding {
             "files",
             format!("{} jobs in {} files", jobs.order.len(), files.len()),
         ),
-    }
+    };
+    (jobs, found)
 }
 
 fn stored(patient: &Patient) -> Finding {

@@ -5,7 +5,14 @@ use std::time::Duration;
 use super::{ANY_DURATION, Key, Kind, key};
 
 /// The kinds of failures after which a run can be tried again.
-pub(in crate::config) const FAILURES: &[&str] = &["exit", "signal", "timeout", "panic", "error"];
+pub(in crate::config) const FAILURES: &[&str] = &[
+    "exit",
+    "signal",
+    "out_of_memory",
+    "timeout",
+    "panic",
+    "error",
+];
 
 pub(super) const RETRY: &[Key] = &[
     key(
@@ -52,7 +59,8 @@ pub(super) const RETRY: &[Key] = &[
         "on",
         Kind::TextOrTexts,
         "[\"timeout\", \"signal\"]",
-        "Kinds of failures after which it is tried again: `exit`, `signal`, `timeout`, `panic`, `error`.",
+        "Kinds of failures after which it is tried again: `exit`, `signal`, `out_of_memory`, `timeout`, `panic`, \
+         `error`.",
     ),
 ];
 

@@ -144,6 +144,9 @@ fn crashed(ran: &Ran) -> TaskError {
     if ran.was_asked() {
         return TaskError::Stopped;
     }
+    if let Some(error) = ran.out_of_memory() {
+        return error;
+    }
     let how = match ran.ending {
         Ending::Exit(code) => format!("exited with code {code}"),
         Ending::Signal(signal) => match signal_hook::low_level::signal_name(signal) {

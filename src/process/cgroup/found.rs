@@ -44,8 +44,8 @@ fn is_delegated(path: &Path) -> bool {
 /// Whether a process is in a group or below it.
 pub(super) fn is_below(pid: Pid, path: &Path) -> bool {
     // What the kernel tells begins at the root of the name space, which need not be that of the mount: the
-    // last three parts are this scheduler's own, and no other group has them.
-    let mut last: Vec<_> = path.components().rev().take(3).collect();
+    // last two parts are this scheduler's own, and no other group has them.
+    let mut last: Vec<_> = path.components().rev().take(2).collect();
     last.reverse();
     let wanted: PathBuf = last.into_iter().collect();
     name_of(&pid.as_raw_nonzero().to_string()).is_some_and(|name| {

@@ -28,7 +28,7 @@ use crate::engine::outcome::Failure;
 use crate::engine::spec::Lane;
 use crate::inbox::OutStream;
 use crate::process::{
-    Child, Ending, Reader, SHIM_FAILED, SpawnError, Tree, Usage, Writer, spawn, watch,
+    Child, Ending, Reader, SHIM_FAILED, SpawnError, Starved, Tree, Usage, Writer, spawn, watch,
 };
 
 use order::Draft;
@@ -64,6 +64,8 @@ pub(super) struct Run<'a> {
 /// How something that was run came to its end.
 pub(super) struct Ran {
     pub(super) ending: Ending,
+    /// The kernel had ended processes of it for want of memory; looked at where it did not end well.
+    starved: Option<Starved>,
     /// It had been asked to stop before it ended.
     was_asked: bool,
     /// The last line of its errors.
@@ -77,6 +79,15 @@ impl Ran {
     /// Whether it had been asked to stop before it ended.
     pub(super) const fn was_asked(&self) -> bool {
         self.was_asked
+    }
+
+    /// That it ran out of memory, where that is known.
+    pub(super) fn out_of_memory(&self) -> Option<TaskError> {
+        let Starved {
+            killed,
+            at_own_bound: own,
+        } = self.starved?;
+        Some(TaskError::Ended(Failure::OutOfMemory { killed, own }))
     }
 
     /// The last line of its errors, if there is one.
@@ -96,6 +107,7 @@ pub(super) fn judge(ran: &Ran, success: &[i32]) -> TaskResult {
     if ran.was_asked {
         return Err(TaskError::Stopped);
     }
+    let failed = |failure| Err(ran.out_of_memory().unwrap_or(TaskError::Ended(failure)));
     match ran.ending {
         Ending::Exit(code) if success.contains(&code) || (success.is_empty() && code == 0) => {
             Ok(Done::with(json!({ "exit": code })))
@@ -105,8 +117,9 @@ pub(super) fn judge(ran: &Ran, success: &[i32]) -> TaskResult {
         {
             Err(TaskError::failed(&ran.last_words["twolane: ".len()..]))
         }
-        Ending::Exit(code) => Err(TaskError::Ended(Failure::Exit(code))),
-        Ending::Signal(signal) => Err(TaskError::Ended(Failure::Signal(signal))),
+        // Whatever was left of it made of that.
+        Ending::Exit(code) => failed(Failure::Exit(code)),
+        Ending::Signal(signal) => failed(Failure::Signal(signal)),
     }
 }
 
@@ -157,6 +170,8 @@ pub(super) async fn supervise(
     // Before its end is taken note of: until then its number, by which the rest is found, is nobody else's.
     end_what_is_left(&guard, place).await;
     let ended = ended(&mut child);
+    let ended_well = matches!(ended, Ok((Ending::Exit(0), _)));
+    let starved = (!ended_well).then(|| guard.tree().starved()).flatten();
     guard.disarm(place);
     let (ending, usage) = ended?;
     lock(&place.used).add(usage);
@@ -178,6 +193,7 @@ pub(super) async fn supervise(
     };
     Ok(Ran {
         ending,
+        starved,
         was_asked: stage != Stage::Runs,
         last_words,
     })

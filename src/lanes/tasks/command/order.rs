@@ -15,7 +15,7 @@ use super::Run;
 use super::environment::{arguments, environment, identity, key, text};
 use crate::engine::command::{Invocation, Stdin, Surroundings};
 use crate::engine::fill::fill;
-use crate::process::{Bounds, Group, Manners, Order, StdinFrom};
+use crate::process::{Bounds, Group, GroupBounds, Manners, Order, StdinFrom};
 
 /// The shell of `shell`.
 const SHELL: &str = "/bin/sh";
@@ -56,7 +56,7 @@ impl Draft {
         let mut environment = environment(place, around, user.as_ref(), self.arguments)?;
         environment.insert(STAGE.into(), stage(place, self.number).into());
         let program = program(&self.words[0], &environment, &around.directory)?;
-        let group = group(place);
+        let group = group(place, around)?;
         Ok(Order {
             program,
             words: self.words,
@@ -69,7 +69,7 @@ impl Draft {
             stdout: self.pipe_out,
             helper: place.world.helper.clone(),
             manners: Manners {
-                group: group.as_ref().map(|group| group.path().to_owned()),
+                group: None,
                 identity: user.map(|user| user.identity),
                 umask: around.umask,
                 nice: around.nice,
@@ -81,21 +81,50 @@ impl Draft {
     }
 }
 
-/// A control group for a command, where there are any. Without one it is swept up after as well as can be.
-fn group(place: &Place) -> Option<Group> {
-    let groups = place.world.groups.as_ref()?;
-    let id = place.attempt;
-    let made = groups.group(&format!("{}-{}", id.run, id.epoch));
-    made.inspect_err(|error| {
-        tracing::warn!(
-            target: "twolane::lanes",
-            run = id.run.0,
-            job = &*place.job.name,
-            "cannot make a control group in {}, so the command runs without one: {error}",
-            groups.directory().display()
-        );
-    })
-    .ok()
+/// A control group for a command, where there are any. Without one it is swept up after as well as can be; but
+/// what was to be kept within bounds does not begin where nobody can keep it there.
+fn group(place: &Place, around: &Surroundings) -> Result<Option<Group>, TaskError> {
+    let bounds = GroupBounds {
+        memory: around.memory_max,
+        processes: around.pids_max,
+    };
+    let unbounded = |why: String| {
+        let key = match bounds.memory {
+            Some(_) => "memory_max",
+            None => "pids_max",
+        };
+        TaskError::failed(format!(
+            "cannot keep its `{key}`, so it was not begun: {why}"
+        ))
+    };
+    let Some(groups) = place.world.groups.as_ref() else {
+        if bounds.is_none() {
+            return Ok(None);
+        }
+        let why =
+            "the daemon has no control group to divide (`Delegate=yes` of its unit gives it one)";
+        return Err(unbounded(why.to_owned()));
+    };
+    if let Some(controller) = bounds.missing(groups.controllers()) {
+        let below = groups.directory().display();
+        return Err(unbounded(format!(
+            "the control groups in {below} have no controller `{controller}`"
+        )));
+    }
+    match groups.group(&bounds) {
+        Ok(group) => Ok(Some(group)),
+        Err(error) if bounds.is_none() => {
+            tracing::warn!(
+                target: "twolane::lanes",
+                run = place.attempt.run.0,
+                job = &*place.job.name,
+                "cannot make a control group in {}, so the command runs without one: {error}",
+                groups.directory().display()
+            );
+            Ok(None)
+        }
+        Err(error) => Err(unbounded(format!("cannot make its control group: {error}"))),
+    }
 }
 
 /// The variable by which the processes of one command are told from those of another one of the same run.
