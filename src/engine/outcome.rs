@@ -68,8 +68,6 @@ pub enum Failure {
     Signal(i32),
     /// The kernel ended processes of the command for want of memory. Known where it has a control group.
     OutOfMemory {
-        /// How many.
-        killed: u64,
         /// It had all that its `memory_max` lets it have; else the machine, or a group above, had no more.
         own: bool,
     },
@@ -104,16 +102,12 @@ impl fmt::Display for Failure {
         match self {
             Self::Exit(code) => write!(f, "exited with code {code}"),
             Self::Signal(signal) => write!(f, "ended by signal {signal}"),
-            Self::OutOfMemory { killed, own } => {
-                let what = match own {
-                    true => "needed more memory than its `memory_max`",
-                    false => {
-                        "ran out of memory, of which the machine or the daemon's group had no more"
-                    }
-                };
-                let many = if *killed == 1 { "process" } else { "processes" };
-                write!(f, "{what}: the kernel killed {killed} {many}")
+            Self::OutOfMemory { own: true } => {
+                f.write_str("needed more memory than its `memory_max`, so the kernel killed it")
             }
+            Self::OutOfMemory { own: false } => f.write_str(
+                "the machine or the daemon's group had no more memory, so the kernel killed processes of it",
+            ),
             Self::Timeout(after) => write!(f, "not done within its timeout of {after:?}"),
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Error(message) => f.write_str(message),

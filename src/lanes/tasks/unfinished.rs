@@ -122,7 +122,9 @@ fn sweep(directory: &Path) {
         }
         let mut options = OpenOptions::new();
         // Neither through a link, nor into a pipe that would have us wait.
-        options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        options
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
         let Ok(file) = options.open(entry.path()) else {
             continue;
         };
@@ -152,7 +154,12 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         let written = File::create(at(".twolane-2-0.part")).unwrap();
         flock(&written, FlockOperation::LockExclusive).unwrap();
-        for name in [".twolane-1-0.part", ".twolane-1-7.part", "a.part", ".twolane-1-0.tmp"] {
+        for name in [
+            ".twolane-1-0.part",
+            ".twolane-1-7.part",
+            "a.part",
+            ".twolane-1-0.tmp",
+        ] {
             fs::write(at(name), "half").unwrap();
         }
         std::os::unix::fs::symlink("a.part", at(".twolane-3-0.part")).unwrap();
@@ -164,7 +171,12 @@ mod tests {
         assert_eq!(own.len(), 1);
         assert_eq!(
             others,
-            [".twolane-1-0.tmp", ".twolane-2-0.part", ".twolane-3-0.part", "a.part"]
+            [
+                ".twolane-1-0.tmp",
+                ".twolane-2-0.part",
+                ".twolane-3-0.part",
+                "a.part"
+            ]
         );
         // It is held, so whoever sweeps leaves it.
         sweep(dir.path());

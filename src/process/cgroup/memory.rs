@@ -9,8 +9,6 @@ const EVENTS: &str = "memory.events";
 /// Processes were ended by the kernel for want of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Starved {
-    /// How many.
-    pub killed: u64,
     /// The group itself had all that its bound lets it have. Else the machine, or a group above, had no more.
     pub at_own_bound: bool,
 }
@@ -25,11 +23,8 @@ pub(super) fn starved(group: &Path) -> Option<Starved> {
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
             .unwrap_or(0)
     };
-    let killed = count("oom_kill");
-    // A group that is ended as a whole is counted once besides.
-    let wholes = count("oom_group_kill");
-    (killed > 0 || wholes > 0).then(|| Starved {
-        killed: killed.max(wholes),
+    // How many is not told: of a group that is ended as a whole, one process may be counted twice.
+    (count("oom_kill") > 0 || count("oom_group_kill") > 0).then(|| Starved {
         at_own_bound: count("oom") > 0,
     })
 }
@@ -45,23 +40,18 @@ mod tests {
             fs::write(dir.path().join(EVENTS), events).expect("written");
             starved(dir.path())
         };
-        let killed = |killed, at_own_bound| {
-            Some(Starved {
-                killed,
-                at_own_bound,
-            })
-        };
+        let killed = |at_own_bound| Some(Starved { at_own_bound });
         assert_eq!(starved(dir.path()), None, "there is no such file");
         assert_eq!(read("low 0\nhigh 0\nmax 12\noom 0\noom_kill 0\n"), None);
         // At its bound, and what had asked for more was told so: nothing was ended.
         assert_eq!(read("max 12\noom 3\noom_kill 0\noom_group_kill 0\n"), None);
         assert_eq!(
             read("max 12\noom 1\noom_kill 2\noom_group_kill 1\n"),
-            killed(2, true)
+            killed(true)
         );
-        assert_eq!(read("max 0\noom 0\noom_kill 1\n"), killed(1, false));
+        assert_eq!(read("max 0\noom 0\noom_kill 1\n"), killed(false));
         // Before Linux 5.17 there is no count of groups that were ended as a whole.
-        assert_eq!(read("max 3\noom 1\noom_kill 1\n"), killed(1, true));
+        assert_eq!(read("max 3\noom 1\noom_kill 1\n"), killed(true));
         assert_eq!(read("nonsense\noom_kill x\n"), None);
     }
 }

@@ -83,11 +83,8 @@ impl Ran {
 
     /// That it ran out of memory, where that is known.
     pub(super) fn out_of_memory(&self) -> Option<TaskError> {
-        let Starved {
-            killed,
-            at_own_bound: own,
-        } = self.starved?;
-        Some(TaskError::Ended(Failure::OutOfMemory { killed, own }))
+        let Starved { at_own_bound: own } = self.starved?;
+        Some(TaskError::Ended(Failure::OutOfMemory { own }))
     }
 
     /// The last line of its errors, if there is one.
