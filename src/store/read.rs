@@ -292,6 +292,12 @@ pub(super) fn story(
     run: i64,
 ) -> Result<Option<Story>, Fault> {
     let Some(entry) = entry_of(conn, run)? else {
+        let has_records = conn
+            .prepare_cached("SELECT 1 FROM facts WHERE run = ?1 AND payload IS NOT NULL")?
+            .exists([run])?;
+        if has_records {
+            return Err(of_run(run, "has records, and is not in the index").into());
+        }
         return Ok(None);
     };
     let mut statement = conn.prepare_cached(&format!(

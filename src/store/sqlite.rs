@@ -3,11 +3,13 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rusqlite::Connection;
 
 use super::FactLog;
 use super::error::{Fault, StoreError, Trouble, io};
@@ -17,6 +19,7 @@ use super::recover::{Recovered, recover};
 use super::retention::{Retention, Sweep};
 use super::schema;
 use super::thread::{Newest, Order, Thread};
+use super::verify::verify;
 use super::write::{Writer, raise_epoch};
 use crate::engine::fact::Record;
 use crate::engine::id::RunId;
@@ -24,6 +27,10 @@ use crate::engine::time::Wall;
 
 /// How many groups of removed runs may wait to be taken; retention pauses beyond that.
 const REMOVED_BOUND: usize = 64;
+
+/// Up to so many records a store is looked at as a whole before it is written to, which takes a moment. Of a
+/// larger one it is what recovery reads: the newest records, and all of the runs that are not over.
+pub(super) const WHOLE: i64 = 20_000;
 
 /// A log of facts on disk. While it lives, no other one can be opened at its place. When it is dropped,
 /// all that was appended is committed first, if that is possible.
@@ -75,6 +82,7 @@ impl SqliteLog {
         // What cannot be read in full is not written to.
         let conn = schema::open_to_read(&db)?;
         let (recovered, tail) = recover(&conn, is_new).map_err(|fault| fault.of("read", &db))?;
+        look_at_whole(&conn, &db)?;
         drop(conn);
         let mut conn = schema::open_to_write(&db)?;
         let sql = |error: rusqlite::Error| Fault::Sqlite(error).of("open", &db);
@@ -150,7 +158,7 @@ impl SqliteLog {
     }
 
     #[cfg(test)]
-    pub(super) fn hook(&self, hook: impl FnOnce(&rusqlite::Connection) + Send + 'static) {
+    pub(super) fn hook(&self, hook: impl FnOnce(&Connection) + Send + 'static) {
         self.order(Order::Hook(Box::new(hook)));
     }
 
@@ -199,4 +207,23 @@ impl Drop for SqliteLog {
             let _ended = thread.join();
         }
     }
+}
+
+/// Looks at all of a small store.
+fn look_at_whole(conn: &Connection, db: &Path) -> Result<(), StoreError> {
+    let records: Result<i64, _> = conn.query_row(
+        "SELECT newest_number - anchor_number FROM meta",
+        [],
+        |row| row.get(0),
+    );
+    let records = records.map_err(|error| Fault::Sqlite(error).of("read", db))?;
+    if records <= WHOLE
+        && let Some(damage) = verify(db)?.damage.into_iter().next()
+    {
+        return Err(StoreError::Damaged {
+            db: db.into(),
+            damage,
+        });
+    }
+    Ok(())
 }

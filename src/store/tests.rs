@@ -21,6 +21,7 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{By, CapacityName, StateKind};
 
 mod graphs;
+mod large;
 mod migration;
 mod past;
 mod retention;
@@ -520,6 +521,7 @@ fn a_full_disk_keeps_what_waits_until_there_is_space() {
     log.append(2, &records(2, facts));
     let trouble = log.troubles().recv_timeout(LIMIT).unwrap();
     assert!(matches!(trouble, Trouble::Full { .. }), "{trouble:?}");
+    assert!(log.commits().try_recv().is_err(), "told before its commit");
     assert_eq!(log.reader().newest().unwrap(), 1);
     log.append(3, &records(2_002, vec![Fact::Draining]));
     log.hook(|conn| {
