@@ -1,13 +1,15 @@
 //! The jobs of the simulated world, in versions that reloads change between.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use twolane::config;
 use twolane::engine::amounts::{Amounts, Period, Rate};
 use twolane::engine::command::{Invocation, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Unique, UniqueBy, When};
 use twolane::engine::retry::RetrySpec;
+use twolane::engine::schedule::{Cron, Missed, MissedPolicy, Overlap, ScheduleSpec, Trigger, Zone};
 use twolane::engine::spec::{
     Definitions, JobSpec, Lane, LimitSpec, Name, OnCrash, ParamKind, ParamSpec, PoolSpec, TaskSpec,
 };
@@ -18,6 +20,15 @@ pub(crate) const JOBS: [&str; 15] = [
     "clean", "made", "heavy", "rated",
 ];
 
+/// Those that have schedules; nobody submits them.
+pub(crate) const SCHEDULED: [&str; 4] = ["hourly", "daily", "each", "now-and-then"];
+
+/// Those of them that are in all versions.
+pub(crate) const ALWAYS_SCHEDULED: [&str; 3] = ["hourly", "daily", "each"];
+
+/// A zone whose clocks are changed twice a year.
+static ZONE: LazyLock<Zone> = LazyLock::new(|| config::zone("Europe/Berlin").unwrap());
+
 /// The rate of a limit, the same in all versions.
 pub(crate) const OFTEN: Rate = Rate {
     tokens: 3,
@@ -26,7 +37,7 @@ pub(crate) const OFTEN: Rate = Rate {
 };
 
 /// A version of the definitions.
-pub(crate) fn version(number: u64) -> Definitions {
+pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     let mut jobs = BTreeMap::new();
     let mut add = |name: &str, lane: Lane, change: &dyn Fn(&mut JobSpec)| {
         let duration = Duration::from_secs(1);
@@ -69,6 +80,12 @@ pub(crate) fn version(number: u64) -> Definitions {
         }));
     });
     take_much(&mut add);
+    if scheduled {
+        come_by_the_clock(&mut add);
+    }
+    if number == 1 {
+        jobs.remove("now-and-then");
+    }
     if number == 2 {
         jobs.remove("late");
     }
@@ -120,6 +137,37 @@ fn hang_together(add: Add<'_>) {
         job.after = vec!["again".into(), "cpu".into()];
         job.when = When::Failure;
     });
+}
+
+/// Jobs with schedules: in each zone and way there is, but few.
+fn come_by_the_clock(add: Add<'_>) {
+    let cron = |text: &str, zone: &Zone| {
+        ScheduleSpec::new(Trigger::Cron(Cron::parse(text).unwrap()), zone.clone())
+    };
+    let missed = |policy| Missed {
+        policy,
+        window: None,
+        max: 5,
+    };
+    let mut with = |name: &str, schedules: Vec<ScheduleSpec>| {
+        let schedules: Vec<_> = schedules.into_iter().map(Arc::new).collect();
+        add(name, Lane::Io, &|job| job.schedules.clone_from(&schedules));
+    };
+    let hourly = cron("0 * * * *", &Zone::utc());
+    // In the hour that is skipped and in the one that comes twice.
+    let mut daily = cron("30 2 * * *", &ZONE);
+    daily.missed = missed(MissedPolicy::Latest);
+    daily.overlap = Overlap::Queue;
+    let mut each = ScheduleSpec::new(Trigger::Every(Duration::from_secs(420)), Zone::utc());
+    each.missed = missed(MissedPolicy::All);
+    each.overlap = Overlap::Latest;
+    let mut now_and_then = cron("*/20 * * * *", &ZONE);
+    now_and_then.jitter = Duration::from_secs(90);
+    now_and_then.overlap = Overlap::Replace;
+    with("hourly", vec![hourly]);
+    with("daily", vec![daily]);
+    with("each", vec![each]);
+    with("now-and-then", vec![now_and_then]);
 }
 
 /// Jobs that take more than one of something.

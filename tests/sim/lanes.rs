@@ -12,6 +12,7 @@ use twolane::engine::spec::Lane;
 
 use crate::definitions::lane_size;
 use crate::random::Random;
+use crate::swarm::Swarm;
 
 /// What executes, and the ends that are on their way.
 #[derive(Default)]
@@ -45,11 +46,19 @@ enum Stop {
 }
 
 impl Lanes {
-    pub(crate) fn start(&mut self, order: &StartOrder, now: u64, random: &mut Random) {
-        let outcome = match random.below(10) {
+    pub(crate) fn start(
+        &mut self,
+        order: &StartOrder,
+        now: u64,
+        random: &mut Random,
+        swarm: &Swarm,
+    ) {
+        let outcome = match random.below(2) {
+            _ if !random.chance(swarm.fail) => {
+                Outcome::Succeeded(Arc::new(Value::from(order.attempt.run.0)))
+            }
             0 => Outcome::Failed(Failure::Error("no luck".into())),
-            1 => Outcome::Failed(Failure::Panic("oh".into())),
-            _ => Outcome::Succeeded(Arc::new(Value::from(order.attempt.run.0))),
+            _ => Outcome::Failed(Failure::Panic("oh".into())),
         };
         let mut begins_at = now;
         if order.tells_beginning() {
@@ -61,9 +70,9 @@ impl Lanes {
             lane: order.job.lane,
             ends_at: begins_at + 1 + random.below(4_000),
             outcome,
-            stop: match random.below(20) {
-                0 => Stop::Stays,
-                1..4 => Stop::GoesOn,
+            stop: match random.below(100) {
+                drawn if drawn < swarm.stay => Stop::Stays,
+                drawn if drawn < swarm.stay + 15 => Stop::GoesOn,
                 _ => Stop::Obeys,
             },
         };

@@ -1,30 +1,40 @@
 //! The world: turns of the daemon's loop with a disk that commits when it likes, clients that ask for
 //! anything, and a plug that is pulled.
 
+mod end;
+mod power;
+mod slots;
+
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::{self, Write};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use twolane::engine::action::{Action, Answer};
-use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use twolane::engine::fact::{Fact, Record, SubmitKey};
 use twolane::engine::flow::Ties;
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::End;
+use twolane::engine::schedule::ScheduleSpec;
 use twolane::engine::spec::{Definitions, JobSpec, Name, Priority};
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::engine::{CapacityName, Engine, Outputs, Recovery};
+use twolane::engine::{CapacityName, Engine, Outputs};
 
-use crate::definitions::{JOBS, OFTEN, version};
+use crate::definitions::{JOBS, SCHEDULED, version};
 use crate::lanes::Lanes;
 use crate::ledger::Ledger;
 use crate::model::{Model, Stage};
 use crate::random::Random;
+use crate::swarm::{Step, Swarm};
 
 /// Batches that may wait for the disk.
 const OUTBOX: usize = 20;
+
+/// After so many inputs all invariants are checked.
+const CHECKED: u64 = 8;
 
 /// What one turn gave, on its way to the disk.
 struct Batch {
@@ -39,11 +49,18 @@ pub(crate) struct Played {
     pub(crate) digest: u64,
     /// How many attempts were unresponsive.
     pub(crate) unresponsive: usize,
+    /// How many slots of schedules were run.
+    pub(crate) slots: usize,
+    /// Milliseconds that went by.
+    pub(crate) millis: u64,
+    /// The kinds of facts, by their names, with how many of each there were.
+    pub(crate) facts: BTreeMap<String, u64>,
 }
 
 /// Everything.
 pub(crate) struct World {
     random: Random,
+    swarm: Swarm,
     verbose: bool,
     /// Milliseconds since the beginning.
     now: u64,
@@ -63,14 +80,20 @@ pub(crate) struct World {
     /// What each caller asked for: the key of a submission.
     asked: BTreeMap<CallerId, Option<String>>,
     callers: u64,
+    applied: u64,
     definitions: u64,
+    /// All schedules that there ever were.
+    schedules: BTreeMap<(Name, Arc<str>), Arc<ScheduleSpec>>,
 }
 
 impl World {
     pub(crate) fn new(seed: u64, verbose: bool) -> Self {
         let first = Arc::new(Definitions::empty(3));
+        let mut random = Random::new(seed);
+        let swarm = Swarm::draw(&mut random);
         let mut world = Self {
-            random: Random::new(seed),
+            random,
+            swarm,
             verbose,
             now: 0,
             skew: 0,
@@ -85,34 +108,74 @@ impl World {
             stale: Vec::new(),
             asked: BTreeMap::new(),
             callers: 0,
+            applied: 0,
             definitions: 0,
+            schedules: BTreeMap::new(),
         };
+        let swarm = world.swarm.clone();
+        world.say(&swarm);
         world.open();
         world
     }
 
     /// Something happens.
     pub(crate) fn step(&mut self) {
-        self.now += self.random.below(200);
-        match self.random.below(100) {
-            0..25 => self.submit(),
-            25..45 => {
+        let pause = self.random.below(self.swarm.pace);
+        self.pass(pause);
+        match self.swarm.step(&mut self.random) {
+            Step::Submit => self.submit(),
+            Step::Commit => {
                 let batches = 1 + self.random.below(4);
                 self.commit(batches);
             }
-            45..60 => self.attempts_leave(),
-            60..75 => self.arrive(),
-            75..80 => self.cancel(),
-            80..83 => self.retry(),
-            83..86 => self.complete(),
-            86..89 => self.pause_or_resume(),
-            89..91 => self.reload(),
-            91..93 => self.skew = i64::try_from(self.random.below(20_000)).unwrap() - 10_000,
-            93..95 => self.stale_arrives(),
-            95..97 => self.crash(),
-            97..98 => self.shut_down(),
-            _ => self.apply(Input::Tick),
+            Step::Leave => self.attempts_leave(),
+            Step::Arrive => self.arrive(),
+            Step::Cancel => self.cancel(),
+            Step::Retry => self.retry(),
+            Step::Complete => self.complete(),
+            Step::Pause => self.pause_or_resume(),
+            Step::Reload => self.reload(),
+            Step::SetClock => self.set_clock(),
+            Step::Stale => self.stale_arrives(),
+            Step::Crash => self.crash(),
+            Step::ShutDown => self.shut_down(),
+            Step::Tick => self.apply(Input::Tick),
         }
+    }
+
+    /// Time goes by. All that comes up meanwhile is looked at when it does, if the daemon is not held up.
+    fn pass(&mut self, millis: u64) {
+        let until = self.now + millis;
+        if !self.random.chance(self.swarm.stalls) {
+            let mut rounds = 0;
+            while let Some(next) = self.next().filter(|next| *next <= until) {
+                rounds += 1;
+                assert!(rounds < 100_000, "something is always due");
+                self.now = self.now.max(next);
+                self.commit(u64::MAX);
+                self.attempts_leave();
+                self.arrive();
+                self.apply(Input::Tick);
+            }
+        }
+        self.now = until;
+    }
+
+    /// When something comes up next: a deadline, a slot, an end.
+    fn next(&self) -> Option<u64> {
+        let up = |at: Mono| at.0.div_ceil(1_000_000);
+        let due = self.engine.next_deadline().map(|(at, _)| up(at));
+        let slot = self.engine.next_slot();
+        let slot = slot.map(|at| up(Mono::at_wall(self.clock(), at)));
+        let next = [due, slot, self.lanes.next()].into_iter().flatten().min();
+        next.map(|next| next.max(self.now))
+    }
+
+    /// The wall clock is set, and the daemon is woken as the kernel would.
+    fn set_clock(&mut self) {
+        let span = u64::try_from(self.swarm.jump).unwrap() * 2;
+        self.skew = i64::try_from(self.random.below(span)).unwrap() - self.swarm.jump;
+        self.apply(Input::Tick);
     }
 
     /// The faults stop: everything comes to its end, and nothing is held.
@@ -125,6 +188,9 @@ impl World {
             let caller = None;
             self.apply(Input::Resume { what, caller });
         }
+        // Else there would always be something to come.
+        self.swarm.scheduled = false;
+        self.configure();
         for round in 0.. {
             assert!(round < 100_000, "it never ends: {:?}", self.engine.status());
             self.commit(u64::MAX);
@@ -136,11 +202,7 @@ impl World {
                 let caller = None;
                 self.apply(Input::Complete { run, with, caller });
             }
-            let due = self
-                .engine
-                .next_deadline()
-                .map(|(at, _)| at.0 / 1_000_000 + 1);
-            let Some(next) = self.lanes.next().into_iter().chain(due).min() else {
+            let Some(next) = self.next() else {
                 if self.outbox.is_empty() && self.engine.live_count() == 0 {
                     break;
                 }
@@ -151,89 +213,32 @@ impl World {
                 }
                 continue;
             };
-            self.now = self.now.max(next);
+            self.now = next;
             self.apply(Input::Tick);
         }
         self.check_end();
+        let slots = self.check_slots();
         let mut hasher = DefaultHasher::new();
-        format!("{:?}", self.disk).hash(&mut hasher);
-        let is_unresponsive = |record: &&Record| matches!(record.fact, Fact::Unresponsive { .. });
+        let mut facts = BTreeMap::new();
+        for record in &self.disk {
+            let name = name_of(&record.fact);
+            (record.number, record.at.wall.0, record.at.mono.0, &name).hash(&mut hasher);
+            record.fact.run().map(|(run, _)| run.0).hash(&mut hasher);
+            *facts.entry(name).or_default() += 1;
+        }
         Played {
             digest: hasher.finish(),
-            unresponsive: self.disk.iter().filter(is_unresponsive).count(),
-        }
-    }
-
-    fn check_end(&self) {
-        let status = self.engine.status();
-        assert!(status.capacities.iter().all(|c| c.used == 0), "{status:?}");
-        for run in &self.ledger.acknowledged {
-            assert!(
-                self.model.is_over(*run),
-                "run {run} was accepted, and is lost"
-            );
-        }
-        for (run, stage) in &self.model.runs {
-            assert!(
-                self.model.is_over(*run),
-                "run {run} is {stage:?} in the end"
-            );
-        }
-        self.check_rate();
-        for record in &self.disk {
-            if let Fact::Ended {
-                run,
-                job,
-                epoch,
-                state: FinalState::Succeeded,
-                ..
-            } = &record.fact
-                && !job.task.is_future()
-            {
-                let attempt = AttemptId {
-                    run: *run,
-                    epoch: *epoch,
-                };
-                let said = self.ledger.attempts.get(&attempt);
-                assert_eq!(
-                    said,
-                    Some(&Some(true)),
-                    "{attempt} succeeded by its own word"
-                );
-            }
-        }
-    }
-
-    /// In no window is a limit taken more often than its rate and what was saved up allow, also across
-    /// crashes.
-    fn check_rate(&self) {
-        let starts = self.disk.iter().filter_map(|record| {
-            let Fact::Started { job, .. } = &record.fact else {
-                return None;
-            };
-            let mut limits = job.limits.iter();
-            let (_, amount) = limits.find(|(name, _)| &***name == "often")?;
-            Some((u128::from(record.at.mono.0), u128::from(amount)))
-        });
-        let starts: Vec<(u128, u128)> = starts.collect();
-        for (index, (from, _)) in starts.iter().enumerate() {
-            let mut taken = 0;
-            for (to, amount) in &starts[index..] {
-                taken += amount;
-                let earned = (to - from) * u128::from(OFTEN.tokens) / u128::from(OFTEN.per.nanos());
-                assert!(
-                    taken <= earned + u128::from(OFTEN.burst),
-                    "{taken} within {} ns",
-                    to - from
-                );
-            }
+            unresponsive: *facts.get("Unresponsive").unwrap_or(&0) as usize,
+            slots,
+            millis: self.now,
+            facts,
         }
     }
 
     fn clock(&self) -> Now {
         let millis = i64::try_from(self.now).unwrap() + self.skew;
         Now {
-            wall: Wall(1_700_000_000_000_000 + millis * 1000),
+            wall: Wall(self.swarm.beginning * 1_000_000 + millis * 1000),
             mono: Mono(0).plus(Duration::from_millis(self.now)),
         }
     }
@@ -245,7 +250,11 @@ impl World {
         self.say(&input);
         self.out.clear();
         self.engine.apply(self.clock(), input, &mut self.out);
-        self.engine.check().unwrap();
+        // Three quarters of the time would go into it.
+        self.applied += 1;
+        if self.verbose || self.applied.is_multiple_of(CHECKED) {
+            self.engine.check().unwrap();
+        }
         let records: Vec<Record> = self.out.records.drain(..).collect();
         let actions = std::mem::take(&mut self.out.actions);
         for record in &records {
@@ -295,7 +304,8 @@ impl World {
                     order.attempt
                 );
                 self.ledger.start(order.attempt, &order.job);
-                self.lanes.start(&order, self.now, &mut self.random);
+                self.lanes
+                    .start(&order, self.now, &mut self.random, &self.swarm);
             }
             Action::Stop { attempt, .. } => self.lanes.stop(attempt, self.now),
             Action::Replace { attempt } => {
@@ -337,7 +347,7 @@ impl World {
     }
 
     fn submit(&mut self) {
-        let mut names = vec![self.random.of(&JOBS)];
+        let mut names = vec![self.random.of(&self.swarm.jobs)];
         if names[0] == "then" {
             names.extend(["cpu", "io"]);
         }
@@ -459,8 +469,24 @@ impl World {
 
     fn reload(&mut self) {
         self.definitions = self.random.below(3);
-        let definitions = version(self.definitions);
-        self.apply(Input::Configure(Arc::new(definitions)));
+        self.configure();
+    }
+
+    fn configure(&mut self) {
+        let definitions = self.in_force();
+        self.apply(Input::Configure(definitions));
+    }
+
+    /// The definitions that the files have just now.
+    fn in_force(&mut self) -> Arc<Definitions> {
+        let definitions = version(self.definitions, self.swarm.scheduled);
+        for job in definitions.jobs.values() {
+            for schedule in &job.schedules {
+                let key = (Name::clone(&job.name), schedule.to_string().into());
+                self.schedules.insert(key, Arc::clone(schedule));
+            }
+        }
+        Arc::new(definitions)
     }
 
     fn attempts_leave(&mut self) {
@@ -495,86 +521,7 @@ impl World {
         );
     }
 
-    /// The plug is pulled. Of what was on its way to the disk, a beginning may have arrived.
-    fn crash(&mut self) {
-        self.say(&"the plug is pulled");
-        let arrived = self.random.below(3);
-        for _ in 0..arrived {
-            if let Some(batch) = self.outbox.pop_front() {
-                self.write(&batch.records);
-            }
-        }
-        self.outbox.clear();
-        self.asked.clear();
-        self.stale = self.lanes.crash();
-        self.ledger.crash();
-        self.now += self.random.below(5_000);
-        self.recover();
-    }
-
-    /// The daemon is told to end, and comes back.
-    fn shut_down(&mut self) {
-        self.apply(Input::Drain);
-        self.apply(Input::StopRunning { durable: true });
-        for _ in 0..3 {
-            self.commit(u64::MAX);
-            self.now += 600;
-            self.attempts_leave();
-            self.arrive();
-        }
-        self.commit(u64::MAX);
-        self.crash();
-    }
-
-    /// What the store gives: the last definitions, what is paused, and all about the runs that are not
-    /// over, since they were last tried by hand.
-    fn recover(&mut self) {
-        let last_retry: BTreeMap<RunId, u64> = self
-            .disk
-            .iter()
-            .filter_map(|record| {
-                let Fact::Retried { run, .. } = &record.fact else {
-                    return None;
-                };
-                Some((*run, record.number))
-            })
-            .collect();
-        let records = self.disk.iter().filter(|record| match record.fact.run() {
-            None => true,
-            Some((run, _)) => {
-                let since = last_retry.get(&run).copied().unwrap_or(0);
-                !self.model.is_over(run) && record.number >= since
-            }
-        });
-        let recovery = Recovery {
-            next_run: self
-                .model
-                .runs
-                .keys()
-                .next_back()
-                .map_or(1, |run| run.0 + 1),
-            next_record: self.disk.len() as u64 + 1,
-            last: self.disk.last().map(|record| record.at).unwrap_or_default(),
-            held: true,
-            live_only: true,
-        };
-        let first = Arc::new(Definitions::empty(3));
-        self.engine = Engine::recover(first, records, recovery).unwrap();
-        self.open();
-    }
-
-    fn open(&mut self) {
-        self.apply(Input::Settle);
-        let executing = self.lanes.executing().count();
-        assert_eq!(executing, 0, "nothing starts before all is settled");
-        let definitions = Arc::new(version(self.definitions));
-        if *self.engine.definitions() != definitions {
-            self.apply(Input::Configure(definitions));
-        }
-        self.apply(Input::Open);
-    }
-
-    fn say(&self, what: &dyn std::fmt::Debug) {
+    fn say(&self, what: &dyn fmt::Debug) {
         if self.verbose {
             println!("{:>8} ms  {what:?}", self.now);
         }
@@ -593,5 +540,23 @@ fn all_capacities() -> Vec<CapacityName> {
         CapacityName::Resource("ram".into()),
     ];
     all.extend(JOBS.map(|name| CapacityName::Job(name.into())));
+    all.extend(SCHEDULED.map(|name| CapacityName::Schedule(name.into())));
     all
+}
+
+/// The name of a kind of facts.
+fn name_of(fact: &Fact) -> String {
+    /// Takes one word, and will have no more.
+    struct Word(String);
+    impl Write for Word {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let end = text.find(|c: char| !c.is_ascii_alphabetic());
+            self.0.push_str(&text[..end.unwrap_or(text.len())]);
+            end.map_or(Ok(()), |_| Err(fmt::Error))
+        }
+    }
+    let mut word = Word(String::new());
+    // Facts are long, and all but the name is for nobody.
+    let _cut_off = write!(word, "{fact:?}");
+    word.0
 }

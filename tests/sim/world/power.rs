@@ -1,0 +1,113 @@
+//! The daemon goes down, in good order or not, and comes back with what is on the disk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use twolane::engine::fact::Fact;
+use twolane::engine::id::RunId;
+use twolane::engine::input::Input;
+use twolane::engine::spec::Definitions;
+use twolane::engine::{Engine, Recovery};
+
+use super::World;
+
+impl World {
+    /// The plug is pulled. Of what was on its way to the disk, a beginning may have arrived.
+    pub(super) fn crash(&mut self) {
+        self.say(&"the plug is pulled");
+        let arrived = self.random.below(3);
+        for _ in 0..arrived {
+            if let Some(batch) = self.outbox.pop_front() {
+                self.write(&batch.records);
+            }
+        }
+        self.outbox.clear();
+        self.asked.clear();
+        self.stale = self.lanes.crash();
+        self.ledger.crash();
+        let down = 5_000.max(self.swarm.pace);
+        self.now += self.random.below(down);
+        self.recover();
+    }
+
+    /// The daemon is told to end, and comes back.
+    pub(super) fn shut_down(&mut self) {
+        self.apply(Input::Drain);
+        self.apply(Input::StopRunning { durable: true });
+        for _ in 0..3 {
+            self.commit(u64::MAX);
+            self.now += 600;
+            self.attempts_leave();
+            self.arrive();
+        }
+        self.commit(u64::MAX);
+        self.crash();
+    }
+
+    /// What the store gives: the last definitions, what is paused, and all about the runs that are not
+    /// over, since they were last tried by hand.
+    fn recover(&mut self) {
+        let last_retry: BTreeMap<RunId, u64> = self
+            .disk
+            .iter()
+            .filter_map(|record| {
+                let Fact::Retried { run, .. } = &record.fact else {
+                    return None;
+                };
+                Some((*run, record.number))
+            })
+            .collect();
+        // Of what is about no run, the newest of each kind.
+        let mut standing: BTreeMap<String, u64> = BTreeMap::new();
+        for record in &self.disk {
+            if let Some(what) = stands_for(&record.fact) {
+                standing.insert(what, record.number);
+            }
+        }
+        let records = self.disk.iter().filter(|record| match record.fact.run() {
+            None => stands_for(&record.fact)
+                .is_some_and(|what| standing.get(&what) == Some(&record.number)),
+            Some((run, _)) => {
+                let since = last_retry.get(&run).copied().unwrap_or(0);
+                !self.model.is_over(run) && record.number >= since
+            }
+        });
+        let recovery = Recovery {
+            next_run: self
+                .model
+                .runs
+                .keys()
+                .next_back()
+                .map_or(1, |run| run.0 + 1),
+            next_record: self.disk.len() as u64 + 1,
+            last: self.disk.last().map(|record| record.at).unwrap_or_default(),
+            held: true,
+            live_only: true,
+        };
+        let first = Arc::new(Definitions::empty(3));
+        self.engine = Engine::recover(first, records, recovery).unwrap();
+        self.open();
+    }
+
+    pub(super) fn open(&mut self) {
+        self.apply(Input::Settle);
+        let executing = self.lanes.executing().count();
+        assert_eq!(executing, 0, "nothing starts before all is settled");
+        let definitions = self.in_force();
+        if *self.engine.definitions() != definitions {
+            self.apply(Input::Configure(definitions));
+        }
+        self.apply(Input::Open);
+    }
+}
+
+/// What a fact stays in force for until a later one says otherwise, as the store has it.
+fn stands_for(fact: &Fact) -> Option<String> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other stays in force")]
+    match fact {
+        Fact::Configured { .. } => Some("configured".into()),
+        Fact::Paused { what } | Fact::Resumed { what } => Some(what.to_string()),
+        Fact::Evaluated { job, schedule, .. } => Some(format!("slots of `{job}` by {schedule}")),
+        _ => None,
+    }
+}
