@@ -10,6 +10,9 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[macro_use]
+mod bugs;
+
 pub mod engine;
 
 pub mod clock;
@@ -29,6 +32,9 @@ pub mod api;
 pub mod daemon;
 
 pub mod cli;
+
+#[cfg(fuzzing)]
+pub mod fuzzing;
 
 pub use cli::App;
 pub use executor::{

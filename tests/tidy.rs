@@ -26,6 +26,7 @@ use tidy::{files, promises, purity, text, unsafety, words};
 /// Which top-level module of the library may use which others. `lib.rs` and `main.rs` tie them
 /// together and may use all. There are no circles in it, and a test keeps it so.
 const DIRECTIONS: &[Row] = &[
+    Row::new("bugs", &[]),
     Row::new("engine", &[]),
     Row::new("clock", &["engine"]),
     Row::new("inbox", &["engine"]),
@@ -55,6 +56,7 @@ const DIRECTIONS: &[Row] = &[
             "process", "runlog", "store",
         ],
     ),
+    Row::new("fuzzing", &["api", "cli", "engine", "runlog", "store"]),
 ];
 
 /// The files in which `unsafe` may stand, and why no safe way exists there.

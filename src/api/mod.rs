@@ -35,6 +35,9 @@ pub use shared::{AdHoc, AdHocSchema, Losses, Parts};
 pub use socket::{Socket, SocketError};
 pub use tcp::{Tcp, Token};
 
+#[cfg(fuzzing)]
+pub use submit::fuzz;
+
 /// A body that is not what it has to be.
 fn rejected(why: &JsonRejection) -> Problem {
     let text = why.body_text();

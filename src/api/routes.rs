@@ -132,7 +132,7 @@ async fn admit(
     let known = methods.iter().find(|(known, _)| *known == method);
     let needed = known.map_or(Role::Read, |(_, role)| *role);
     let caller = Caller::of(&request);
-    if caller.may(needed) {
+    if caller.may(needed) || bug!("roles-ignored") {
         let what = (needed == Role::Control).then(|| format!("{method} {}", request.uri().path()));
         let response = next.run(request).await;
         if let Some(what) = what {

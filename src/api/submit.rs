@@ -274,3 +274,20 @@ async fn with_dependencies(
     }
     Ok(submission)
 }
+
+/// Reads any bytes as a request for a run; gives the job that may come along.
+#[cfg(fuzzing)]
+pub fn fuzz(body: &[u8]) -> Option<(String, serde_json::Value)> {
+    let submit = parse(body).ok()?;
+    if let Some(key) = &submit.key {
+        let digest = |submit| submit_key(submit, key).map(|key| key.digest.clone());
+        assert!(digest(&submit).ok() == digest(&submit).ok());
+    }
+    if let Some(at) = &submit.at {
+        let _moment = view::parse_moment(at);
+    }
+    let again = parse(&serde_json::to_vec(&submit).unwrap_or_default());
+    assert!(again.is_ok_and(|again| again == submit));
+    let task = submit.task?;
+    Some((submit.job, task))
+}

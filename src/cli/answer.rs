@@ -292,3 +292,22 @@ fn as_file(name: &str, task: &Value, definitions: &Definitions) -> Result<String
     });
     toml::to_string(&file).map_err(|error| vec![format!("this cannot be a job: {error}")])
 }
+
+/// Reads a job that comes along with a request where nothing is configured.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(name: &str, task: &Value) {
+    let definitions = Definitions::empty(4);
+    let Ok(text) = as_file(name, task, &definitions) else {
+        return;
+    };
+    let settings = config::Settings::default();
+    let handlers = std::collections::BTreeMap::new();
+    let context = JobContext {
+        settings: &settings,
+        handlers: &handlers,
+        cpu_workers: definitions.cpu_workers,
+    };
+    let path = PathBuf::from("submitted.toml");
+    let (jobs, report) = config::read_jobs(vec![Source { path, text }], &context);
+    assert_eq!(jobs.is_none(), report.errors() > 0, "{:?}", report.lines());
+}

@@ -55,6 +55,8 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+#[cfg(fuzzing)]
+pub(crate) use answer::fuzz;
 pub use exit::Exit;
 use out::Out;
 use socket::SocketArgs;

@@ -86,7 +86,9 @@ pub(super) struct Capacity {
 impl Capacity {
     /// How many places a run that needs so many takes.
     pub(super) fn takes(&self, amount: u32) -> u32 {
-        if self.capped {
+        if bug!("weights-are-one") {
+            1
+        } else if self.capped {
             amount.min(self.size)
         } else {
             amount
@@ -514,7 +516,9 @@ impl Capacities {
     /// All waiting runs age alike, so the order between two of them never changes while they wait:
     /// it is as if each level of priority had let a run queue one aging period earlier.
     fn rank(&self, priority: Priority, since: Mono) -> i64 {
+        let never = i64::MAX / 1_000 * i64::from(bug!("unfair"));
         let aging = i64::try_from(self.aging.as_nanos()).unwrap_or(i64::MAX);
+        let aging = aging.max(never);
         i64::try_from(since.0)
             .unwrap_or(i64::MAX)
             .saturating_sub(i64::from(priority.level()).saturating_mul(aging))

@@ -116,8 +116,13 @@ impl Turn<'_> {
 
     /// Each timer that is due goes with the fact that it gives, so this ends.
     fn fire_due(&mut self, input: &Input) {
+        let now = if bug!("timeout-by-the-wall-clock") {
+            Mono::at_wall(self.state.last, self.now.wall)
+        } else {
+            self.now.mono
+        };
         while let Some((at, timer)) = self.state.timers.first()
-            && at <= self.now.mono
+            && at <= now
         {
             match timer {
                 Timer::Due(run) => {
@@ -185,7 +190,7 @@ impl Turn<'_> {
             return self.spread(id);
         }
         let (job, args) = (Arc::clone(&run.job), run.args.clone());
-        let epoch = run.epoch + 1;
+        let epoch = if bug!("epoch-lost") { 1 } else { run.epoch + 1 };
         self.record(Fact::Started {
             run: id,
             job: Arc::clone(&job),
@@ -432,7 +437,7 @@ impl Turn<'_> {
         let Some(run) = self.state.runs.get(id) else {
             return;
         };
-        if run.epoch != attempt.epoch || !run.state.is_active() {
+        if (run.epoch != attempt.epoch && !bug!("stale-end-counts")) || !run.state.is_active() {
             return;
         }
         if run.state.stop_reason() == Some(StopReason::Interrupt)
@@ -502,7 +507,10 @@ fn next_try(id: RunId, run: &Run, failure: &Failure, now: Mono) -> Option<Mono> 
         None | Some(StopReason::Timeout | StopReason::Interrupt) => false,
         Some(StopReason::Request | StopReason::RunTimeout | StopReason::Shutdown) => true,
     };
-    if asked || failed >= retry.attempts || !retry.covers(failure) {
+    let enough = retry
+        .attempts
+        .saturating_add(bug!("attempt-too-many").into());
+    if asked || failed >= enough || !retry.covers(failure) {
         return None;
     }
     let due = now.plus(retry.pause(id, failed));

@@ -170,7 +170,10 @@ impl Turn<'_> {
             .memory
             .as_ref()
             .map_or(0, |memory| memory.waiting.len());
-        if (before.is_none() && waiting == 0) || spec.overlap == Overlap::Allow {
+        if (before.is_none() && waiting == 0)
+            || spec.overlap == Overlap::Allow
+            || bug!("overlap-ignored")
+        {
             return self.begin(id, slot);
         }
         match (spec.overlap, before) {
@@ -318,6 +321,7 @@ fn due(spec: &ScheduleSpec, (after, until): (Wall, Wall), now: Wall, cause: Caus
     } = spec.missed;
     let counts = |slot: Wall| window.is_none_or(|window| age(slot) <= window);
     let most = match policy {
+        _ if bug!("backlog-all-at-once") => usize::MAX,
         MissedPolicy::Skip => usize::from(in_time),
         MissedPolicy::Latest => usize::from(in_time || counts(last)),
         MissedPolicy::All => max as usize,

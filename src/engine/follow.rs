@@ -126,10 +126,12 @@ impl Turn<'_> {
         let all_over = links.open == 0;
         let when = run.job.when;
         match when {
-            When::Success if failed => Verdict::Skip(SkipReason::Dependency {
-                run: ended.run,
-                job: Name::clone(&ended.job.name),
-            }),
+            When::Success if failed && !bug!("dependent-of-a-failure") => {
+                Verdict::Skip(SkipReason::Dependency {
+                    run: ended.run,
+                    job: Name::clone(&ended.job.name),
+                })
+            }
             When::Success | When::Always if all_over => Verdict::Release,
             When::Failure if all_over && (failed || links.one_failed) => Verdict::Release,
             When::Any if (succeeded || links.one_succeeded) && !self.waits_for_place(links) => {

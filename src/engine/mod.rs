@@ -137,9 +137,18 @@ impl Engine {
         let mut engine = Self::new(definitions);
         for record in records {
             engine.state.check_known(record)?;
+            if bug!("pause-forgotten") && matches!(record.fact, fact::Fact::Paused { .. }) {
+                continue;
+            }
+            if bug!("slot-forgotten") && matches!(record.fact, fact::Fact::Evaluated { .. }) {
+                continue;
+            }
             engine.state.absorb(record);
         }
         engine.state.resume(&recovery);
+        if bug!("unique-forgotten") {
+            engine.state.unique.clear();
+        }
         Ok(engine)
     }
 

@@ -486,7 +486,7 @@ impl State {
             }
             RunState::Stopping { until, .. } => {
                 self.timers.remove(until, Timer::Unresponsive(id));
-                if !state.is_active() {
+                if !state.is_active() && !bug!("limit-kept-after-a-stop") {
                     self.leave_lane(id, class);
                 }
             }

@@ -186,8 +186,11 @@ fn pull(shared: Arc<Shared>) {
         if let Some(job) = shared.queue.take() {
             IN_JOB.set(true);
             // Jobs catch their own panics; this is the lane's edge.
-            let _told_by_the_hook = catch(job);
+            let told_by_the_hook = catch(job);
             IN_JOB.set(false);
+            if told_by_the_hook.is_err() && bug!("panic-keeps-its-place") {
+                return;
+            }
             if kernel_nanos() >= turn_ends {
                 rayon::spawn(move || pull(shared));
                 return;

@@ -119,6 +119,9 @@ impl Tree {
     fn members(&self, all: &[Seen]) -> Vec<Seen> {
         let unmarked = orphans::unmarked();
         let belongs = |seen: &Seen| {
+            if bug!("group-kill-only") {
+                return seen.group == Some(self.root);
+            }
             unmarked.contains(&seen.pid)
                 || seen.group == Some(self.root)
                 || seen.session == Some(self.root)

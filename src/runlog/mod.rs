@@ -19,6 +19,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 pub use line::{RunLine, Stream};
+#[cfg(fuzzing)]
+pub use read::fuzz;
 pub use read::{ReadError, lines};
 
 use crate::engine::id::RunId;

@@ -91,3 +91,14 @@ fn parse(text: &[u8]) -> Option<RunLine> {
     }
     Some(line)
 }
+
+/// Reads any bytes as a part of a log; what are lines comes back as it is when it is written again.
+#[cfg(fuzzing)]
+pub fn fuzz(file: &[u8]) {
+    for line in file.split(|byte| *byte == b'\n').filter_map(parse) {
+        let mut written = Vec::new();
+        line.write(&mut written);
+        let again = parse(written.trim_ascii_end());
+        assert!(again.as_ref() == Some(&line), "{again:?} is not {line:?}");
+    }
+}

@@ -7,6 +7,8 @@ mod codec;
 mod decode;
 mod error;
 mod fold;
+#[cfg(fuzzing)]
+mod fuzz;
 mod memory;
 mod past;
 mod place;
@@ -33,6 +35,8 @@ use crate::engine::fact::Record;
 use crate::engine::time::Wall;
 pub use backup::{Info, backup, info};
 pub use error::{Damage, StoreError, Trouble};
+#[cfg(fuzzing)]
+pub use fuzz::record as fuzz_record;
 pub use memory::MemoryLog;
 pub use past::{Active, SCAN_BOUND, Span};
 pub use place::StorePlace;

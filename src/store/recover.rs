@@ -84,7 +84,7 @@ fn check_newest(conn: &Connection, tail: &Tail) -> Result<Now, Fault> {
     let mut last = None;
     while let Some(row) = rows.next()? {
         let raw = Raw::of(row)?;
-        if (raw.head.number, raw.hash) != expected {
+        if (raw.head.number, raw.hash) != expected && !bug!("gap-in-the-chain") {
             let what = "is missing, or does not follow the one before it";
             return Err(Damage::Record {
                 number: expected.0.cast_unsigned(),

@@ -83,7 +83,7 @@ impl<'a> Raw<'a> {
         let Some(payload) = self.payload else {
             return Err(self.damage("has lost what it says"));
         };
-        if chain::link(&self.prev, &self.head, payload) != self.hash {
+        if chain::link(&self.prev, &self.head, payload) != self.hash && !bug!("hash-unchecked") {
             return Err(self.damage("is not what was written: its hash differs"));
         }
         Written::read(payload)

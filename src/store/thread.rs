@@ -164,6 +164,9 @@ impl Thread {
 
     fn write_all(&mut self) -> Result<(), Broken> {
         while let Some(group) = self.group() {
+            if bug!("acknowledged-before-the-commit") {
+                self.commits.put(self.waiting[group - 1].0);
+            }
             let batches = self.waiting.iter().take(group).map(|(_, records)| records);
             match self.writer.write(batches) {
                 Ok(()) => {

@@ -41,10 +41,12 @@ impl From<rusqlite::Error> for Failed {
         // Where the shared memory of the log cannot grow, there is no space either: no byte of the
         // store was written before it.
         let shm = |code: i32| code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+        let sync = rusqlite::ffi::SQLITE_IOERR_FSYNC;
+        let synced = |code: i32| code == sync && bug!("sync-tried-again");
         let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull)
             || error
                 .sqlite_error()
-                .is_some_and(|error| shm(error.extended_code));
+                .is_some_and(|error| shm(error.extended_code) || synced(error.extended_code));
         if full {
             Self::Full(error.to_string())
         } else {
@@ -155,7 +157,7 @@ impl Writer {
                 self.tail.top_run,
                 self.epoch
             ])?;
-        if changed == 1 {
+        if changed == 1 || bug!("fence-unchecked") {
             Ok(())
         } else {
             Err(Failed::Broken("another daemon has opened the store".into()))
@@ -265,7 +267,9 @@ fn note(
         }
         Some((_, Change::Move { .. })) | None => match &record.fact {
             Fact::Accepted { job, key, .. } => {
-                if let Some(key) = key {
+                if let Some(key) = key
+                    && !bug!("key-forgotten")
+                {
                     conn.prepare_cached(
                         "INSERT OR REPLACE INTO keys (key, digest, run) VALUES (?1, ?2, ?3)",
                     )?
@@ -337,4 +341,35 @@ pub(super) fn raise_epoch(conn: &Connection) -> rusqlite::Result<i64> {
 /// The bytes of a file, 0 if there is none.
 pub(super) fn bytes_of(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |found| found.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi::{
+        Error, SQLITE_BUSY, SQLITE_CORRUPT, SQLITE_FULL, SQLITE_IOERR, SQLITE_IOERR_DIR_FSYNC,
+        SQLITE_IOERR_FSYNC, SQLITE_IOERR_READ, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE,
+        SQLITE_IOERR_WRITE,
+    };
+
+    use super::*;
+
+    #[test]
+    fn nothing_but_a_full_disk_is_tried_again() {
+        for (code, again) in [
+            (SQLITE_FULL, true),
+            (SQLITE_IOERR_SHMSIZE, true),
+            (SQLITE_BUSY, false),
+            (SQLITE_CORRUPT, false),
+            (SQLITE_IOERR, false),
+            (SQLITE_IOERR_DIR_FSYNC, false),
+            (SQLITE_IOERR_FSYNC, false),
+            (SQLITE_IOERR_READ, false),
+            (SQLITE_IOERR_TRUNCATE, false),
+            (SQLITE_IOERR_WRITE, false),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(Error::new(code), None);
+            let is_full = matches!(Failed::from(error), Failed::Full(_));
+            assert_eq!(is_full, again, "SQLite code {code}");
+        }
+    }
 }

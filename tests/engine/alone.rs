@@ -164,3 +164,53 @@ fn the_job_for_the_end_is_run_in_the_same_breath() {
         "#]],
     );
 }
+
+#[test]
+fn one_that_is_to_be_alone_is_still_so_after_a_crash() {
+    check(
+        "job j io unique=job
+         job a io unique=args params=x:integer",
+        "0s submit j
+         0s submit a{\"x\":1}
+         1s crash
+         2s settle
+         2s open
+         3s submit j
+         3s submit a{\"x\":1}
+         3s submit a{\"x\":2}",
+        expect![[r#"
+            0s submit j
+                run 1 (j) accepted
+                run 1 (j) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            0s submit a{"x":1}
+                run 2 (a) accepted {"x":1}
+                run 2 (a) started, attempt 1
+                -> answer Submitted([RunId(2)])
+                -> start 2.1 in io
+            1s crash
+                2 running
+                lane `io`: 2 of 10000
+                lane `cpu`: 0 of 2
+            2s settle
+                run 1 (j) interrupted in attempt 1: the daemon or the machine went down under it
+                run 2 (a) interrupted in attempt 1: the daemon or the machine went down under it
+            2s open
+                opened
+                run 1 (j) started, attempt 2
+                run 2 (a) started, attempt 2
+                -> start 1.2 in io
+                -> start 2.2 in io
+            3s submit j
+                -> answer Refused(Duplicate { job: "j", run: RunId(1) })
+            3s submit a{"x":1}
+                -> answer Refused(Duplicate { job: "a", run: RunId(2) })
+            3s submit a{"x":2}
+                run 3 (a) accepted {"x":2}
+                run 3 (a) started, attempt 1
+                -> answer Submitted([RunId(3)])
+                -> start 3.1 in io
+        "#]],
+    );
+}

@@ -1,8 +1,12 @@
 //! Delays and timeouts, on the monotonic clock.
 
-use expect_test::expect;
+use std::time::Duration;
 
-use crate::script::check;
+use expect_test::expect;
+use twolane::engine::input::{Input, Submission, SubmitItem};
+
+use crate::define::define;
+use crate::script::{Bench, at, check};
 
 #[test]
 fn a_delayed_run_is_scheduled_until_it_is_due() {
@@ -212,4 +216,28 @@ fn what_the_machine_had_no_room_for_is_tried_again_a_second_later() {
                 -> start 1.2 in io
         "#]],
     );
+}
+
+#[test]
+fn a_timeout_counts_by_the_clock_that_nobody_sets() {
+    const YEARS: i64 = 10 * 365 * 86_400;
+    for jump in [-YEARS, -1, 1, YEARS] {
+        let mut bench = Bench::new(define("job a io timeout=5s"));
+        let mut told = |millis: u64, input: Input| {
+            let mut now = at(Duration::from_millis(millis));
+            if millis > 0 {
+                now.wall.0 += jump * 1_000_000;
+            }
+            bench.step(now, input)
+        };
+        let submission = Submission {
+            items: vec![SubmitItem::of(&"a".into())],
+            key: None,
+            caller: None,
+        };
+        told(0, Input::Submit(submission));
+        assert!(told(4_999, Input::Tick).is_empty(), "{jump} s");
+        let over = told(5_000, Input::Tick);
+        assert!(over[0].contains("its timeout passed"), "{jump} s: {over:?}");
+    }
 }

@@ -37,6 +37,7 @@ pub(in super::super) async fn run_io(
     };
     let teardown = match result {
         Err(TaskError::NoRoom(_)) => None,
+        Err(TaskError::Stopped) if bug!("stop-without-teardown") => None,
         _ => after(args, place).await,
     };
     Came { result, teardown }

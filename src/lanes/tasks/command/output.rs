@@ -164,6 +164,7 @@ impl Lines {
     /// Passes on the beginning of a line whose end has not come.
     fn pass_on_open(&mut self) {
         let waits = match self.cut {
+            0 if bug!("secret-in-two-pieces") => 0,
             0 => self.place.secrets.mask().beginning(&self.open),
             _ => 0,
         };
@@ -291,7 +292,7 @@ impl Lines {
 impl Drop for Lines {
     fn drop(&mut self) {
         self.release();
-        if !self.open.is_empty() || self.cut > 0 {
+        if (!self.open.is_empty() || self.cut > 0) && !bug!("last-words-lost") {
             self.close_line();
         }
         self.pass_on();

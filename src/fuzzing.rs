@@ -1,0 +1,25 @@
+//! What the targets under `fuzz/` reach that is not public: built with `--cfg fuzzing` only.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use crate::engine::spec::{JobSpec, Lane, TaskSpec};
+
+pub use crate::runlog::fuzz as run_log;
+
+/// Reads any bytes as a request for a run, with the job that may come along.
+pub fn request(body: &[u8]) {
+    if let Some((name, task)) = crate::api::fuzz(body) {
+        crate::cli::fuzz(&name, &task);
+    }
+}
+
+/// Reads any bytes as a record of the store.
+pub fn record(payload: &[u8]) {
+    static JOB: LazyLock<Arc<JobSpec>> = LazyLock::new(|| {
+        let duration = Duration::ZERO;
+        let job = JobSpec::new("job".into(), Lane::Io, TaskSpec::Sleep { duration });
+        Arc::new(job)
+    });
+    crate::store::fuzz_record(payload, &JOB);
+}
