@@ -163,7 +163,7 @@ pub(super) async fn heard(told: &mut oneshot::Receiver<Told>) -> Result<Told, Pr
         Ok(Told::Unable(unable)) => Err(unable.into()),
         Ok(told) => Ok(told),
         Err(_) => Err(Problem::unavailable(
-            "leaving",
+            "outcome-unknown",
             "the daemon left before it could say what became of this: ask again when it is back, \
              under the same key where something was submitted",
         )),
