@@ -52,9 +52,10 @@ pub(super) fn others() -> Vec<Pid> {
     let mut adopted = proc::adopted();
     if !adopted.is_empty() {
         own(|own| adopted.retain(|pid| !own.contains(&pid.as_raw_nonzero())));
-        // A child that was made in the usual way by code of this program shares its group.
-        let mine = rustix::process::getpgrp();
-        adopted.retain(|pid| proc::look(*pid).is_some_and(|seen| seen.group != Some(mine)));
+        // A child that was made in the usual way by code of this program shares its group. That has no number
+        // here if it was made outside of a name space, or by the kernel as the first one.
+        let mine = proc::look(getpid()).and_then(|seen| seen.group);
+        adopted.retain(|pid| proc::look(*pid).is_some_and(|seen| seen.group != mine));
     }
     adopted
 }
