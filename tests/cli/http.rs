@@ -3,7 +3,10 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::{Arc, Barrier};
+
+use rustix::process::Signal;
 
 use crate::support::Place;
 
@@ -64,4 +67,62 @@ fn a_download_is_there_for_what_comes_after() {
         fs::read_to_string(place.path().join("in.png")).unwrap(),
         "hello"
     );
+}
+
+/// The first who asks gets half of an answer, and the others a whole one.
+fn half_then_whole() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut unanswered = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // Whoever was killed hears nothing.
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+            if unanswered.is_empty() {
+                unanswered.push(stream);
+            } else {
+                let _ = stream.write_all(b"hello");
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn what_a_killed_daemon_has_left_of_a_file_is_gone_after_the_next_attempt() {
+    let settings =
+        "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n";
+    let job = format!(
+        "[jobs.get]\nhttp = {{ url = \"http://{}/\", proxy = \"off\", save_to = \"out/page\" }}\nstart = \"boot\"\n",
+        half_then_whole()
+    );
+    let place = Place::with(&[("twolane.toml", settings), ("jobs.toml", &job)]);
+    let out = place.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let names = || -> Vec<String> {
+        let entries = fs::read_dir(&out).unwrap();
+        let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+        entries.map(|entry| name(entry.unwrap())).collect()
+    };
+    let mut process = place.start(&["serve", "--config", "twolane.toml"]);
+    process.wait_for("run 1 get: started");
+    let begun = "for _ in $(seq 600); do [ -n \"$(ls -A)\" ] && exit; sleep 0.1; done";
+    let mut waiting = Command::new("sh");
+    waiting
+        .args(["-c", begun])
+        .current_dir(&out)
+        .status()
+        .unwrap();
+    process.signal(Signal::KILL);
+    process.finish();
+    let left = names();
+    assert!(left.len() == 1 && left[0].ends_with(".part"), "{left:?}");
+
+    let mut process = place.start(&["serve", "--config", "twolane.toml"]);
+    process.wait_for("run 1 get: finished");
+    assert_eq!(names(), ["page"]);
+    assert_eq!(fs::read(out.join("page")).unwrap(), b"hellohello");
+    process.signal(Signal::TERM);
+    process.finish();
 }
