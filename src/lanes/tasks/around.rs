@@ -28,17 +28,22 @@ pub(in super::super) async fn run_io(
     (handlers, clients): (&Handlers, &Clients),
     place: &Arc<Place>,
 ) -> Came {
-    let result = match before(&context, args, place).await {
+    // Most have neither, and none takes memory for what it does not have.
+    let begun = match place.job.setup {
+        Some(_) => Box::pin(before(&context, args, place)).await,
+        None => Ok(()),
+    };
+    let result = match begun {
         Ok(()) => {
             let task = task_io(context, args, (handlers, clients), place);
             after_setup(place, panicked(CatchPanic::new(task).await))
         }
         Err(error) => Err(error),
     };
-    let teardown = match result {
-        Err(TaskError::NoRoom(_)) => None,
-        Err(TaskError::Stopped) if bug!("stop-without-teardown") => None,
-        _ => after(args, place).await,
+    let teardown = match (&place.job.teardown, &result) {
+        (None, _) | (_, Err(TaskError::NoRoom(_))) => None,
+        (Some(_), Err(TaskError::Stopped)) if bug!("stop-without-teardown") => None,
+        (Some(_), _) => Box::pin(after(args, place)).await,
     };
     Came { result, teardown }
 }

@@ -97,7 +97,8 @@ fn in_no_lane() -> TaskError {
 
 pub(super) use around::{Came, after, run_cpu, run_io};
 
-/// Carries out a task on the io lane.
+/// Carries out a task on the io lane. Each kind has a place of its own in memory, so that thousands that wait for
+/// little do not take as much as the largest kind.
 async fn task_io(
     context: Context,
     args: Option<&Value>,
@@ -105,10 +106,10 @@ async fn task_io(
     place: &Arc<Place>,
 ) -> TaskResult {
     if place.job.isolate {
-        return isolated::run(&context, args, place).await;
+        return Box::pin(isolated::run(&context, args, place)).await;
     }
     match &place.job.task {
-        TaskSpec::Command(command) => command::run(&context, place, command, args).await,
+        TaskSpec::Command(command) => Box::pin(command::run(&context, place, command, args)).await,
         TaskSpec::Sleep { duration } => sleep::run_io(&context, *duration).await,
         TaskSpec::Read { path } => read::run_io(&context, path).await,
         TaskSpec::Compute {
@@ -122,9 +123,9 @@ async fn task_io(
         TaskSpec::Http(spec) => {
             let secrets = place.secrets.read(&spec.secrets);
             let secrets = secrets.map_err(TaskError::failed)?;
-            http::run_io(&context, spec, (args, &secrets), clients).await
+            Box::pin(http::run_io(&context, spec, (args, &secrets), clients)).await
         }
-        TaskSpec::File(task) => files::run_io(&context, task, args).await,
+        TaskSpec::File(task) => Box::pin(files::run_io(&context, task, args)).await,
         TaskSpec::Future { .. } => Err(in_no_lane()),
     }
 }
