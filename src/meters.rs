@@ -55,6 +55,7 @@ pub struct Meters {
     interruptions: Of<1, Counter>,
     retries: Of<1, Counter>,
     coalesced: Counter,
+    absences: Of<1, Counter>,
     waits: Spread,
     runs: Spread,
     job_runs: Of<1, Seconds>,
@@ -92,6 +93,7 @@ impl Meters {
             interruptions: Family::default(),
             retries: Family::default(),
             coalesced: Counter::default(),
+            absences: Family::default(),
             waits: Family::new_with_constructor(long as fn() -> Histogram),
             runs: Family::new_with_constructor(long as fn() -> Histogram),
             job_runs: Family::default(),
@@ -140,6 +142,11 @@ impl Meters {
             "retries",
             "Runs that are tried once more: by the rule of their job, or on request",
             self.retries.clone(),
+        );
+        all.register(
+            "absences",
+            "Times that no success of a job came within its `expect_within`",
+            self.absences.clone(),
         );
         all.register(
             "notes_coalesced",
@@ -311,15 +318,7 @@ impl Tally {
                 self.waiting.started(*run);
                 self.over(&job.name, 3);
             }
-            Fact::Interrupted { cause, .. } => {
-                let cause = match cause {
-                    Interruption::Crash => "crash",
-                    Interruption::Shutdown => "shutdown",
-                    Interruption::NoRoom(_) => "no_room",
-                };
-                let labels = [("cause", cause.to_owned())];
-                meters.interruptions.get_or_create(&labels).inc();
-            }
+            Fact::Interrupted { cause, .. } => self.interrupted(cause),
             Fact::Retrying { job, end, .. } => {
                 self.left(job.lane, &job.name, end);
                 self.retried("rule");
@@ -330,6 +329,7 @@ impl Tally {
                 self.over(&job.name, 1);
             }
             Fact::Retried { .. } => self.retried("request"),
+            Fact::Absent { job, .. } => self.absent(job),
             Fact::Opened
             | Fact::Released { .. }
             | Fact::Met { .. }
@@ -342,6 +342,7 @@ impl Tally {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
+            | Fact::Heard { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}
         }
@@ -380,6 +381,23 @@ impl Tally {
     fn failed(&self, why: &Failure) {
         let labels = [("reason", why.kind().to_owned())];
         self.meters.failures.get_or_create(&labels).inc();
+    }
+
+    fn interrupted(&self, cause: &Interruption) {
+        let cause = match cause {
+            Interruption::Crash => "crash",
+            Interruption::Shutdown => "shutdown",
+            Interruption::NoRoom(_) => "no_room",
+        };
+        let labels = [("cause", cause.to_owned())];
+        self.meters.interruptions.get_or_create(&labels).inc();
+    }
+
+    fn absent(&self, job: &Name) {
+        let known = self.jobs.contains_key(job);
+        let label = if known { &**job } else { OTHER };
+        let labels = [("job", label.to_owned())];
+        self.meters.absences.get_or_create(&labels).inc();
     }
 
     fn retried(&self, by: &str) {

@@ -127,7 +127,7 @@ fn labelled(all: &mut Registry, status: &Status) {
 }
 
 fn gauges(all: &mut Registry, status: &Status, beside: &Beside<'_>) {
-    let gauges: [(&str, &str, u64); 9] = [
+    let gauges: [(&str, &str, u64); 10] = [
         (
             "unfinished_runs",
             "Runs that are not over",
@@ -135,6 +135,11 @@ fn gauges(all: &mut Registry, status: &Status, beside: &Beside<'_>) {
         ),
         ("unfinished_runs_max", "The bound on them", status.max_runs),
         ("jobs", "Jobs that are defined", status.jobs),
+        (
+            "jobs_absent",
+            "Jobs of which no success came within their `expect_within`",
+            status.absent,
+        ),
         (
             "uncommitted_batches",
             "Batches of facts that wait for the disk",

@@ -10,7 +10,7 @@ use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::flow::Over;
 use crate::engine::outcome::{End, Interruption, Measures, Outcome};
 use crate::engine::time::{Mono, Wall};
-use crate::engine::{CapacityName, CapacityView, JobView, ScheduleView};
+use crate::engine::{CapacityName, CapacityView, JobView, ScheduleView, absent};
 use crate::inbox::DaemonStatus;
 use crate::runlog::RunLine;
 use crate::store::{AttemptEnd, Story};
@@ -150,6 +150,11 @@ fn said(fact: &Fact) -> Said {
             let seconds = by_micros / 1_000_000;
             ("clock-set", None, None, Some(format!("by {seconds} s")))
         }
+        Fact::Heard { job, .. } => ("heard", None, None, Some(format!("`{job}`"))),
+        Fact::Absent { job, since, within } => {
+            let why = format!("`{job}`: {}", absent(since.wall, *within));
+            ("absent", None, None, Some(why))
+        }
         Fact::Paused { what } => ("paused", None, None, text(what)),
         Fact::Resumed { what } => ("resumed", None, None, text(what)),
         Fact::Accepted {
@@ -269,6 +274,7 @@ pub(super) fn status(status: &DaemonStatus, runs: Vec<(&'static str, u64)>) -> w
             .map(|view| capacity(view, status.now.mono))
             .collect(),
         jobs: many(engine.jobs),
+        absent: many(engine.absent),
         records: engine.records,
         uncommitted: many(status.uncommitted),
         max_uncommitted: many(status.max_uncommitted),
@@ -338,6 +344,9 @@ pub(super) fn job(view: &JobView) -> wire::Job {
         queued: view.queued as u64,
         paused: view.paused,
         schedules: view.schedules.iter().map(schedule).collect(),
+        expect_within_seconds: job.expect_within.map(seconds),
+        heard: view.heard.map(|(since, _)| moment(since)),
+        absent: view.heard.is_some_and(|(_, is_absent)| is_absent),
     }
 }
 

@@ -290,6 +290,9 @@ pub struct Status {
     pub capacities: Vec<Capacity>,
     /// Jobs that are defined.
     pub jobs: u64,
+    /// Jobs of which no success came in time.
+    #[serde(default)]
+    pub absent: u64,
     /// Facts so far.
     pub records: u64,
     /// Batches of facts that are not committed yet.
@@ -379,6 +382,15 @@ pub struct Job {
     /// Its schedules, in the order of the file.
     #[serde(default)]
     pub schedules: Vec<Schedule>,
+    /// In what time a run has to succeed (`expect_within`), in seconds.
+    #[serde(default)]
+    pub expect_within_seconds: Option<f64>,
+    /// From when that counts: the last success, or when it was first expected.
+    #[serde(default)]
+    pub heard: Option<Moment>,
+    /// Whether none came in time.
+    #[serde(default)]
+    pub absent: bool,
 }
 
 /// A schedule of a job.

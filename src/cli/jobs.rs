@@ -88,6 +88,15 @@ fn details(job: &wire::Job, now: Timestamp) -> String {
     if job.cpus > 1 {
         details.push(format!("cpus {}", job.cpus));
     }
+    if let Some(within) = job.expect_within_seconds {
+        let since = job.heard.as_ref().map(|heard| ago(heard, now));
+        let since = since.unwrap_or_default();
+        let within = took(Some(within));
+        details.push(match job.absent {
+            true => format!("ABSENT: no success since {since}, expected within {within}"),
+            false => format!("expected within {within}, counted from {since}"),
+        });
+    }
     for schedule in &job.schedules {
         let next = match (&schedule.next, schedule.paused) {
             (_, true) => "paused".to_owned(),

@@ -62,6 +62,7 @@ fn tell(status: &wire::Status, out: &mut Out) -> Exit {
         "jobs: {} defined; facts: {}, {} of {} batches uncommitted",
         status.jobs, status.records, status.uncommitted, status.max_uncommitted
     ));
+    tell_absent(status, out);
     let mut table = Table::new(&["KIND", "NAME", "USED", "SIZE", "RATE", "PAUSED"], &[2, 3]);
     for capacity in &status.capacities {
         table.row([
@@ -97,4 +98,13 @@ fn tell(status: &wire::Status, out: &mut Out) -> Exit {
         ));
     }
     printed
+}
+
+fn tell_absent(status: &wire::Status, out: &mut Out) {
+    if status.absent > 0 {
+        out.line(format_args!(
+            "absent: {} of which no success came in time (`twolane jobs`)",
+            status.absent
+        ));
+    }
 }

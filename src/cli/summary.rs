@@ -110,6 +110,8 @@ impl Row {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
+            | Fact::Heard { .. }
+            | Fact::Absent { .. }
             | Fact::Configured { .. }
             | Fact::Accepted { .. }
             | Fact::Released { .. }

@@ -15,6 +15,9 @@ use crate::engine::flow::{FanOut, OnDuplicate, Origin, SPREAD_BOUND, Unique, Uni
 use crate::engine::retry::{BASE, Backoff, MAX, RetrySpec};
 use crate::engine::spec::{JobSpec, Name, ParamSpec};
 
+/// The keys that name a job to be run after a run, or for want of one.
+const HOOKS: [&str; 3] = ["on_failure", "on_success", "on_absent"];
+
 /// What `retry` says; the outer `None`, reported, where that makes no sense.
 pub(super) fn retry(
     report: &mut Report,
@@ -236,7 +239,15 @@ pub(super) fn references(
             );
         }
     }
-    for key in ["on_failure", "on_success"] {
+    if let (Some(field), None) = (
+        draft.table.get("on_absent"),
+        draft.table.get("expect_within"),
+    ) {
+        let message = "`on_absent` says nothing without `expect_within`";
+        let hint = "say in what time a run has to succeed, as in `expect_within = \"26h\"`";
+        report.push(Diagnostic::at(source, field.key.clone(), message).hint(hint));
+    }
+    for key in HOOKS {
         let (Some(field), Some(name)) = (draft.table.get(key), draft.table.text(key)) else {
             continue;
         };
@@ -305,16 +316,15 @@ fn unfit(own: &str, name: &str, hook: &JobSpec) -> Option<(String, String)> {
 
 /// The jobs that are run after the end of others.
 pub(super) fn hooks(drafts: &[(String, Draft)]) -> BTreeSet<Name> {
-    let named = |(_, draft): &(String, Draft)| {
-        ["on_failure", "on_success"].map(|key| draft.table.text(key).map(Name::from))
-    };
+    let named =
+        |(_, draft): &(String, Draft)| HOOKS.map(|key| draft.table.text(key).map(Name::from));
     drafts.iter().flat_map(named).flatten().collect()
 }
 
 /// Reports each circle of jobs that are run after each other, once.
 pub(super) fn circles(report: &mut Report, drafts: &[(String, Draft)]) {
     let next = |draft: &Draft| -> Vec<(String, Span)> {
-        let named = ["on_failure", "on_success"].into_iter();
+        let named = HOOKS.into_iter();
         let named = named.filter_map(|key| {
             let span = draft.table.get(key)?.value.clone();
             Some((draft.table.text(key)?.to_owned(), span))

@@ -117,6 +117,8 @@ fn spec(
         unique: flow::unique(table),
         on_failure: table.text("on_failure").map(Name::from),
         on_success: table.text("on_success").map(Name::from),
+        expect_within: table.duration("expect_within"),
+        on_absent: table.text("on_absent").map(Name::from),
         start: match table.text("start") {
             Some(_) => Start::Boot,
             None => Start::OnDemand,

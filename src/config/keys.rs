@@ -539,6 +539,20 @@ pub(super) const JOB: &[Key] = &[
         "The job that is run after a run of this one has succeeded, with arguments as for `on_failure`.",
     ),
     key(
+        "expect_within",
+        Kind::Duration(Duration::from_secs(1)),
+        "\"26h\"",
+        "In what time one of its runs has to succeed, counted from the last one that did, or from when the job \
+         was defined; when none does, that is told as a warning, once.",
+    ),
+    key(
+        "on_absent",
+        Kind::Name,
+        "\"alert\"",
+        "The job that is run when no run of this one succeeded within `expect_within`, with arguments as for \
+         `on_failure`; `state` is `absent`, and `run` is 0.",
+    ),
+    key(
         "start",
         Kind::Choice(&["boot"]),
         "\"boot\"",

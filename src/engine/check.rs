@@ -30,6 +30,7 @@ impl Engine {
         check_timers(state)?;
         check_links(state)?;
         let fault = state.calendar.fault();
+        let fault = fault.or_else(|| state.absences.fault(&state.definitions));
         hold(fault.is_none(), || fault.clone().unwrap_or_default())
     }
 }

@@ -36,6 +36,7 @@ impl Turn<'_> {
         self.fire_due(&input);
         self.by = Some(By::Daemon);
         self.fire_schedules();
+        self.raise_absences();
         self.by = by;
         self.take(input);
         self.by = Some(By::Daemon);
@@ -138,7 +139,7 @@ impl Turn<'_> {
                     self.stop(run, reason);
                 }
                 Timer::Expired(run) => self.expire(run),
-                Timer::Tokens => {}
+                Timer::Tokens | Timer::Absent => {}
                 // Of what went down with an earlier daemon nothing is left that could be unresponsive.
                 Timer::Unresponsive(run) if *input == Input::Settle => self.settle_run(run),
                 Timer::Unresponsive(run) => self.unresponsive(run, at),
@@ -467,6 +468,7 @@ impl Turn<'_> {
             _ => None,
         };
         let job = Arc::clone(&run.job);
+        let is_part = run.ties().is_some_and(|ties| ties.part_of.is_some());
         let ended = Ended::of(id, run, Over::of_final(&state), result.clone());
         self.record(Fact::Ended {
             run: id,
@@ -475,6 +477,9 @@ impl Turn<'_> {
             state: state.clone(),
             end,
         });
+        if state == FinalState::Succeeded && !is_part {
+            self.succeeded(&job.name);
+        }
         self.hook(id, &job, &state, result.as_ref());
         self.follow(ended);
     }

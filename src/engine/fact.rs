@@ -266,6 +266,22 @@ pub enum Fact {
         /// set back.
         by_micros: i64,
     },
+    /// A run of a job of which a success is expected in a time has succeeded, or that time begins to count.
+    Heard {
+        /// Its job.
+        job: Name,
+        /// Nothing had come in time before.
+        again: bool,
+    },
+    /// No success of a job came in the time in which it is expected.
+    Absent {
+        /// The job.
+        job: Name,
+        /// When the time began: at the last success, or when it was first expected.
+        since: Now,
+        /// How long it was.
+        within: Duration,
+    },
     /// From here on nothing starts.
     Draining,
     /// Somebody has asked the daemon to leave.
@@ -323,6 +339,8 @@ impl Fact {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::ClockSet { .. }
+            | Self::Heard { .. }
+            | Self::Absent { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. } => None,
             Self::Accepted { run, job, .. }

@@ -104,6 +104,7 @@ impl Turn<'_> {
             self.leave_out(&job, &key, one(slot), Why::Removed);
         }
         self.record(Fact::Configured { definitions });
+        self.expect_new();
         // On record for themselves: that they began, and when, outlives the definitions.
         let now = self.now.wall;
         let born: Vec<ScheduleId> = (0..self.state.calendar.entries().len())

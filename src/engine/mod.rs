@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+mod absence;
 pub mod action;
 mod again;
 pub mod amounts;
@@ -45,6 +46,7 @@ mod timers;
 mod view;
 mod waiting;
 
+pub use absence::absent;
 use action::Action;
 pub(crate) use arguments::{complete, merged};
 pub use bucket::Bucket;
@@ -188,6 +190,10 @@ impl Engine {
         let wake = self.state.capacities.next_wake();
         let wake = wake.filter(|_| !self.state.draining);
         let wake = wake.map(|at| (at, Timer::Tokens));
-        self.state.timers.first().into_iter().chain(wake).min()
+        let absent = self.state.absences.first();
+        let absent = absent.filter(|_| !self.state.draining);
+        let absent = absent.map(|(at, _)| (at, Timer::Absent));
+        let others = wake.into_iter().chain(absent);
+        self.state.timers.first().into_iter().chain(others).min()
     }
 }

@@ -153,6 +153,12 @@ pub struct JobSpec {
     /// The job that is run after a run of this one has succeeded.
     #[serde(default)]
     pub on_success: Option<Name>,
+    /// In what time one of its runs has to succeed, counted from the last one that did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect_within: Option<Duration>,
+    /// The job that is run when none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_absent: Option<Name>,
     /// What makes it run without being asked for.
     #[serde(default)]
     pub start: Start,
@@ -295,6 +301,8 @@ impl JobSpec {
             unique: None,
             on_failure: None,
             on_success: None,
+            expect_within: None,
+            on_absent: None,
             start: Start::default(),
             schedules: Vec::new(),
             on_crash: OnCrash::default(),

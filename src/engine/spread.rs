@@ -103,6 +103,9 @@ impl Turn<'_> {
             state: state.clone(),
             result: result.clone(),
         });
+        if state == FinalState::Succeeded {
+            self.succeeded(&job.name);
+        }
         self.hook(id, &job, &state, result.as_ref());
         ended
     }

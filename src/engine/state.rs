@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Recovery;
+use super::absence::Absences;
 use super::arguments::complete;
 use super::calendar::Calendar;
 use super::capacity::{Capacities, CapacityName, ClassId};
@@ -32,6 +33,7 @@ pub(super) struct State {
     pub(super) capacities: Capacities,
     pub(super) timers: Timers,
     pub(super) calendar: Calendar,
+    pub(super) absences: Absences,
     /// The runs that hold capacities.
     pub(super) active: BTreeSet<RunId>,
     /// Ended runs that are still in the table, oldest first.
@@ -66,6 +68,7 @@ impl State {
             capacities: Capacities::default(),
             timers: Timers::default(),
             calendar: Calendar::default(),
+            absences: Absences::default(),
             active: BTreeSet::new(),
             finished: VecDeque::new(),
             counts: [0; StateKind::ALL.len()],
@@ -122,6 +125,14 @@ impl State {
                 memory,
             } => self.calendar.remember(job, schedule, memory),
             Fact::ClockSet { .. } => self.calendar.clock_set(record.at.wall),
+            Fact::Heard { job, .. } => {
+                let definitions = Arc::clone(&self.definitions);
+                self.absences.heard(job, record.at, false, &definitions);
+            }
+            Fact::Absent { job, since, .. } => {
+                let definitions = Arc::clone(&self.definitions);
+                self.absences.heard(job, *since, true, &definitions);
+            }
             Fact::Paused {
                 what: CapacityName::Schedule(job),
             } => self.calendar.set_paused(job, true),
@@ -254,6 +265,7 @@ impl State {
             })
             .collect();
         self.calendar.configure(definitions, at);
+        self.absences.configure(definitions, self.last.mono);
         self.forget();
     }
 

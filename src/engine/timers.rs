@@ -17,6 +17,8 @@ pub enum Timer {
     /// Somebody who waits for the tokens of a limit has them. (Not in the table of timers: when that is
     /// follows from what waits.)
     Tokens,
+    /// No success of a job came in the time in which it is expected. (Not in the table of timers either.)
+    Absent,
     /// The attempt of a stopping run has had its time to leave its lane.
     Unresponsive(RunId),
 }

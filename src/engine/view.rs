@@ -63,6 +63,9 @@ pub struct JobView {
     pub paused: bool,
     /// Its schedules, in the order of the file.
     pub schedules: Vec<ScheduleView>,
+    /// From when the time counts in which a success is expected, and whether that is over; of a job with
+    /// `expect_within` only.
+    pub heard: Option<(Wall, bool)>,
 }
 
 /// A schedule of a job.
@@ -94,6 +97,8 @@ pub struct Status {
     pub draining: bool,
     /// Jobs that are defined.
     pub jobs: usize,
+    /// Jobs of which no success came in time.
+    pub absent: usize,
     /// Records so far.
     pub records: u64,
 }
@@ -191,6 +196,7 @@ impl Engine {
             max_runs: state.definitions.max_runs,
             draining: state.draining,
             jobs: state.jobs.len(),
+            absent: state.absences.count(),
             records: state.next_record - 1,
         }
     }
@@ -208,6 +214,11 @@ impl Engine {
                 queued: capacities.class(*class).waiting(),
                 paused: own.is_some_and(|capacity| capacity.paused),
                 schedules: self.schedules(name),
+                heard: self
+                    .state
+                    .absences
+                    .of_job(name)
+                    .map(|heard| (heard.since.wall, heard.is_absent)),
             }
         })
     }

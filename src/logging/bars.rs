@@ -88,6 +88,8 @@ impl Board {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
+            | Fact::Heard { .. }
+            | Fact::Absent { .. }
             | Fact::Retried { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}

@@ -61,11 +61,17 @@ pub enum Event {
     Evaluated,
     /// The clock was set, or the machine slept.
     ClockSet,
+    /// A job of which a success is expected in a time was heard of.
+    Heard,
+    /// One was heard of again after its time was over.
+    HeardAgain,
+    /// No success of a job came in the time in which it is expected.
+    Absent,
 }
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 27] = [
+    pub(super) const ALL: [Self; 30] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
@@ -93,6 +99,9 @@ impl Event {
         Self::Skipped,
         Self::Evaluated,
         Self::ClockSet,
+        Self::Heard,
+        Self::HeardAgain,
+        Self::Absent,
     ];
 
     /// The one of this word.
@@ -131,6 +140,9 @@ impl Event {
             Self::Skipped => 0x3ec6_ba2c_3574_4004_a0b8_ea9e_8a5b_58df,
             Self::Evaluated => 0x7d01_a854_042e_4f39_bce7_d33d_316a_f1f4,
             Self::ClockSet => 0x7020_b226_b9a9_4d06_922a_6747_b16b_796f,
+            Self::Heard => 0xd47a_7ae1_6142_41c2_af44_2898_f2c2_0620,
+            Self::HeardAgain => 0xac5e_c171_8af4_4b93_a796_d2f4_9b56_269e,
+            Self::Absent => 0xf901_4409_6b64_4c66_93c4_01d9_4090_f031,
         }
     }
 
@@ -167,6 +179,9 @@ impl Event {
             Fact::Skipped { .. } => Self::Skipped,
             Fact::Evaluated { .. } => Self::Evaluated,
             Fact::ClockSet { .. } => Self::ClockSet,
+            Fact::Heard { again: false, .. } => Self::Heard,
+            Fact::Heard { again: true, .. } => Self::HeardAgain,
+            Fact::Absent { .. } => Self::Absent,
         }
     }
 
@@ -201,6 +216,9 @@ impl Event {
             Self::Skipped => "skipped",
             Self::Evaluated => "evaluated",
             Self::ClockSet => "clock set",
+            Self::Heard => "heard",
+            Self::HeardAgain => "heard again",
+            Self::Absent => "absent",
         }
     }
 
@@ -218,6 +236,7 @@ impl Event {
             | Self::Met
             | Self::Began
             | Self::Evaluated
+            | Self::Heard
             | Self::Due => Level::DEBUG,
             Self::Started
             | Self::Spread
@@ -230,16 +249,18 @@ impl Event {
             | Self::Paused
             | Self::Resumed
             | Self::Cancelled
+            | Self::HeardAgain
             | Self::Skipped => Level::INFO,
             Self::Failed
             | Self::Interrupted
             | Self::Retrying
             | Self::Unresponsive
+            | Self::Absent
             | Self::ClockSet => Level::WARN,
         }
     }
 
-    /// Whether it happened to the scheduler as a whole and to no run.
+    /// Whether it happened to the scheduler as a whole, and to no run or job.
     #[must_use]
     pub const fn of_no_run(self) -> bool {
         matches!(
@@ -252,6 +273,7 @@ impl Event {
                 | Self::Resumed
                 | Self::Evaluated
                 | Self::ClockSet
+                | Self::Heard
         )
     }
 }

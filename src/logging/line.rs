@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::event::Event;
+use crate::engine::absent;
 use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::id::{AttemptId, RunId};
 use crate::engine::outcome::{End, Measures, Outcome, StopReason};
@@ -96,6 +97,14 @@ impl<'a> Line<'a> {
                 ..bare.because(schedule)
             },
             Fact::ClockSet { by_micros } => bare.because(&clock_set(*by_micros)),
+            Fact::Heard { job, .. } => Self {
+                job: Some(&**job),
+                ..bare
+            },
+            Fact::Absent { job, since, within } => Self {
+                job: Some(&**job),
+                ..bare.because(&absent(since.wall, *within))
+            },
             Fact::Configured { definitions } => Self {
                 jobs: Some(definitions.jobs.len()),
                 pools: Some(definitions.pools.len()),
@@ -387,6 +396,9 @@ impl<'a> Line<'a> {
             | Event::Resumed
             | Event::Evaluated
             | Event::ClockSet
+            | Event::Heard
+            | Event::HeardAgain
+            | Event::Absent
             | Event::Skipped => &None,
         };
         let text = text

@@ -20,7 +20,7 @@ use crate::engine::id::RunId;
 use crate::engine::outcome::{End, Failure, Interruption, SkipReason, StopReason};
 use crate::engine::schedule::memory::Memory;
 use crate::engine::spec::{JobSpec, Name, Priority};
-use crate::engine::time::Mono;
+use crate::engine::time::{Mono, Now};
 
 /// A fact as it is written. The run is in a column of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,6 +146,16 @@ pub(super) enum Wire {
     ClockSet {
         by_micros: i64,
     },
+    Heard {
+        job: Name,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
+    },
+    Absent {
+        job: Name,
+        since: Now,
+        within: Duration,
+    },
     Draining,
     Leaving,
     Paused {
@@ -188,6 +198,15 @@ impl Wire {
                 memory: memory.clone(),
             },
             &Fact::ClockSet { by_micros } => Self::ClockSet { by_micros },
+            Fact::Heard { job, again } => Self::Heard {
+                job: Name::clone(job),
+                again: *again,
+            },
+            Fact::Absent { job, since, within } => Self::Absent {
+                job: Name::clone(job),
+                since: *since,
+                within: *within,
+            },
             Fact::Draining => Self::Draining,
             Fact::Leaving => Self::Leaving,
             Fact::Paused { what } => Self::Paused { what: what.clone() },
@@ -328,6 +347,8 @@ impl Wire {
             | Fact::Leaving
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
+            | Fact::Heard { .. }
+            | Fact::Absent { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => Self::Opened,
         }
@@ -341,6 +362,8 @@ impl Wire {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::ClockSet { .. }
+            | Self::Heard { .. }
+            | Self::Absent { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. } => Vec::new(),
             Self::Configured(definitions) => definitions.jobs.values().copied().collect(),
@@ -372,6 +395,9 @@ impl Wire {
             Self::Paused { what } | Self::Resumed { what } => Some(what.to_string()),
             Self::Evaluated { job, schedule, .. } => {
                 Some(format!("slots of `{job}` by {schedule}"))
+            }
+            Self::Heard { job, .. } | Self::Absent { job, .. } => {
+                Some(format!("successes of `{job}`"))
             }
             Self::Opened
             | Self::ClockSet { .. }

@@ -35,6 +35,8 @@ impl Wire {
                     memory,
                 }),
                 Self::ClockSet { by_micros } => Ok(Fact::ClockSet { by_micros }),
+                Self::Heard { job, again } => Ok(Fact::Heard { job, again }),
+                Self::Absent { job, since, within } => Ok(Fact::Absent { job, since, within }),
                 Self::Draining => Ok(Fact::Draining),
                 Self::Leaving => Ok(Fact::Leaving),
                 Self::Paused { what } => Ok(Fact::Paused { what }),
@@ -67,6 +69,8 @@ impl Wire {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::ClockSet { .. }
+            | Self::Heard { .. }
+            | Self::Absent { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. } => return Err(None),
             Self::Accepted {

@@ -45,6 +45,8 @@ impl Entry {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
+            | Fact::Heard { .. }
+            | Fact::Absent { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => None,
         };
@@ -87,6 +89,8 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::Sent { .. }
         | Fact::Evaluated { .. }
         | Fact::ClockSet { .. }
+        | Fact::Heard { .. }
+        | Fact::Absent { .. }
         | Fact::Paused { .. }
         | Fact::Met { .. }
         | Fact::Resumed { .. } => return None,

@@ -215,6 +215,8 @@ impl Story {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
+            | Fact::Heard { .. }
+            | Fact::Absent { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}
         }
@@ -271,6 +273,8 @@ impl Story {
                 | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
                 | Fact::ClockSet { .. }
+                | Fact::Heard { .. }
+                | Fact::Absent { .. }
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. } => epoch,
             })

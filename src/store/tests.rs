@@ -134,6 +134,18 @@ fn every_kind() -> Vec<Fact> {
         },
         Fact::Draining,
         Fact::Leaving,
+        Fact::Heard {
+            job: "a".into(),
+            again: true,
+        },
+        Fact::Absent {
+            job: "b".into(),
+            since: Now {
+                wall: Wall(1),
+                mono: Mono(2),
+            },
+            within: Duration::from_secs(3),
+        },
         Fact::Accepted {
             run,
             job: Arc::clone(&a),

@@ -304,6 +304,8 @@ fn note(
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
+            | Fact::Heard { .. }
+            | Fact::Absent { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => None,
         },

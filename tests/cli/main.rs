@@ -10,5 +10,6 @@ mod graph;
 mod http;
 mod import;
 mod run;
+mod schedule;
 mod serve;
 mod support;

@@ -146,6 +146,8 @@ pub(crate) fn job(words: &[&str]) -> JobSpec {
         unique: keys.get("unique").map(|text| unique(text)),
         on_failure: keys.get("on_failure").map(|name| (*name).into()),
         on_success: keys.get("on_success").map(|name| (*name).into()),
+        on_absent: keys.get("on_absent").map(|name| (*name).into()),
+        expect_within: keys.get("expect_within").map(|text| seconds(text)),
         run_timeout: keys.get("run_timeout").map(|text| seconds(text)),
         start_within: keys.get("start_within").map(|text| seconds(text)),
         retry: keys.get("retry").map(|text| Box::new(retry(text))),

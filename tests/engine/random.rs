@@ -36,12 +36,13 @@ const CONFIGURATIONS: [&str; 3] = [
      job c cpu limits=m,n:3 timeout=3s task=command retry=3 run_timeout=9s; \
      job d io limits=n,r resources=ram:8 delay=2s start_within=4s retry=2:fixed; \
      job e io limits=r:2 after=a,d when=failure; job f cpu after=e when=always on_failure=a; \
-     job g io after=a when=any params=n:integer<a=7; job h io foreach=n params=n:integer retry=2 on_success=a; \
-     job u io unique=job:replace; job v io unique=args:join params=x:integer=1 on_failure=u",
+     job g io after=a when=any params=n:integer<a=7 expect_within=9s; job h io foreach=n params=n:integer retry=2 on_success=a; \
+     job u io unique=job:replace; job v io unique=args:join params=x:integer=1 on_failure=u; \
+     job w io expect_within=5s on_absent=u",
     "kept 3; aging 1s; cpu 1; io 2; pool p io 1; limit m 2; limit r 2 7/s 2; resource ram 4; \
      job a cpu cpus=3 timeout=1s retry=4 run_timeout=5s start_within=9s; \
      job b io pool=p resources=ram:4; job c cpu limits=m:2,r:2; job d io limits=r; \
-     job e io after=a,d; job f cpu after=e; job g io; job h io params=n:any=1; \
+     job e io after=a,d; job f cpu after=e; job g io expect_within=3s; job h io params=n:any=1; \
      job u io unique=job; job v io",
     "cpu 4; io 50; job a io limits=new; limit new 1; limit r 1; job b io resources=gone:7; \
      job d cpu delay=1s; job e cpu limits=r after=a,d; job u io unique=job:join; \

@@ -26,7 +26,8 @@ use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunView, Time
 /// `job NAME LANE [pool=P] [cpus=2] [limits=A,B:2] [resources=R:4] [after=A,B] [priority=N] [delay=5s] [timeout=5s] [grace=5s]
 /// [retry=ATTEMPTS[:fixed]] [run_timeout=5s] [start_within=5s] [on_crash=fail] [task=future|command]
 /// [params=x:integer,y:text=there,z:any<JOB/PATH] [when=WHEN] [foreach=PARAM] [matrix=x:1,2+y:3,4]
-/// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB]`, `kept N`.
+/// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB] [expect_within=5s] [on_absent=JOB]`,
+/// `kept N`.
 ///
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
 /// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room`, `cancel RUN [graph]`,
@@ -206,6 +207,7 @@ impl Bench {
     }
 
     /// What the records tell of a run, as the store does.
+    #[expect(clippy::too_many_lines, reason = "an arm for each kind of fact")]
     pub(crate) fn known(&self, run: RunId) -> Option<Forgotten> {
         let mut known: Option<Forgotten> = None;
         for record in &self.records {
@@ -271,6 +273,8 @@ impl Bench {
                 | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
                 | Fact::ClockSet { .. }
+                | Fact::Heard { .. }
+                | Fact::Absent { .. }
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. } => {}
             }
@@ -576,6 +580,10 @@ fn fact(fact: &Fact) -> String {
         Fact::Retried { .. } => format!("{name} retried"),
         Fact::Evaluated { schedule, .. } => format!("evaluated {schedule}"),
         Fact::ClockSet { by_micros } => format!("clock set by {by_micros} µs"),
+        Fact::Heard { job, again } => {
+            format!("{job} is heard of{}", if *again { " again" } else { "" })
+        }
+        Fact::Absent { job, within, .. } => format!("{job} is absent, expected within {within:?}"),
         Fact::Paused { what } => format!("{what} paused"),
         Fact::Resumed { what } => format!("{what} resumed"),
     }

@@ -136,6 +136,8 @@ impl Model {
             | Fact::Leaving
             | Fact::Evaluated { .. }
             | Fact::ClockSet { .. }
+            | Fact::Heard { .. }
+            | Fact::Absent { .. }
             | Fact::Configured { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => return,

@@ -150,7 +150,8 @@ fn of(shape: Shape<'_>, form: &Form<'_>, pools: &[&str], definitions: &Definitio
             // And it runs when it is asked for.
             "stdin_from" | "pty" | "schedule" => continue,
             // What these say has to fit other keys, or other jobs.
-            "when" | "foreach" | "matrix" | "on_failure" | "on_success" | "secrets" => continue,
+            "when" | "foreach" | "matrix" | "on_failure" | "on_success" | "on_absent"
+            | "secrets" => continue,
             "isolate" if !may_be_isolated(form.task) => continue,
             "retry" => schema = retry(),
             "params" => schema = params(schema),
