@@ -51,7 +51,11 @@ fn slots(place: &Place, file: &str, job: &str, count: usize) -> Vec<String> {
 fn is_taken(place: &Place, file: &str) {
     let checked = place.twolane(&["check", file]);
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
-    assert_eq!(checked.stderr, "");
+    // What it is about is not on this machine, which may be told and is no mistake.
+    let told = checked.stderr.lines().filter(|line| !line.starts_with(' '));
+    let told: Vec<&str> = told.filter(|line| line.contains(": ")).collect();
+    let is_known = |line: &&str| line.starts_with("warning: there is no ");
+    assert!(told.iter().all(is_known), "{}", checked.stderr);
 }
 
 #[test]

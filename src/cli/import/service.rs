@@ -336,6 +336,13 @@ fn rest(service: &Unit, job: &mut Draft) {
         }
         let value = service.list(SECTION, key).join(" ");
         job.note(match key {
+            "MemoryMax" | "TasksMax" => {
+                let ours = match key {
+                    "MemoryMax" => "memory_max",
+                    _ => "pids_max",
+                };
+                format!("{key}={value}: `{ours}` is the same, where the daemon has control groups (`daemon.cgroup`)")
+            }
             "Restart" if value == "no" => continue,
             "Restart" => format!("Restart={value}: `retry` tries a run again that has failed"),
             _ => format!("{key}={value} has no equal"),
