@@ -341,6 +341,7 @@ impl Tally {
             | Fact::Leaving
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
+            | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Paused { .. }

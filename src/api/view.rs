@@ -56,6 +56,7 @@ pub(super) fn run(story: &Story) -> wire::Run {
         state: story.state.as_str().to_owned(),
         reason: story.reason.clone(),
         lane: story.job.lane.as_str().to_owned(),
+        auto: story.job.auto,
         task: story.job.task.kind().to_owned(),
         pool: story.job.pool.as_ref().map(ToString::to_string),
         priority: story.priority.level(),
@@ -65,6 +66,7 @@ pub(super) fn run(story: &Story) -> wire::Run {
         wait_seconds: wait.map(seconds),
         run_seconds: measured.map(|m| seconds(m.ended.mono.since(m.began.mono))),
         cpu_seconds: measured.and_then(|m| m.cpu).map(seconds),
+        held_seconds: measured.and_then(|m| m.held).map(seconds),
         attempts: u32::try_from(story.attempts.len()).unwrap_or(u32::MAX),
         args: story.args.as_deref().cloned(),
         result: story.result.as_deref().cloned(),
@@ -146,6 +148,10 @@ fn said(fact: &Fact) -> Said {
             None,
             Some(format!("`{job}` by {schedule}")),
         ),
+        Fact::Misplaced { job, finding } => {
+            let kind = if finding.moves { "moved" } else { "misplaced" };
+            (kind, None, None, Some(format!("`{job}`: {finding}")))
+        }
         Fact::ClockSet { by_micros } => {
             let seconds = by_micros / 1_000_000;
             ("clock-set", None, None, Some(format!("by {seconds} s")))
@@ -323,6 +329,8 @@ pub(super) fn job(view: &JobView) -> wire::Job {
     wire::Job {
         job: job.name.to_string(),
         lane: job.lane.as_str().to_owned(),
+        auto: job.auto,
+        finding: view.finding.map(|finding| finding.to_string()),
         task: job.task.kind().to_owned(),
         pool: job.pool.as_ref().map(ToString::to_string),
         limits: job

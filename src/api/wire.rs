@@ -81,6 +81,9 @@ pub struct Run {
     pub reason: Option<String>,
     /// `io` or `cpu`.
     pub lane: String,
+    /// Whether its job finds its lane by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto: bool,
     /// What it executes: `sleep`, `call`...
     pub task: String,
     /// Its pool.
@@ -99,6 +102,9 @@ pub struct Run {
     pub run_seconds: Option<f64>,
     /// CPU time of its last attempt, where it is known.
     pub cpu_seconds: Option<f64>,
+    /// For how long its last attempt kept a thread of the io lane from others, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_seconds: Option<f64>,
     /// How many attempts were started.
     pub attempts: u32,
     /// What it was given.
@@ -352,6 +358,12 @@ pub struct Job {
     pub job: String,
     /// Where it executes.
     pub lane: String,
+    /// Whether it finds its lane by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto: bool,
+    /// What was found out of its lane, where it was in the wrong one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
     /// What it executes.
     pub task: String,
     /// Its pool.

@@ -7,9 +7,11 @@ use super::Exit;
 use super::ask::{Asked, json};
 use super::moments::{ago, now, took};
 use super::out::Out;
+use super::show::lane;
 use super::table::Table;
 use crate::api::client::Client;
 use crate::api::wire;
+use crate::logging::harmless;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
@@ -41,7 +43,7 @@ pub(super) fn run(args: &Jobs, client: &Client, out: &mut Out) -> Asked {
     for job in &jobs.jobs {
         table.row([
             job.job.clone(),
-            job.lane.clone(),
+            lane(&job.lane, job.auto),
             job.task.clone(),
             job.running.to_string(),
             job.queued.to_string(),
@@ -58,6 +60,9 @@ fn details(job: &wire::Job, now: Timestamp) -> String {
     let mut details = Vec::new();
     if job.paused {
         details.push("paused".to_owned());
+    }
+    if let Some(finding) = &job.finding {
+        details.push(harmless(finding));
     }
     if !job.params.is_empty() {
         let params = job

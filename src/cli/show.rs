@@ -61,12 +61,15 @@ fn tell(story: &RunStory, now: Timestamp, out: &mut Out) -> Exit {
 }
 
 /// What is known of a run, in the order in which people ask for it.
-fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 18] {
+fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 19] {
     let when = |at: &String| format!("{} ({at})", ago(at, now));
     let json = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string);
     let after: Vec<String> = run.after.iter().map(ToString::to_string).collect();
     [
-        ("task", Some(format!("{} on {}", run.task, run.lane))),
+        (
+            "task",
+            Some(format!("{} on {}", run.task, lane(&run.lane, run.auto))),
+        ),
         ("pool", run.pool.clone()),
         (
             "priority",
@@ -92,12 +95,19 @@ fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 18] {
         ("waited", Some(took(run.wait_seconds))),
         ("ran", Some(took(run.run_seconds))),
         ("cpu", Some(took(run.cpu_seconds))),
+        ("held", run.held_seconds.map(|held| took(Some(held)))),
         (
             "attempts",
             (run.attempts > 1).then(|| run.attempts.to_string()),
         ),
         ("result", json(&run.result)),
     ]
+}
+
+/// A lane as people are told of it.
+pub(super) fn lane(lane: &str, auto: bool) -> String {
+    let how = if auto { " (auto)" } else { "" };
+    format!("{}{how}", harmless(lane))
 }
 
 /// What happened, on one line.

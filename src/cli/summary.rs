@@ -61,7 +61,10 @@ impl Observer for Summary {
 impl Row {
     fn take(&mut self, fact: &Fact) {
         match fact {
-            Fact::Started { .. } => self.state = StateKind::Running,
+            // Its job may have been moved to the other lane while it waited.
+            Fact::Started { job, .. } => {
+                (self.job, self.state) = (Arc::clone(job), StateKind::Running)
+            }
             Fact::Stopping { reason, .. } => {
                 self.state = StateKind::Stopping;
                 self.reason = Some(reason.to_string());
@@ -109,6 +112,7 @@ impl Row {
             | Fact::Leaving
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
+            | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }

@@ -257,7 +257,11 @@ fn cpus(report: &mut Report, draft: &Draft, workers: u32) {
     };
     let place = field.value.clone();
     if spec.lane != Lane::Cpu {
-        let message = "`cpus` is for jobs of the cpu lane, and this one is in the io lane";
+        let message = if spec.auto {
+            "`cpus` is for jobs of the cpu lane, and this one finds its lane by itself"
+        } else {
+            "`cpus` is for jobs of the cpu lane, and this one is in the io lane"
+        };
         report.push(
             Diagnostic::at(draft.source, field.key.clone(), message)
                 .hint("leave it out, or write `lane = \"cpu\"` where the task allows that"),
@@ -285,6 +289,14 @@ fn pool_of(report: &mut Report, draft: &mut Draft, known: &Known<'_>) {
     let (Some(pool), Some(spec)) = (pools.get(name), &mut draft.spec) else {
         return;
     };
+    if spec.auto {
+        let (lane, place) = (pool.lane, field.value.clone());
+        let message = format!("pool `{name}` is in the {lane} lane, and the job may be in either");
+        let hint =
+            format!("write `lane = \"{lane}\"`, or a limit of the same size in place of the pool");
+        report.push(Diagnostic::at(source, place, message).hint(hint));
+        return;
+    }
     if pool.lane == spec.lane {
         return;
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::command::Commands;
 use super::diagnostic::{Diagnostic, Report};
 use super::flow;
-use super::keys::TaskKind;
+use super::keys::{AUTO, TaskKind};
 use super::names::nearest;
 use super::read::{Field, Span, Table, list};
 use super::schedule::schedules;
@@ -89,10 +89,12 @@ fn spec(
     };
     let around = around?;
     let isolate = isolate(report, source, table, task.as_ref());
+    let (lane, auto) = lane?;
     Some(JobSpec {
         name: Name::from(name),
         task: task?,
-        lane: lane?,
+        lane,
+        auto,
         pool: table.text("pool").map(Name::from),
         cpus: table.natural("cpus"),
         limits: amounts(table, "limits"),
@@ -416,65 +418,81 @@ fn call(
     })
 }
 
-/// The lane: what the job says, or what its task is for. What pools say is looked at later.
+/// The lane: what the job says, or what its task is for; and whether the job finds it by itself. What
+/// pools say is looked at later.
 fn lane(
     report: &mut Report,
     source: usize,
     table: &Table,
     task: Option<&TaskSpec>,
     handlers: &BTreeMap<String, Lane>,
-) -> Option<Lane> {
-    let said = match table.get("lane") {
-        Some(_) => Some(lane_named(table.text("lane")?)?),
+) -> Option<(Lane, bool)> {
+    let word = match table.get("lane") {
+        Some(_) => Some(table.text("lane")?),
         None => None,
     };
+    let auto = word == Some(AUTO);
+    let said = word.and_then(lane_named);
     let task = task?;
-    let (fixed, why, hint) = match task {
-        TaskSpec::Sleep { .. } | TaskSpec::Read { .. } | TaskSpec::Command(_) => {
-            return Some(said.unwrap_or(Lane::Io));
-        }
-        TaskSpec::Future { .. } => (
-            Lane::Io,
-            "`future` waits, and would keep a core from the cpu lane's other jobs".to_owned(),
-            "leave `lane` out, or write `lane = \"io\"`",
-        ),
-        TaskSpec::Http(_) => (
-            Lane::Io,
-            "`http` waits, and would keep a core from the cpu lane's other jobs".to_owned(),
-            "leave `lane` out, or write `lane = \"io\"`",
-        ),
-        TaskSpec::File(task) if task.work.fits_either_lane() => {
-            return Some(said.unwrap_or(Lane::Io));
-        }
-        TaskSpec::File(task) => (
-            Lane::Cpu,
-            format!(
-                "`{}` computes, and would keep the io lane's other jobs waiting",
-                task.work.kind()
-            ),
-            "leave `lane` out, or write `lane = \"cpu\"`",
-        ),
-        TaskSpec::Compute { .. } => (
-            Lane::Cpu,
-            "`compute` computes, and would keep the io lane's other jobs waiting".to_owned(),
-            "leave `lane` out, or write `lane = \"cpu\"`",
-        ),
-        TaskSpec::Call { handler, .. } => {
-            let lane = *handlers.get(&**handler)?;
-            (
-                lane,
-                format!("handler `{handler}` is registered for the {lane} lane"),
-                "leave `lane` out",
-            )
-        }
+    if task.fits_either_lane() {
+        return Some((said.unwrap_or(Lane::Io), auto));
+    }
+    let (fixed, why, hint) = only_lane(task, handlers)?;
+    // What computes may be left to be found out, and so may a function that waits, if it blocks after all.
+    let may_move = match task {
+        TaskSpec::Compute { .. } => true,
+        TaskSpec::Call { .. } => fixed == Lane::Io,
+        TaskSpec::Sleep { .. }
+        | TaskSpec::Read { .. }
+        | TaskSpec::Command(_)
+        | TaskSpec::Future { .. }
+        | TaskSpec::Http(_)
+        | TaskSpec::File(_) => false,
     };
-    let field = table.get("lane");
-    match (said, field) {
-        (Some(said), Some(field)) if said != fixed => {
+    if auto && may_move {
+        return Some((Lane::Io, true));
+    }
+    match (word, table.get("lane")) {
+        (Some(word), Some(field)) if word != fixed.as_str() => {
             report.push(Diagnostic::at(source, field.value.clone(), why).hint(hint));
             None
         }
-        _ => Some(fixed),
+        _ => Some((fixed, false)),
+    }
+}
+
+/// The lane of a task that has but one, why that is so, and what to do about it.
+fn only_lane(
+    task: &TaskSpec,
+    handlers: &BTreeMap<String, Lane>,
+) -> Option<(Lane, String, &'static str)> {
+    let kind = task.kind();
+    let waits = || {
+        (
+            Lane::Io,
+            format!("`{kind}` waits, and would keep a core from the cpu lane's other jobs"),
+            "leave `lane` out, or write `lane = \"io\"`",
+        )
+    };
+    let computes = || {
+        (
+            Lane::Cpu,
+            format!("`{kind}` computes, and would keep the io lane's other jobs waiting"),
+            "leave `lane` out, or write `lane = \"cpu\"`",
+        )
+    };
+    match task {
+        TaskSpec::Future { .. } | TaskSpec::Http(_) => Some(waits()),
+        TaskSpec::Call { handler, .. } => {
+            let lane = *handlers.get(&**handler)?;
+            let why = format!("handler `{handler}` is registered for the {lane} lane");
+            Some((lane, why, "leave `lane` out"))
+        }
+        TaskSpec::Compute { .. }
+        | TaskSpec::Sleep { .. }
+        | TaskSpec::Read { .. }
+        | TaskSpec::Command(_)
+        | TaskSpec::File(_) => Some(computes()),
     }
 }
 

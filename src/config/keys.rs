@@ -120,6 +120,10 @@ impl Key {
 /// Rounds of one loop: with two such numbers the steps can be counted in 64 bits.
 const ROUNDS: Kind = Kind::Integer(1, 0xFFFF_FFFF);
 const LANE: Kind = Kind::Choice(&["io", "cpu"]);
+const LANE_OF_JOB: Kind = Kind::Choice(&["io", "cpu", AUTO]);
+
+/// The lane of a job that finds its lane by itself.
+pub(super) const AUTO: &str = "auto";
 const POSITIVE: Kind = Kind::Integer(1, i64::MAX);
 /// As many as there can be threads or descriptors on any machine of today.
 const PLACES: Kind = Kind::Integer(1, MOST as i64);
@@ -294,9 +298,12 @@ pub(super) const JOB: &[Key] = &[
     ),
     key(
         "lane",
-        LANE,
+        LANE_OF_JOB,
         "\"cpu\"",
-        "Where it executes: `io` for what waits, `cpu` for what computes.",
+        "Where it executes: `io` for what waits, `cpu` for what computes. `auto` begins on the io lane and \
+         goes where what is measured of its attempts says that it belongs: to the cpu lane after three in a \
+         row, or one of a second, that computed or kept a thread from others for at least half of their \
+         time, and to the io lane after three in a row that did so for less than a tenth.",
     ),
     key(
         "pool",

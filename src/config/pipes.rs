@@ -125,7 +125,7 @@ fn put(job: &mut JobSpec, chain: Vec<&JobSpec>) {
     }
     params.extend(std::mem::take(&mut job.params));
     job.params = params;
-    if computes && job.pool.is_none() && job.lane == Lane::Io {
+    if computes && job.pool.is_none() && job.lane == Lane::Io && !job.auto {
         own.lane = Some(Lane::Io);
         job.lane = Lane::Cpu;
     }

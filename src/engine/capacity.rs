@@ -155,7 +155,7 @@ pub(super) struct Class {
     /// Whether others could take what it needs again and again before there is enough for it.
     fragile: bool,
     /// A line for each priority in use.
-    lines: BTreeMap<Priority, Line>,
+    pub(super) lines: BTreeMap<Priority, Line>,
     /// Unfinished runs of this class, waiting or not.
     pub(super) runs: usize,
 }
@@ -494,7 +494,7 @@ impl Capacities {
     }
 
     /// Tells the order of classes what the head of this one is.
-    fn order(&mut self, id: ClassId) {
+    pub(super) fn order(&mut self, id: ClassId) {
         let head = self.head(id);
         let fragile = self.class(id).fragile;
         self.waiting.set_head(id, head, fragile);

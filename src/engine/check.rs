@@ -29,6 +29,7 @@ impl Engine {
         check_capacities(state)?;
         check_timers(state)?;
         check_links(state)?;
+        check_lanes(state)?;
         let fault = state.calendar.fault();
         let fault = fault.or_else(|| state.absences.fault(&state.definitions));
         hold(fault.is_none(), || fault.clone().unwrap_or_default())
@@ -260,6 +261,21 @@ fn check_timers(state: &State) -> Result<(), Broken> {
     hold(state.timers.iter().eq(expected.iter().copied()), || {
         format!("timers are {:?}, and should be {expected:?}", state.timers)
     })
+}
+
+/// Jobs that find their lane by themselves, and their runs that stand in line, are in the lane where they
+/// were found to belong.
+fn check_lanes(state: &State) -> Result<(), Broken> {
+    let queued = state.runs.iter().map(|(_, run)| run);
+    let queued = queued.filter(|run| run.state.kind() == StateKind::Queued);
+    let defined = state.jobs.values().map(|(job, _)| job);
+    for job in queued.map(|run| &run.job).chain(defined) {
+        let lane = state.placing.lane_of(&job.name).filter(|_| job.auto);
+        hold(lane.is_none_or(|lane| lane == job.lane), || {
+            format!("job `{}` is on the {} lane and moved", job.name, job.lane)
+        })?;
+    }
+    Ok(())
 }
 
 /// A blocked run waits for unfinished runs that know it; what is looked for is found.

@@ -454,21 +454,23 @@ impl Turn<'_> {
         if let FinalState::Failed(failure) = &state
             && let Some(due) = next_try(id, run, failure, self.now.mono)
         {
-            return self.record(Fact::Retrying {
+            let (job, measures) = (Arc::clone(&run.job), end.measures);
+            self.record(Fact::Retrying {
                 run: id,
-                job: Arc::clone(&run.job),
+                job: Arc::clone(&job),
                 epoch: attempt.epoch,
                 failure: failure.clone(),
                 end,
                 due,
             });
+            return self.judge(&job, id, &measures);
         }
         let result = match (&state, &end.outcome) {
             (FinalState::Succeeded, Outcome::Succeeded(result)) => Some(Arc::clone(result)),
             _ => None,
         };
-        let job = Arc::clone(&run.job);
         let is_part = run.ties().is_some_and(|ties| ties.part_of.is_some());
+        let (job, measures) = (Arc::clone(&run.job), end.measures);
         let ended = Ended::of(id, run, Over::of_final(&state), result.clone());
         self.record(Fact::Ended {
             run: id,
@@ -480,6 +482,7 @@ impl Turn<'_> {
         if state == FinalState::Succeeded && !is_part {
             self.succeeded(&job.name);
         }
+        self.judge(&job, id, &measures);
         self.hook(id, &job, &state, result.as_ref());
         self.follow(ended);
     }

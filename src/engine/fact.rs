@@ -11,6 +11,7 @@ use super::capacity::CapacityName;
 use super::flow::{Over, Parts, Ties};
 use super::id::RunId;
 use super::outcome::{End, Failure, Interruption, SkipReason, StopReason};
+use super::placing::Finding;
 use super::schedule::memory::Memory;
 use super::spec::{Definitions, JobSpec, Name, Priority};
 use super::time::{Mono, Now, Wall};
@@ -260,6 +261,14 @@ pub enum Fact {
         /// What has become of them.
         memory: Memory,
     },
+    /// By what was measured of its attempts a job is in the wrong lane. If it finds its lane by itself, its
+    /// runs go to the other one from here on, also those that wait.
+    Misplaced {
+        /// Its job.
+        job: Name,
+        /// What was measured, and what follows.
+        finding: Finding,
+    },
     /// The wall clock was set, or the machine slept.
     ClockSet {
         /// By how many microseconds it has gone on more than the monotonic clock; negative where it was
@@ -338,6 +347,7 @@ impl Fact {
             | Self::Draining
             | Self::Leaving
             | Self::Evaluated { .. }
+            | Self::Misplaced { .. }
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }

@@ -30,13 +30,19 @@ impl Line {
         self.entries.len() - self.holes
     }
 
-    /// Appends; `ticket` is greater than every one before it.
+    /// Puts an entry where its ticket belongs, which no other one has: nearly always at the end.
     pub(super) fn push(&mut self, ticket: u64, since: Mono, run: RunId) {
-        self.entries.push_back(Entry {
+        let entry = Entry {
             ticket,
             since,
             run: Some(run),
-        });
+        };
+        if self.entries.back().is_none_or(|last| last.ticket < ticket) {
+            self.entries.push_back(entry);
+        } else {
+            let index = self.entries.partition_point(|e| e.ticket < ticket);
+            self.entries.insert(index, entry);
+        }
     }
 
     /// The entry that has waited longest.

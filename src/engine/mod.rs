@@ -30,6 +30,7 @@ pub mod input;
 mod line;
 pub mod outcome;
 mod pausing;
+pub mod placing;
 pub mod retry;
 mod run;
 pub mod schedule;

@@ -328,8 +328,12 @@ pub struct Measures {
     pub began: Now,
     /// When its own code had ended.
     pub ended: Now,
-    /// CPU time of its processes, and on the cpu lane of its thread.
+    /// CPU time of its processes and of the threads that carried it.
     pub cpu: Option<Duration>,
+    /// For how long it kept a thread from all others that wait side by side with it: in all, of stretches
+    /// that were too long. Of what waits only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Duration>,
     /// The most memory that one of its processes had at a time, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,

@@ -88,8 +88,11 @@ pub struct JobSpec {
     pub name: Name,
     /// What it executes.
     pub task: TaskSpec,
-    /// Where.
+    /// Where; of a job that finds its lane by itself, where it begins or has been found to belong.
     pub lane: Lane,
+    /// Whether it goes to the other lane when what is measured of its attempts says that it belongs there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub auto: bool,
     /// The named capacity inside the lane that each run takes one of, beside the lane's own.
     #[serde(default)]
     pub pool: Option<Name>,
@@ -174,6 +177,14 @@ pub struct JobSpec {
     /// Texts of its own for the log.
     #[serde(default)]
     pub messages: Messages,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde calls it by"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// How long a teardown may take, unless its job says otherwise.
@@ -280,6 +291,7 @@ impl JobSpec {
             name,
             task,
             lane,
+            auto: false,
             pool: None,
             cpus: None,
             limits: Amounts::default(),
@@ -308,6 +320,15 @@ impl JobSpec {
             on_crash: OnCrash::default(),
             params: BTreeMap::new(),
             messages: Messages::default(),
+        }
+    }
+
+    /// The same in this lane.
+    #[must_use]
+    pub fn in_lane(&self, lane: Lane) -> Self {
+        Self {
+            lane,
+            ..self.clone()
         }
     }
 

@@ -12,8 +12,9 @@ use super::fact::{Fact, FinalState, Record, SubmitKey};
 use super::flow::Parts;
 use super::id::RunId;
 use super::outcome::{Interruption, NO_ROOM_PAUSE};
+use super::placing::Placing;
 use super::run::{Run, RunState, StateKind};
-use super::spec::{Definitions, JobSpec, Name};
+use super::spec::{Definitions, JobSpec, Lane, Name, Priority};
 use super::table::RunTable;
 use super::ties::UniqueKey;
 use super::time::{Mono, Now, Wall};
@@ -27,13 +28,15 @@ pub(super) const KEYS_KEPT: usize = 100_000;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
     pub(super) definitions: Arc<Definitions>,
-    /// The current jobs with their classes.
+    /// The current jobs with their classes, each in the lane that it was moved to.
     pub(super) jobs: BTreeMap<Name, (Arc<JobSpec>, ClassId)>,
     pub(super) runs: RunTable,
     pub(super) capacities: Capacities,
     pub(super) timers: Timers,
     pub(super) calendar: Calendar,
     pub(super) absences: Absences,
+    /// What was found out of the lanes of jobs.
+    pub(super) placing: Placing,
     /// The runs that hold capacities.
     pub(super) active: BTreeSet<RunId>,
     /// Ended runs that are still in the table, oldest first.
@@ -69,6 +72,7 @@ impl State {
             timers: Timers::default(),
             calendar: Calendar::default(),
             absences: Absences::default(),
+            placing: Placing::default(),
             active: BTreeSet::new(),
             finished: VecDeque::new(),
             counts: [0; StateKind::ALL.len()],
@@ -124,6 +128,7 @@ impl State {
                 schedule,
                 memory,
             } => self.calendar.remember(job, schedule, memory),
+            Fact::Misplaced { job, finding } => self.misplaced(job, *finding),
             Fact::ClockSet { .. } => self.calendar.clock_set(record.at.wall),
             Fact::Heard { job, .. } => {
                 let definitions = Arc::clone(&self.definitions);
@@ -168,7 +173,7 @@ impl State {
                 let from_here = job.timeout.filter(|_| !job.begins_in_lane());
                 let deadline = from_here.map(|timeout| since.plus(timeout));
                 let deadline = deadline.into_iter().chain(end_by).min();
-                self.enter(*run, RunState::Running { since, deadline });
+                self.enter_in(*run, RunState::Running { since, deadline }, Some(job.lane));
                 let whole = self.run_mut(*run);
                 whole.begun = true;
                 if end_by.is_some() {
@@ -205,8 +210,20 @@ impl State {
                     self.enter(*run, unresponsive);
                 }
             }
-            Fact::Ended { run, state, .. } => self.finish(*run, final_state(state)),
-            Fact::Retrying { run, due, .. } => {
+            Fact::Ended {
+                run,
+                job,
+                state,
+                end,
+                ..
+            } => {
+                self.finish(*run, final_state(state));
+                self.weigh(job, &end.measures);
+            }
+            Fact::Retrying {
+                run, job, end, due, ..
+            } => {
+                self.weigh(job, &end.measures);
                 let whole = self.run_mut(*run);
                 whole.failures = whole.failures.saturating_add(1);
                 self.wait(*run, Some(*due), record.at);
@@ -256,14 +273,7 @@ impl State {
         });
         let active: Vec<(ClassId, bool)> = active.collect();
         self.capacities.recount(active.into_iter());
-        self.jobs = definitions
-            .jobs
-            .iter()
-            .map(|(name, job)| {
-                let class = self.capacities.class_of(job);
-                (Arc::clone(name), (Arc::clone(job), class))
-            })
-            .collect();
+        self.place_jobs(definitions);
         self.calendar.configure(definitions, at);
         self.absences.configure(definitions, self.last.mono);
         self.forget();
@@ -369,7 +379,7 @@ impl State {
     }
 
     /// The class of an unfinished run of `job`, which is counted there.
-    fn class_of(&mut self, job: &Arc<JobSpec>) -> ClassId {
+    pub(super) fn class_of(&mut self, job: &Arc<JobSpec>) -> ClassId {
         let class = match self.jobs.get(&job.name) {
             Some((current, class)) if Arc::ptr_eq(current, job) => *class,
             _ => self.capacities.class_of(job),
@@ -447,7 +457,12 @@ impl State {
 
     /// Lets go of the class of a run that is over, if no definition needs it.
     fn retire(&mut self, class: ClassId, id: RunId) {
-        let name = &self.run(id).job.name;
+        let name = Name::clone(&self.run(id).job.name);
+        self.let_go(class, &name);
+    }
+
+    /// Lets go of a class that has no run, if no definition needs it.
+    pub(super) fn let_go(&mut self, class: ClassId, name: &Name) {
         let defined = matches!(self.jobs.get(name), Some((_, current)) if *current == class);
         if !defined {
             self.capacities.retire_idle(class);
@@ -467,6 +482,18 @@ impl State {
     /// Moves a run from its state to another: gives back what the old one owns and takes what the
     /// new one owns. All bookkeeping that depends on states is here.
     fn enter(&mut self, id: RunId, state: RunState) {
+        let job = &self.run(id).job;
+        let stands_in_line = state.kind() == StateKind::Queued;
+        let lane = if job.auto && stands_in_line {
+            self.placing.lane_of(&job.name)
+        } else {
+            None
+        };
+        self.enter_in(id, state, lane);
+    }
+
+    /// The same; from then on it is in this lane.
+    fn enter_in(&mut self, id: RunId, state: RunState, lane: Option<Lane>) {
         let run = self
             .runs
             .get_mut(id)
@@ -483,35 +510,11 @@ impl State {
         if let Some(at) = expires {
             self.timers.insert(at, Timer::Expired(id));
         }
-        match old {
-            RunState::Scheduled { due } => self.timers.remove(due, Timer::Due(id)),
-            RunState::Queued { ticket, .. } => {
-                self.capacities.dequeue(class, priority, ticket);
-            }
-            RunState::Running { deadline, .. } => {
-                if let Some(deadline) = deadline {
-                    self.timers.remove(deadline, Timer::Timeout(id));
-                }
-                if !state.is_active() {
-                    self.leave_lane(id, class);
-                }
-            }
-            RunState::Stopping { until, .. } => {
-                self.timers.remove(until, Timer::Unresponsive(id));
-                if !state.is_active() && !bug!("limit-kept-after-a-stop") {
-                    self.leave_lane(id, class);
-                }
-            }
-            RunState::Unresponsive { .. } => {
-                self.capacities.set_unresponsive(class, false);
-                self.leave_lane(id, class);
-            }
-            RunState::Blocked
-            | RunState::Succeeded
-            | RunState::Failed(_)
-            | RunState::Cancelled(_)
-            | RunState::Skipped(_) => {}
-        }
+        self.give_back(id, (class, priority), old, state.is_active());
+        let class = match lane {
+            Some(lane) => self.settle(id, class, lane),
+            None => class,
+        };
         match state {
             RunState::Scheduled { due } => self.timers.insert(due, Timer::Due(id)),
             RunState::Queued { ticket, since } => {
@@ -531,6 +534,46 @@ impl State {
                 self.timers.insert(until, Timer::Unresponsive(id));
             }
             RunState::Unresponsive { .. } => self.capacities.set_unresponsive(class, true),
+            RunState::Blocked
+            | RunState::Succeeded
+            | RunState::Failed(_)
+            | RunState::Cancelled(_)
+            | RunState::Skipped(_) => {}
+        }
+    }
+
+    /// Gives back what a run owns in a state that it leaves, for one in which an attempt is in its lane or
+    /// for another one.
+    fn give_back(
+        &mut self,
+        id: RunId,
+        (class, priority): (ClassId, Priority),
+        old: RunState,
+        is_active: bool,
+    ) {
+        match old {
+            RunState::Scheduled { due } => self.timers.remove(due, Timer::Due(id)),
+            RunState::Queued { ticket, .. } => {
+                self.capacities.dequeue(class, priority, ticket);
+            }
+            RunState::Running { deadline, .. } => {
+                if let Some(deadline) = deadline {
+                    self.timers.remove(deadline, Timer::Timeout(id));
+                }
+                if !is_active {
+                    self.leave_lane(id, class);
+                }
+            }
+            RunState::Stopping { until, .. } => {
+                self.timers.remove(until, Timer::Unresponsive(id));
+                if !is_active && !bug!("limit-kept-after-a-stop") {
+                    self.leave_lane(id, class);
+                }
+            }
+            RunState::Unresponsive { .. } => {
+                self.capacities.set_unresponsive(class, false);
+                self.leave_lane(id, class);
+            }
             RunState::Blocked
             | RunState::Succeeded
             | RunState::Failed(_)

@@ -8,6 +8,7 @@ use super::bucket::Bucket;
 use super::calendar::Entry;
 use super::capacity::CapacityName;
 use super::id::{AttemptId, RunId};
+use super::placing::Finding;
 use super::run::{Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Name, Priority};
 use super::time::Wall;
@@ -61,6 +62,8 @@ pub struct JobView {
     pub queued: usize,
     /// None of its runs starts.
     pub paused: bool,
+    /// What was found out of its lane, if it was in the wrong one.
+    pub finding: Option<Finding>,
     /// Its schedules, in the order of the file.
     pub schedules: Vec<ScheduleView>,
     /// From when the time counts in which a success is expected, and whether that is over; of a job with
@@ -213,6 +216,7 @@ impl Engine {
                 running: own.map_or(0, |capacity| capacity.used),
                 queued: capacities.class(*class).waiting(),
                 paused: own.is_some_and(|capacity| capacity.paused),
+                finding: self.state.placing.finding(name),
                 schedules: self.schedules(name),
                 heard: self
                     .state

@@ -8,7 +8,7 @@ mod run;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,7 +20,9 @@ use super::place::{MARK, Outside, Place, World};
 use super::priority::{Policy, Weight};
 use super::tasks::Clients;
 use super::tasks::after;
-use super::{CpuLane, CpuPlaces, IoLane, IoPlaces, LaneError, cores, install_hook, lock};
+use super::{
+    CpuLane, CpuPlaces, Crew, IoJob, IoLane, IoPlaces, LaneError, cores, install_hook, lock,
+};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
@@ -30,7 +32,7 @@ use crate::inbox::{LaneMail, LanePort, Refused, lane_channel};
 use crate::process::end_marked;
 
 pub use notes::NoteSource;
-use run::Attempt;
+use run::{Attempt, Ending};
 
 /// How the lanes are set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +89,10 @@ impl LaneSettings {
 pub struct AttemptLanes {
     io: IoLane,
     cpu: CpuLane,
+    /// What polls on the io lane what may block; made when it is first needed, and `None` if that cannot be.
+    crew: OnceLock<Option<Crew>>,
+    /// How many threads it has.
+    crew_threads: usize,
     hub: Arc<Hub>,
     capacity: usize,
 }
@@ -163,6 +169,8 @@ impl AttemptLanes {
         let lanes = Self {
             io,
             cpu,
+            crew: OnceLock::new(),
+            crew_threads: settings.io_threads,
             hub,
             capacity,
         };
@@ -188,10 +196,36 @@ impl AttemptLanes {
         // A lane that is closed drops what it is given, and the drop reports the end. So does a full
         // one, which the bound above rules out but for a caller that sends all to one lane.
         match lane {
-            Lane::Io => drop(self.io.submit(run::io_job(attempt))),
+            Lane::Io => drop(self.io.submit(self.io_job(attempt))),
             Lane::Cpu => drop(self.cpu.submit(run::cpu_job(attempt))),
         }
         Ok(())
+    }
+
+    /// Carries out an attempt on the io lane: by the runtime, or where it may block by the crew.
+    fn io_job(&self, attempt: Ending) -> IoJob {
+        let who = run::who(&attempt);
+        let job = run::io_job(attempt);
+        match who.map(|who| (self.crew(), who)) {
+            Some((Some(crew), who)) => Box::pin(crew.carry(who, job)),
+            Some((None, _)) | None => job,
+        }
+    }
+
+    fn crew(&self) -> Option<&Crew> {
+        let start = || {
+            let crew = Crew::start(self.io.handle(), self.crew_threads);
+            if let Err(error) = &crew {
+                tracing::warn!(
+                    target: "twolane::lanes",
+                    %error,
+                    "cannot start threads for what may block on the io lane: what blocks there keeps \
+                     others waiting"
+                );
+            }
+            crew.ok()
+        };
+        self.crew.get_or_init(start).as_ref()
     }
 
     /// Runs what is to be run after the task of attempts that went down with an earlier daemon, all at

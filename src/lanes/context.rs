@@ -155,6 +155,11 @@ impl Context {
         });
     }
 
+    /// Takes note of CPU time that another thread has used for the task.
+    pub(crate) fn spend(&self, cpu: Duration) {
+        self.task.spend(cpu);
+    }
+
     pub(crate) fn new(task: Arc<dyn Task>) -> Self {
         Self { task }
     }
@@ -182,6 +187,10 @@ pub(crate) trait Task: Send + Sync {
     /// What is sent to it, where anybody can.
     fn inbox(&self) -> Option<&Inbox> {
         None
+    }
+    /// A thread that waits for files has used so much CPU time for it.
+    fn spend(&self, cpu: Duration) {
+        let _nobody_asks = cpu;
     }
     /// Takes note of its progress, without waiting.
     fn report(&self, progress: Progress);

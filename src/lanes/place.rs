@@ -90,7 +90,7 @@ pub(crate) struct Place {
     pub(crate) attempt: AttemptId,
     pub(crate) job: Arc<JobSpec>,
     pub(crate) world: Arc<World>,
-    /// What its processes have used.
+    /// What it has used so far, but for the time of the cpu lane's thread.
     pub(crate) used: Mutex<Used>,
     /// What it has read that nobody is to see.
     pub(crate) secrets: Secrets,
@@ -146,17 +146,24 @@ impl Place {
     }
 }
 
-/// What the processes of an attempt have used.
+/// What an attempt has used, and its processes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Used {
     pub(super) cpu: Option<Duration>,
+    /// For how long threads were kept from others, in stretches that were too long.
+    pub(super) held: Option<Duration>,
     pub(super) memory: Option<u64>,
 }
 
 impl Used {
+    /// So much CPU time more.
+    pub(crate) fn spend(&mut self, cpu: Duration) {
+        self.cpu = Some(self.cpu.unwrap_or_default() + cpu);
+    }
+
     /// One process after another: times add up, memory does not.
     pub(crate) fn add(&mut self, usage: Usage) {
-        self.cpu = Some(self.cpu.unwrap_or_default() + usage.cpu);
+        self.spend(usage.cpu);
         self.memory = self.memory.max(usage.memory);
     }
 }

@@ -87,6 +87,7 @@ impl Board {
             | Fact::Leaving
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
+            | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }

@@ -59,6 +59,10 @@ pub enum Event {
     Skipped,
     /// Slots of a schedule were decided on.
     Evaluated,
+    /// What was measured of a job says that it is in the wrong lane.
+    Misplaced,
+    /// The same of a job that finds its lane by itself: it goes to the other one.
+    Moved,
     /// The clock was set, or the machine slept.
     ClockSet,
     /// A job of which a success is expected in a time was heard of.
@@ -71,7 +75,7 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 30] = [
+    pub(super) const ALL: [Self; 32] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
@@ -98,6 +102,8 @@ impl Event {
         Self::Cancelled,
         Self::Skipped,
         Self::Evaluated,
+        Self::Misplaced,
+        Self::Moved,
         Self::ClockSet,
         Self::Heard,
         Self::HeardAgain,
@@ -139,6 +145,8 @@ impl Event {
             Self::Cancelled => 0x9c1b_4018_3338_4f56_84ed_242b_6084_b60d,
             Self::Skipped => 0x3ec6_ba2c_3574_4004_a0b8_ea9e_8a5b_58df,
             Self::Evaluated => 0x7d01_a854_042e_4f39_bce7_d33d_316a_f1f4,
+            Self::Misplaced => 0xb8d0_cae1_6260_4a03_8f7d_bc1c_88e2_c928,
+            Self::Moved => 0xf734_9b7f_7179_4de0_b448_f5c1_992a_01b1,
             Self::ClockSet => 0x7020_b226_b9a9_4d06_922a_6747_b16b_796f,
             Self::Heard => 0xd47a_7ae1_6142_41c2_af44_2898_f2c2_0620,
             Self::HeardAgain => 0xac5e_c171_8af4_4b93_a796_d2f4_9b56_269e,
@@ -178,6 +186,8 @@ impl Event {
             Fact::Cancelled { .. } => Self::Cancelled,
             Fact::Skipped { .. } => Self::Skipped,
             Fact::Evaluated { .. } => Self::Evaluated,
+            Fact::Misplaced { finding, .. } if finding.moves => Self::Moved,
+            Fact::Misplaced { .. } => Self::Misplaced,
             Fact::ClockSet { .. } => Self::ClockSet,
             Fact::Heard { again: false, .. } => Self::Heard,
             Fact::Heard { again: true, .. } => Self::HeardAgain,
@@ -215,6 +225,8 @@ impl Event {
             Self::Cancelled => "cancelled",
             Self::Skipped => "skipped",
             Self::Evaluated => "evaluated",
+            Self::Misplaced => "misplaced",
+            Self::Moved => "moved",
             Self::ClockSet => "clock set",
             Self::Heard => "heard",
             Self::HeardAgain => "heard again",
@@ -250,12 +262,14 @@ impl Event {
             | Self::Resumed
             | Self::Cancelled
             | Self::HeardAgain
+            | Self::Moved
             | Self::Skipped => Level::INFO,
             Self::Failed
             | Self::Interrupted
             | Self::Retrying
             | Self::Unresponsive
             | Self::Absent
+            | Self::Misplaced
             | Self::ClockSet => Level::WARN,
         }
     }

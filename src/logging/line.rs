@@ -96,6 +96,12 @@ impl<'a> Line<'a> {
                 job: Some(&**job),
                 ..bare.because(schedule)
             },
+            Fact::Misplaced { job, finding } => Self {
+                job: Some(&**job),
+                run: Some(finding.run.0),
+                lane: Some(finding.lane.as_str()),
+                ..bare.because(finding)
+            },
             Fact::ClockSet { by_micros } => bare.because(&clock_set(*by_micros)),
             Fact::Heard { job, .. } => Self {
                 job: Some(&**job),
@@ -328,6 +334,7 @@ impl<'a> Line<'a> {
             began,
             ended,
             cpu,
+            held: _,
             memory,
             late,
             coalesced,
@@ -395,6 +402,8 @@ impl<'a> Line<'a> {
             | Event::Paused
             | Event::Resumed
             | Event::Evaluated
+            | Event::Misplaced
+            | Event::Moved
             | Event::ClockSet
             | Event::Heard
             | Event::HeardAgain

@@ -18,6 +18,7 @@ use crate::engine::fact::{Fact, FinalState, Slot, SubmitKey};
 use crate::engine::flow::{Over, Parts, Ties};
 use crate::engine::id::RunId;
 use crate::engine::outcome::{End, Failure, Interruption, SkipReason, StopReason};
+use crate::engine::placing::Finding;
 use crate::engine::schedule::memory::Memory;
 use crate::engine::spec::{JobSpec, Name, Priority};
 use crate::engine::time::{Mono, Now};
@@ -143,6 +144,10 @@ pub(super) enum Wire {
         schedule: Arc<str>,
         memory: Memory,
     },
+    Misplaced {
+        job: Name,
+        finding: Finding,
+    },
     ClockSet {
         by_micros: i64,
     },
@@ -196,6 +201,10 @@ impl Wire {
                 job: Name::clone(job),
                 schedule: Arc::clone(schedule),
                 memory: memory.clone(),
+            },
+            Fact::Misplaced { job, finding } => Self::Misplaced {
+                job: Name::clone(job),
+                finding: *finding,
             },
             &Fact::ClockSet { by_micros } => Self::ClockSet { by_micros },
             Fact::Heard { job, again } => Self::Heard {
@@ -346,6 +355,7 @@ impl Wire {
             | Fact::Draining
             | Fact::Leaving
             | Fact::Evaluated { .. }
+            | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
@@ -361,6 +371,7 @@ impl Wire {
             | Self::Draining
             | Self::Leaving
             | Self::Evaluated { .. }
+            | Self::Misplaced { .. }
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }
@@ -399,6 +410,7 @@ impl Wire {
             Self::Heard { job, .. } | Self::Absent { job, .. } => {
                 Some(format!("successes of `{job}`"))
             }
+            Self::Misplaced { job, .. } => Some(format!("lane of `{job}`")),
             Self::Opened
             | Self::ClockSet { .. }
             | Self::Draining

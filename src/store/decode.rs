@@ -34,6 +34,7 @@ impl Wire {
                     schedule,
                     memory,
                 }),
+                Self::Misplaced { job, finding } => Ok(Fact::Misplaced { job, finding }),
                 Self::ClockSet { by_micros } => Ok(Fact::ClockSet { by_micros }),
                 Self::Heard { job, again } => Ok(Fact::Heard { job, again }),
                 Self::Absent { job, since, within } => Ok(Fact::Absent { job, since, within }),
@@ -68,6 +69,7 @@ impl Wire {
             | Self::Draining
             | Self::Leaving
             | Self::Evaluated { .. }
+            | Self::Misplaced { .. }
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }

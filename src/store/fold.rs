@@ -44,6 +44,7 @@ impl Entry {
             | Fact::Leaving
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
+            | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
@@ -88,6 +89,7 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::Leaving
         | Fact::Sent { .. }
         | Fact::Evaluated { .. }
+        | Fact::Misplaced { .. }
         | Fact::ClockSet { .. }
         | Fact::Heard { .. }
         | Fact::Absent { .. }

@@ -137,13 +137,17 @@ impl Story {
                 self.due = *due;
                 self.key.clone_from(key);
             }
-            Fact::Started { epoch, .. } => self.attempts.push(AttemptStory {
-                epoch: *epoch,
-                started: record.at,
-                ended: None,
-                stopped: None,
-                outcome: None,
-            }),
+            Fact::Started { epoch, job, .. } => {
+                // It may have been moved to the other lane while it waited.
+                self.job = Arc::clone(job);
+                self.attempts.push(AttemptStory {
+                    epoch: *epoch,
+                    started: record.at,
+                    ended: None,
+                    stopped: None,
+                    outcome: None,
+                });
+            }
             Fact::Stopping { reason, .. } => {
                 self.reason = Some(reason.to_string());
                 if let Some(attempt) = self.attempts.last_mut() {
@@ -214,6 +218,7 @@ impl Story {
             | Fact::Leaving
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
+            | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
@@ -272,6 +277,7 @@ impl Story {
                 | Fact::Leaving
                 | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
+                | Fact::Misplaced { .. }
                 | Fact::ClockSet { .. }
                 | Fact::Heard { .. }
                 | Fact::Absent { .. }

@@ -16,6 +16,7 @@ use crate::engine::id::RunId;
 use crate::engine::outcome::{
     End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason,
 };
+use crate::engine::placing::Finding;
 use crate::engine::spec::{Definitions, JobSpec, Lane, LimitSpec, PoolSpec, Priority, TaskSpec};
 use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{By, CapacityName, StateKind};
@@ -125,6 +126,17 @@ fn every_kind() -> Vec<Fact> {
         Fact::Opened,
         Fact::Configured {
             definitions: Arc::new(definitions),
+        },
+        Fact::Misplaced {
+            job: "a".into(),
+            finding: Finding {
+                run: RunId(3),
+                lane: Lane::Io,
+                fits: Lane::Cpu,
+                took: Duration::from_secs(2),
+                busy: Duration::from_millis(1_990),
+                moves: true,
+            },
         },
         Fact::Paused {
             what: CapacityName::Pool("p".into()),

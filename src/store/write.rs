@@ -303,6 +303,7 @@ fn note(
             | Fact::Leaving
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
+            | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }

@@ -113,6 +113,7 @@ pub(crate) fn job(words: &[&str]) -> JobSpec {
         },
     };
     JobSpec {
+        auto: keys.contains_key("auto"),
         pool: keys.get("pool").map(|pool| Name::from(*pool)),
         cpus: keys.get("cpus").map(|cpus| cpus.parse().unwrap()),
         limits: amounts(keys.get("limits")),

@@ -17,6 +17,7 @@ mod fairness;
 mod flow;
 mod future;
 mod pause;
+mod placing;
 mod random;
 mod rates;
 mod reload;

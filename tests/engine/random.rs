@@ -12,7 +12,7 @@ use twolane::engine::outcome::{End, Measures};
 use twolane::engine::spec::{Lane, Name, Priority};
 
 use crate::define::define;
-use crate::script::{Bench, at, outcome};
+use crate::script::{Bench, at, measures, outcome};
 
 /// xorshift64*, see <https://en.wikipedia.org/wiki/Xorshift>.
 pub(crate) struct Random(pub(crate) u64);
@@ -32,7 +32,7 @@ impl Random {
 
 const CONFIGURATIONS: [&str; 3] = [
     "kept 5; aging 2s; cpu 2; io 5; pool p io 2; limit m 1; limit n 3; limit r - 4/s 3; resource ram 8; \
-     job a cpu cpus=2; job b io pool=p limits=m resources=ram:3; \
+     job a cpu cpus=2; job b io auto=yes limits=m resources=ram:3; \
      job c cpu limits=m,n:3 timeout=3s task=command retry=3 run_timeout=9s; \
      job d io limits=n,r resources=ram:8 delay=2s start_within=4s retry=2:fixed; \
      job e io limits=r:2 after=a,d when=failure; job f cpu after=e when=always on_failure=a; \
@@ -43,7 +43,7 @@ const CONFIGURATIONS: [&str; 3] = [
      job a cpu cpus=3 timeout=1s retry=4 run_timeout=5s start_within=9s; \
      job b io pool=p resources=ram:4; job c cpu limits=m:2,r:2; job d io limits=r; \
      job e io after=a,d; job f cpu after=e; job g io expect_within=3s; job h io params=n:any=1; \
-     job u io unique=job; job v io",
+     job u io unique=job auto=yes; job v io auto=yes",
     "cpu 4; io 50; job a io limits=new; limit new 1; limit r 1; job b io resources=gone:7; \
      job d cpu delay=1s; job e cpu limits=r after=a,d; job u io unique=job:join; \
      job v io unique=job:replace; job h io matrix=n:1,2,3+m:1,2 params=n:any,m:any",
@@ -191,10 +191,13 @@ fn any_input(random: &mut Random, running: &[AttemptId], bench: &Bench) -> Input
         },
         40..75 => match running {
             [] => Input::Tick,
-            _ => ended(
-                random.of(running),
-                random.of(&["ok", "ok", "error", "panic", "stopped"]),
-            ),
+            _ => {
+                let attempt = random.of(running);
+                let mut end = end(random.of(&["ok", "ok", "error", "panic", "stopped"]));
+                end.measures =
+                    measures(random.of(&["0/0", "2/2", "0/2", "0.3/0.4", "held=0.5/0.6"]));
+                Input::Ended { attempt, end }
+            }
         },
         75..80 => {
             // Of a run that has ended, of one that waits, or of an epoch that never was.
@@ -244,13 +247,15 @@ fn any_capacity(random: &mut Random) -> CapacityName {
 }
 
 pub(crate) fn ended(attempt: AttemptId, how: &str) -> Input {
-    Input::Ended {
-        attempt,
-        end: End {
-            outcome: outcome(how),
-            teardown: None,
-            words: None,
-            measures: Measures::default(),
-        },
+    let end = end(how);
+    Input::Ended { attempt, end }
+}
+
+fn end(how: &str) -> End {
+    End {
+        outcome: outcome(how),
+        teardown: None,
+        words: None,
+        measures: Measures::default(),
     }
 }

@@ -26,11 +26,11 @@ use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunView, Time
 /// `job NAME LANE [pool=P] [cpus=2] [limits=A,B:2] [resources=R:4] [after=A,B] [priority=N] [delay=5s] [timeout=5s] [grace=5s]
 /// [retry=ATTEMPTS[:fixed]] [run_timeout=5s] [start_within=5s] [on_crash=fail] [task=future|command]
 /// [params=x:integer,y:text=there,z:any<JOB/PATH] [when=WHEN] [foreach=PARAM] [matrix=x:1,2+y:3,4]
-/// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB] [expect_within=5s] [on_absent=JOB]`,
+/// [unique=args|job[:replace|join]] [on_failure=JOB] [on_success=JOB] [expect_within=5s] [on_absent=JOB] [auto=yes]`,
 /// `kept N`.
 ///
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
-/// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room`, `cancel RUN [graph]`,
+/// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room [[held=]BUSY/TOOK]`, `cancel RUN [graph]`,
 /// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
 /// `send RUN [BYTES]`, `leave`, `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
@@ -272,6 +272,7 @@ impl Bench {
                 | Fact::Leaving
                 | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
+                | Fact::Misplaced { .. }
                 | Fact::ClockSet { .. }
                 | Fact::Heard { .. }
                 | Fact::Absent { .. }
@@ -390,11 +391,31 @@ fn input(text: &str) -> Input {
                     outcome,
                     teardown: None,
                     words: None,
-                    measures: Measures::default(),
+                    measures: words.next().map_or_else(Measures::default, measures),
                 },
             }
         }
         other => panic!("no such input: {other}"),
+    }
+}
+
+/// Reads `BUSY/TOOK`, or `held=BUSY/TOOK`.
+pub(crate) fn measures(text: &str) -> Measures {
+    let (held, text) = match text.strip_prefix("held=") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (busy, took) = text.split_once('/').expect("BUSY/TOOK");
+    let (busy, took) = (seconds(busy), seconds(took));
+    let ended = Now {
+        wall: Wall(i64::try_from(took.as_micros()).unwrap()),
+        mono: Mono(0).plus(took),
+    };
+    Measures {
+        ended,
+        cpu: Some(if held { Duration::ZERO } else { busy }),
+        held: held.then_some(busy),
+        ..Measures::default()
     }
 }
 
@@ -579,6 +600,7 @@ fn fact(fact: &Fact) -> String {
         }
         Fact::Retried { .. } => format!("{name} retried"),
         Fact::Evaluated { schedule, .. } => format!("evaluated {schedule}"),
+        Fact::Misplaced { job, finding } => format!("{job} {finding}"),
         Fact::ClockSet { by_micros } => format!("clock set by {by_micros} µs"),
         Fact::Heard { job, again } => {
             format!("{job} is heard of{}", if *again { " again" } else { "" })

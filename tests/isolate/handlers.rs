@@ -4,6 +4,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use twolane::clock::Clock;
+use twolane::engine::time::Mono;
 use twolane::{App, Context, HandlerError, Handlers};
 
 /// The program with these functions.
@@ -28,6 +30,18 @@ pub(crate) fn app() -> App {
         .io("waits", |context, _| async move {
             context.sleep(Duration::from_millis(20)).await?;
             done(json!("waited"))
+        })
+        // As somebody's code may do, where it should wait with `.await`.
+        .io("blocks", |context, _| async move {
+            while !context.is_cancelled() {
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+            context.check()?;
+            done(Value::Null)
+        })
+        .io("naps", |_, _| async move {
+            until_passed(Duration::from_millis(1_200));
+            done(Value::Null)
         })
         .io("echo", |context: Context, _| async move {
             let mut all = Vec::new();
@@ -64,6 +78,14 @@ fn deeper(depth: u64) -> u64 {
         return room[0];
     }
     deeper(depth + 1) + black_box(room)[1023]
+}
+
+/// Blocks the thread for so long.
+fn until_passed(duration: Duration) {
+    let clock = Clock::start();
+    while clock.mono().since(Mono(0)) < duration {
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
 }
 
 /// Looks at no cancel token, ever.

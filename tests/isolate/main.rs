@@ -12,11 +12,12 @@
 mod cases;
 mod daemon;
 mod handlers;
+mod lanes;
 
 use std::process::ExitCode;
 
 /// What is tested, by name.
-const CASES: [(&str, fn()); 5] = [
+const CASES: [(&str, fn()); 7] = [
     (
         "what_brings_its_process_down_harms_nobody_else",
         cases::crashes,
@@ -28,6 +29,14 @@ const CASES: [(&str, fn()); 5] = [
     (
         "promise_5_a_task_in_a_process_of_its_own_can_always_be_ended",
         cases::promise_5_a_task_in_a_process_of_its_own_can_always_be_ended,
+    ),
+    (
+        "what_blocks_every_thread_of_the_io_lane_is_named_and_holds_up_nobody",
+        lanes::blocked,
+    ),
+    (
+        "a_function_that_blocks_finds_the_cpu_lane_and_one_that_waits_stays",
+        lanes::moved,
     ),
     (
         "a_daemon_that_is_killed_leaves_no_task_behind",

@@ -15,9 +15,9 @@ use twolane::engine::spec::{
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 15] = [
+pub(crate) const JOBS: [&str; 16] = [
     "io", "cpu", "once", "mutex", "slow", "late", "again", "then", "future", "alone", "spread",
-    "clean", "made", "heavy", "rated",
+    "clean", "made", "heavy", "rated", "auto",
 ];
 
 /// Those that have schedules; nobody submits them.
@@ -48,6 +48,10 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     };
     add("io", Lane::Io, &|_| {});
     add("cpu", Lane::Cpu, &|job| job.pool = Some("pool".into()));
+    add("auto", Lane::Io, &|job| {
+        job.auto = true;
+        job.limits = Amounts::one_of_each(["two"]);
+    });
     add("once", Lane::Io, &|job| job.on_crash = OnCrash::Fail);
     add("mutex", Lane::Cpu, &|job| {
         job.limits = Amounts::one_of_each(["one", "two"])

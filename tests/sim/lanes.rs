@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use twolane::engine::action::StartOrder;
 use twolane::engine::id::AttemptId;
 use twolane::engine::outcome::{End, Failure, Measures, Outcome};
 use twolane::engine::spec::Lane;
+use twolane::engine::time::{Mono, Now, Wall};
 
 use crate::definitions::lane_size;
 use crate::random::Random;
@@ -139,7 +141,7 @@ impl Lanes {
                 outcome: work.outcome,
                 teardown: None,
                 words: None,
-                measures: Measures::default(),
+                measures: measures(random),
             };
             self.arriving
                 .insert((now + random.below(500), attempt), end);
@@ -183,5 +185,26 @@ impl Lanes {
             .into_iter()
             .map(|((_, attempt), end)| (attempt, end))
             .collect()
+    }
+}
+
+/// Of attempts that wait, that compute, and that keep a thread.
+fn measures(random: &mut Random) -> Measures {
+    let ended = Now {
+        wall: Wall(1_000_000),
+        mono: Mono(1_000_000_000),
+    };
+    let share = Duration::from_millis(random.of(&[0, 0, 0, 300, 700, 1_000]));
+    let held = random.chance(30).then_some(share);
+    let cpu = Some(if held.is_some() {
+        Duration::ZERO
+    } else {
+        share
+    });
+    Measures {
+        ended,
+        cpu,
+        held,
+        ..Measures::default()
     }
 }

@@ -135,6 +135,7 @@ impl Model {
             | Fact::Draining
             | Fact::Leaving
             | Fact::Evaluated { .. }
+            | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }

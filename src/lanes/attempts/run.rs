@@ -10,14 +10,16 @@ use serde_json::Value;
 use super::super::inbox::{Delivered, Inbox};
 use super::super::place::Place;
 use super::super::tasks::{Came, Done, TaskError, TaskResult, run_cpu, run_io};
-use super::super::{Cancel, CatchPanic, Context, CpuJob, IoJob, Task, Timers, catch, lock};
+use super::super::{
+    Cancel, CatchPanic, Context, Cpu, CpuJob, IoJob, Task, Timers, Who, catch, lock, measured,
+};
 use super::Hub;
 use super::notes::{NoteSource, Notes};
 use crate::clock::thread_cpu;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
-use crate::engine::spec::Lane;
+use crate::engine::spec::{Lane, TaskSpec};
 use crate::engine::time::Now;
 use crate::inbox::{Ended, Note, Progress};
 
@@ -64,6 +66,13 @@ impl Attempt {
         self.place.job.lane
     }
 
+    /// Whether on the io lane something is polled for it that may block: code from outside, or what
+    /// computes.
+    pub(super) fn may_block(&self) -> bool {
+        let job = &self.place.job;
+        !job.isolate && matches!(job.task, TaskSpec::Call { .. } | TaskSpec::Compute { .. })
+    }
+
     /// Takes note that the lane carries another one in its place; false if that is so already.
     pub(super) fn mark_replaced(&self) -> bool {
         !self.replaced.swap(true, Ordering::SeqCst)
@@ -95,6 +104,10 @@ impl Task for Attempt {
         &self.hub.world.timers
     }
 
+    fn spend(&self, cpu: Duration) {
+        lock(&self.place.used).spend(cpu);
+    }
+
     fn report(&self, mut progress: Progress) {
         self.place.secrets.mask().progress(&mut progress);
         let note = Note {
@@ -123,7 +136,8 @@ pub(super) fn io_job(mut ending: Ending) -> IoJob {
             let context = Context::new(Arc::clone(&attempt) as Arc<dyn Task>);
             let (handlers, clients) = (&attempt.hub.handlers, &attempt.hub.clients);
             let args = attempt.args.as_deref();
-            run_io(context, args, (handlers, clients), &attempt.place).await
+            let run = run_io(context, args, (handlers, clients), &attempt.place);
+            measured(run, &attempt.place.used, Cpu::Polls).await
         })
         .await;
         ending.report(result, None);
@@ -145,6 +159,15 @@ pub(super) fn cpu_job(mut ending: Ending) -> CpuJob {
         });
         let used = thread_cpu().saturating_sub(before);
         ending.report(result, Some(used));
+    })
+}
+
+/// An attempt for those who watch over what may block.
+pub(super) fn who(ending: &Ending) -> Option<Who> {
+    let attempt = &ending.attempt;
+    attempt.may_block().then(|| Who {
+        attempt: attempt.id(),
+        job: Arc::clone(&attempt.place.job),
     })
 }
 
@@ -211,6 +234,7 @@ impl Ending {
                     (Some(own), Some(of_processes)) => Some(own + of_processes),
                     (own, of_processes) => own.or(of_processes),
                 },
+                held: used.held,
                 memory: used.memory,
                 late,
                 coalesced,

@@ -6,6 +6,7 @@ use tokio::task::spawn_blocking;
 
 use super::super::context::{Context, Stopped};
 use super::TaskError;
+use crate::clock::thread_cpu;
 
 /// Carries `work` out on one of tokio's threads for file operations. Work that has begun is waited
 /// for, also by a task that is to stop: when this returns, nothing goes on.
@@ -13,7 +14,13 @@ pub(super) async fn carry<T: Send + 'static>(
     context: &Context,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, TaskError> {
-    let mut handle = spawn_blocking(work);
+    let spender = context.clone();
+    let mut handle = spawn_blocking(move || {
+        let before = thread_cpu();
+        let done = work();
+        spender.spend(thread_cpu().saturating_sub(before));
+        done
+    });
     let ended = tokio::select! {
         biased;
         ended = &mut handle => ended,

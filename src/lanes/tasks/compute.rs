@@ -5,17 +5,16 @@ use std::hint::black_box;
 use std::ops::ControlFlow;
 
 use serde_json::json;
-use tokio::task::yield_now;
 
-use super::super::context::{Context, Stopped};
-use super::{Done, TaskError, TaskResult};
+use super::super::context::Context;
+use super::{Done, TaskResult};
 
 /// Steps between two looks at the cancel token. At one to two nanoseconds a step in an optimised
 /// build, and ten times that in one that is not, a stop is seen well within a millisecond.
 const STEPS_PER_LOOK: u64 = 1 << 16;
 
-/// On the cpu lane: in one go.
-pub(super) fn run_cpu(
+/// In one go on either lane: on the io lane it is what keeps a thread from others.
+pub(super) fn run(
     context: &Context,
     outer: u64,
     inner: u64,
@@ -27,23 +26,6 @@ pub(super) fn run_cpu(
         if let ControlFlow::Break(sum) = loops.advance(context) {
             return Ok(Done::with(json!({ "sum": sum })));
         }
-    }
-}
-
-/// On the io lane: lets the lane's other tasks go on at each look.
-pub(super) async fn run_io(
-    context: &Context,
-    outer: u64,
-    inner: u64,
-    report_every: Option<u64>,
-) -> TaskResult {
-    let mut loops = Loops::new(outer, inner, report_every);
-    loop {
-        context.check().map_err(|Stopped| TaskError::Stopped)?;
-        if let ControlFlow::Break(sum) = loops.advance(context) {
-            return Ok(Done::with(json!({ "sum": sum })));
-        }
-        yield_now().await;
     }
 }
 

@@ -30,6 +30,7 @@ use serde_json::Value;
 use super::context::{Context, Stopped};
 use super::handlers::Handlers;
 use super::place::Place;
+use super::{Cpu, measured};
 use crate::engine::outcome::Failure;
 use crate::engine::spec::TaskSpec;
 
@@ -116,7 +117,7 @@ async fn task_io(
             outer,
             inner,
             report_every,
-        } => compute::run_io(&context, *outer, *inner, *report_every).await,
+        } => compute::run(&context, *outer, *inner, *report_every),
         TaskSpec::Call { handler, args: own } => {
             call::run_io(context, handlers, handler, own, args).await
         }
@@ -152,7 +153,13 @@ fn task_cpu(
             outer,
             inner,
             report_every,
-        } => compute::run_cpu(context, *outer, *inner, *report_every),
+        } => compute::run(context, *outer, *inner, *report_every),
+        // A function for the io lane that has turned out to keep its thread.
+        TaskSpec::Call { handler, args: own } if place.job.auto => {
+            let run = call::run_io(context.clone(), handlers, handler, own, args);
+            let run = measured(run, &place.used, Cpu::Around);
+            place.world.runtime.block_on(run)
+        }
         TaskSpec::Call { handler, args: own } => {
             call::run_cpu(context, handlers, handler, own, args)
         }

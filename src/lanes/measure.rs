@@ -1,0 +1,49 @@
+//! What an attempt costs while it is polled: CPU time, and the time for which it keeps a thread from all
+//! others. Knows nothing of what is polled.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::lock;
+use super::place::Used;
+use crate::clock::{kernel_nanos, thread_cpu};
+
+/// A poll that takes so long keeps others waiting. What waits as it should is through in microseconds, and
+/// a machine that is busy makes milliseconds of these now and then.
+pub(crate) const HOLD: Duration = Duration::from_millis(10);
+
+/// Whose CPU time counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cpu {
+    /// That of the polls.
+    Polls,
+    /// None: it is measured around them.
+    Around,
+}
+
+/// The same future; what its polls cost is added to `used`.
+pub(crate) async fn measured<T>(
+    future: impl Future<Output = T>,
+    used: &Mutex<Used>,
+    cpu: Cpu,
+) -> T {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        let (from, before) = (kernel_nanos(), thread_cpu());
+        let polled = future.as_mut().poll(context);
+        let (took, after) = (kernel_nanos().saturating_sub(from), thread_cpu());
+        let took = Duration::from_nanos(took);
+        let mut used = lock(used);
+        if cpu == Cpu::Polls {
+            used.spend(after.saturating_sub(before));
+        }
+        if took >= HOLD {
+            used.held = Some(used.held.unwrap_or_default() + took);
+        }
+        drop(used);
+        polled
+    })
+    .await
+}
