@@ -140,14 +140,14 @@ fn isolate_tasks_run_in_processes_of_their_own_and_can_be_ended() {
 const DAEMON: &str =
     "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n";
 
-fn daemon(jobs: &str) -> Place {
+pub(crate) fn daemon(jobs: &str) -> Place {
     Place::with(&[("twolane.toml", DAEMON), ("jobs.toml", jobs)])
 }
 
-const SERVE: [&str; 3] = ["serve", "--config", "twolane.toml"];
+pub(crate) const SERVE: [&str; 3] = ["serve", "--config", "twolane.toml"];
 
 /// Asks the daemon; what it prints.
-fn ask(place: &Place, args: &[&str]) -> String {
+pub(crate) fn ask(place: &Place, args: &[&str]) -> String {
     let all = ["--socket", "run/twolane.sock"].iter().chain(args);
     let all: Vec<&str> = all.copied().collect();
     let ended = place.twolane(&all);

@@ -5,6 +5,7 @@
 mod archive;
 mod commands;
 mod demo;
+mod examples;
 mod files;
 mod graph;
 mod http;
