@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use serde_json::Value;
+use twolane::clock::thread_cpu;
 use twolane::engine::action::Action;
 use twolane::engine::amounts::{Amounts, Period, Rate};
 use twolane::engine::id::AttemptId;
@@ -37,6 +38,9 @@ const GOAL_RATE: f64 = 500_000.0;
 const GOAL_RATE_EVERYTHING: f64 = 300_000.0;
 const GOAL_FLAT: f64 = 1.15;
 const GOAL_BYTES: f64 = 300.0;
+/// Runs of one graph, and the CPU time that deciding all of it may take, in seconds.
+const GRAPH_RUNS: usize = 100_000;
+const GOAL_GRAPH: f64 = 1.0;
 
 #[global_allocator]
 static ALLOCATED: Counting = Counting(AtomicUsize::new(0));
@@ -85,6 +89,7 @@ fn main() {
     }
     classes();
     everything();
+    graphs();
     let slowest = medians.iter().copied().fold(0.0, f64::max);
     let fastest = medians.iter().copied().fold(f64::INFINITY, f64::min);
     verdict(
@@ -145,6 +150,105 @@ fn everything() {
 }
 
 /// Nanoseconds an input with everything on.
+/// One submission of many runs that hang together, from there to the end of the last one: every start, and
+/// every end that lets others start. CPU time of the thread that decides; to put the jobs in force comes
+/// before it, and is told beside it.
+fn graphs() {
+    println!(
+        "{:>12} {:>14} {:>12} {:>12}",
+        "graph", "runs", "in force s", "decided s"
+    );
+    let mut worst = 0.0_f64;
+    for (name, shape) in SHAPES {
+        let mut rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| measure_graph(shape)).collect();
+        let force = median(&mut rounds.iter().map(|round| round.0).collect::<Vec<_>>());
+        let decided = median(&mut rounds.iter_mut().map(|round| round.1).collect::<Vec<_>>());
+        println!("{name:>12} {GRAPH_RUNS:>14} {force:>12.3} {decided:>12.3}");
+        worst = worst.max(decided);
+    }
+    verdict(
+        "seconds of CPU for a graph of 100,000 runs",
+        worst,
+        GOAL_GRAPH,
+        worst < GOAL_GRAPH,
+    );
+}
+
+/// Of a run its place, the places of the runs that it comes after.
+type Shape = fn(usize) -> Vec<usize>;
+
+/// A hundred layers, in which each run comes after three of the layer before; one run after the other; and
+/// one run, all others after that, and a last one after all of them.
+const SHAPES: [(&str, Shape); 3] = [
+    ("layers", |n| match n.checked_sub(1_000) {
+        Some(before) => {
+            let first = before - before % 1_000;
+            [0, 1, 7]
+                .map(|step| first + (before + step) % 1_000)
+                .to_vec()
+        }
+        None => Vec::new(),
+    }),
+    ("chain", |n| n.checked_sub(1).into_iter().collect()),
+    ("star", |n| match n {
+        0 => Vec::new(),
+        _ if n + 1 == GRAPH_RUNS => (1..n).collect(),
+        _ => vec![0],
+    }),
+];
+
+fn measure_graph(shape: Shape) -> (f64, f64) {
+    let name = |n: usize| Name::from(format!("job-{n}"));
+    let mut definitions = Definitions::empty(8);
+    definitions.max_runs = 10_000_000;
+    for n in 0..GRAPH_RUNS {
+        let mut job = JobSpec::new(
+            name(n),
+            Lane::Io,
+            TaskSpec::Call {
+                handler: Name::from("noop"),
+                args: Value::Null,
+            },
+        );
+        job.after = shape(n).into_iter().map(name).collect();
+        job.after.sort();
+        definitions.jobs.insert(name(n), Arc::new(job));
+    }
+    let mut engine = Engine::new(Arc::new(Definitions::empty(8)));
+    let (mut clock, mut out) = (0, Outputs::default());
+    let before = thread_cpu();
+    step(
+        &mut engine,
+        &mut clock,
+        Input::Configure(Arc::new(definitions)),
+        &mut out,
+    );
+    let force = thread_cpu() - before;
+    let submission = Input::Submit(Submission {
+        key: None,
+        items: (0..GRAPH_RUNS).map(|n| SubmitItem::of(&name(n))).collect(),
+        caller: None,
+    });
+    let mut running = VecDeque::new();
+    let mut ends = 0;
+    let before = thread_cpu();
+    step(&mut engine, &mut clock, submission, &mut out);
+    loop {
+        running.extend(out.actions.iter().filter_map(|action| match action {
+            Action::Start(order) => Some(order.attempt),
+            Action::Stop { .. } | Action::Replace { .. } | Action::Answer { .. } => None,
+        }));
+        let Some(attempt) = running.pop_front() else {
+            break;
+        };
+        ends += 1;
+        step(&mut engine, &mut clock, ended(attempt), &mut out);
+    }
+    let decided = thread_cpu() - before;
+    assert_eq!((ends, engine.live_count()), (GRAPH_RUNS, 0), "all are over");
+    (force.as_secs_f64(), decided.as_secs_f64())
+}
+
 fn measure_everything() -> f64 {
     let (definitions, names) = definitions_of_everything();
     let mut engine = Engine::new(Arc::new(definitions));
