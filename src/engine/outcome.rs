@@ -334,6 +334,9 @@ pub struct Measures {
     /// that were too long. Of what waits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Duration>,
+    /// For how long it could have computed and others did, as far as that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delayed: Option<Duration>,
     /// The most memory that one of its processes had at a time, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,

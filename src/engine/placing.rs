@@ -45,7 +45,7 @@ pub struct Finding {
     pub lane: Lane,
     /// Where it belongs.
     pub fits: Lane,
-    /// How long it took.
+    /// How long it took, without the time in which it waited for a processor.
     pub took: Duration,
     /// For how much of that it computed, or kept a thread from others.
     pub busy: Duration,
@@ -191,8 +191,12 @@ fn vote(measures: &Measures) -> Option<(Lane, u32)> {
     }
 }
 
+/// For how long it had the machine: where others computed while it could have, its time does not count.
 fn took(measures: &Measures) -> Duration {
-    measures.ended.mono.since(measures.began.mono)
+    let whole = measures.ended.mono.since(measures.began.mono);
+    let had = whole.saturating_sub(measures.delayed.unwrap_or_default());
+    // What waited in line with several threads has waited for longer than it took.
+    had.max(busy(measures).unwrap_or_default().min(whole))
 }
 
 fn busy(measures: &Measures) -> Option<Duration> {

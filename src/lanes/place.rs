@@ -152,6 +152,8 @@ pub(crate) struct Used {
     pub(super) cpu: Option<Duration>,
     /// For how long threads were kept from others, in stretches that were too long.
     pub(super) held: Option<Duration>,
+    /// For how long it could have computed and others did.
+    pub(super) delayed: Option<Duration>,
     pub(super) memory: Option<u64>,
 }
 
@@ -161,9 +163,15 @@ impl Used {
         self.cpu = Some(self.cpu.unwrap_or_default() + cpu);
     }
 
+    /// It was ready to compute for so long, and others did.
+    pub(crate) fn wait(&mut self, delayed: Duration) {
+        self.delayed = Some(self.delayed.unwrap_or_default() + delayed);
+    }
+
     /// One process after another: times add up, memory does not.
     pub(crate) fn add(&mut self, usage: Usage) {
         self.spend(usage.cpu);
+        self.wait(usage.delayed);
         self.memory = self.memory.max(usage.memory);
     }
 }

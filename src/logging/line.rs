@@ -335,6 +335,7 @@ impl<'a> Line<'a> {
             ended,
             cpu,
             held: _,
+            delayed: _,
             memory,
             late,
             coalesced,

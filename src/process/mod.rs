@@ -20,6 +20,7 @@ pub use instance::{fresh_instance, instance_in};
 pub use order::{Bounds, Identity, Manners, Order, StdinFrom};
 pub use orphans::Orphans;
 pub use pipe::{Reader, Writer, watch};
+pub use proc::thread_delayed;
 pub use shim::{SHIM, SHIM_FAILED, SHIM_WORD, carry_out, is_entered};
 pub use spawn::{Child, SpawnError, spawn};
 pub use sweep::{Left, Tree, end_marked};

@@ -5,6 +5,7 @@ use std::io;
 use std::num::NonZeroI32;
 use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rustix::process::Pid;
 
@@ -47,6 +48,25 @@ pub(super) fn look(pid: Pid) -> Option<Seen> {
         is_dead: matches!(fields.first(), Some(&("Z" | "X"))),
         began: fields.get(19)?.parse().ok()?,
     })
+}
+
+/// For how long the first thread of a process has been ready to compute while others did; zero where there is
+/// nothing to be known.
+pub(super) fn delayed(pid: Pid) -> Duration {
+    let schedstat = fs::read_to_string(format!("/proc/{}/schedstat", pid.as_raw_nonzero()));
+    waits_in(&schedstat.unwrap_or_default())
+}
+
+/// The same of the calling thread.
+#[must_use]
+pub fn thread_delayed() -> Duration {
+    waits_in(&fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default())
+}
+
+/// The second number of such a file: nanoseconds in line for a processor.
+fn waits_in(schedstat: &str) -> Duration {
+    let nanos = schedstat.split_ascii_whitespace().nth(1);
+    Duration::from_nanos(nanos.and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
 
 /// All processes.

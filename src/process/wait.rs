@@ -7,6 +7,8 @@ use std::time::Duration;
 use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::Pid;
 
+use super::proc;
+
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -21,6 +23,9 @@ pub enum Ending {
 pub struct Usage {
     /// CPU time, its own and the kernel's on its behalf.
     pub cpu: Duration,
+    /// For how long it could have computed and others did; its first thread alone, and zero where the kernel
+    /// does not tell.
+    pub delayed: Duration,
     /// The most memory that it had at a time, in bytes; `None` where that was less than this process has
     /// had, since what is made in the fast way counts that as its own.
     pub memory: Option<u64>,
@@ -30,6 +35,8 @@ pub struct Usage {
 /// has said so once, and never again: the number may be another's then.
 #[expect(unsafe_code, reason = "no crate has a safe call for wait4")]
 pub(super) fn take(pid: Pid) -> io::Result<Option<(Ending, Usage)>> {
+    // Told of the dead, too, until somebody takes note of their end.
+    let delayed = proc::delayed(pid);
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: both places are valid for writes, and `rusage` is plain numbers, for which zeroes will do.
@@ -49,6 +56,7 @@ pub(super) fn take(pid: Pid) -> io::Result<Option<(Ending, Usage)>> {
             };
             let usage = Usage {
                 cpu: duration(usage.ru_utime) + duration(usage.ru_stime),
+                delayed,
                 memory: memory(usage.ru_maxrss),
             };
             Ok(Some((ending, usage)))

@@ -398,3 +398,41 @@ fn of_jobs_that_are_not_defined_nothing_is_learned() {
         "#]],
     );
 }
+
+#[test]
+fn the_time_in_which_others_had_the_processor_does_not_count() {
+    check(
+        "job a io auto=yes\njob b cpu auto=yes",
+        "0 submit a b b b\n9 end 1 ok 2s/9s-6s\n9 end 2 ok 0.1s/9s-8.5s\n9 end 3 ok 0.1s/9s-8.5s\n9 end 4 ok 0.1s/9s-8.5s\n9 submit b",
+        expect![[r#"
+            0 submit a b b b
+                run 1 (a) accepted
+                run 2 (b) accepted
+                run 3 (b) accepted
+                run 4 (b) accepted
+                run 1 (a) started, attempt 1
+                run 2 (b) started, attempt 1
+                run 3 (b) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4)])
+                -> start 1.1 in io
+                -> start 2.1 in cpu
+                -> start 3.1 in cpu
+            9 end 1 ok 2s/9s-6s
+                run 1 (a) succeeded
+                a it computes, or keeps a thread from others, and is on the io lane: run 1 was busy for 2.000 s of 3.000 s; as it has `lane = "auto"`, it goes to the cpu lane
+            9 end 2 ok 0.1s/9s-8.5s
+                run 2 (b) succeeded
+                run 4 (b) started, attempt 1
+                -> start 4.1 in cpu
+            9 end 3 ok 0.1s/9s-8.5s
+                run 3 (b) succeeded
+            9 end 4 ok 0.1s/9s-8.5s
+                run 4 (b) succeeded
+            9 submit b
+                run 5 (b) accepted
+                run 5 (b) started, attempt 1
+                -> answer Submitted([RunId(5)])
+                -> start 5.1 in cpu
+        "#]],
+    );
+}

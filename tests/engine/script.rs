@@ -30,7 +30,7 @@ use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunView, Time
 /// `kept N`.
 ///
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
-/// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room [[held=]BUSY/TOOK]`, `cancel RUN [graph]`,
+/// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room [[held=]BUSY/TOOK[-DELAYED]]`, `cancel RUN [graph]`,
 /// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
 /// `send RUN [BYTES]`, `leave`, `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
@@ -399,13 +399,14 @@ fn input(text: &str) -> Input {
     }
 }
 
-/// Reads `BUSY/TOOK`, or `held=BUSY/TOOK`.
+/// Reads `BUSY/TOOK[-DELAYED]`, or `held=` and that.
 pub(crate) fn measures(text: &str) -> Measures {
     let (held, text) = match text.strip_prefix("held=") {
         Some(rest) => (true, rest),
         None => (false, text),
     };
     let (busy, took) = text.split_once('/').expect("BUSY/TOOK");
+    let (took, delayed) = took.split_once('-').unwrap_or((took, "0"));
     let (busy, took) = (seconds(busy), seconds(took));
     let ended = Now {
         wall: Wall(i64::try_from(took.as_micros()).unwrap()),
@@ -415,6 +416,7 @@ pub(crate) fn measures(text: &str) -> Measures {
         ended,
         cpu: Some(if held { Duration::ZERO } else { busy }),
         held: held.then_some(busy),
+        delayed: Some(seconds(delayed)),
         ..Measures::default()
     }
 }

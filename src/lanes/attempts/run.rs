@@ -22,6 +22,7 @@ use crate::engine::outcome::{End, Failure, Measures, Outcome};
 use crate::engine::spec::{Lane, TaskSpec};
 use crate::engine::time::Now;
 use crate::inbox::{Ended, Note, Progress};
+use crate::process::thread_delayed;
 
 /// An attempt whose end is not reported.
 pub(super) struct Attempt {
@@ -150,7 +151,7 @@ pub(super) fn cpu_job(mut ending: Ending) -> CpuJob {
         if !ending.begin() {
             return;
         }
-        let before = thread_cpu();
+        let (before, delayed) = (thread_cpu(), thread_delayed());
         let attempt = &ending.attempt;
         let result = catch(|| {
             let context = Context::new(Arc::clone(attempt) as Arc<dyn Task>);
@@ -158,6 +159,8 @@ pub(super) fn cpu_job(mut ending: Ending) -> CpuJob {
             run_cpu(&context, attempt.args.as_deref(), handlers, &attempt.place)
         });
         let used = thread_cpu().saturating_sub(before);
+        let delayed = thread_delayed().saturating_sub(delayed);
+        lock(&attempt.place.used).wait(delayed);
         ending.report(result, Some(used));
     })
 }
@@ -235,6 +238,7 @@ impl Ending {
                     (own, of_processes) => own.or(of_processes),
                 },
                 held: used.held,
+                delayed: used.delayed,
                 memory: used.memory,
                 late,
                 coalesced,

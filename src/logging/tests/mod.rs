@@ -196,6 +196,7 @@ fn note(job: &JobSpec, fraction: Option<f64>, message: Option<&str>) -> Said {
 fn ended(job: &JobSpec, state: FinalState, outcome: Outcome) -> Said {
     let measures = Measures {
         held: None,
+        delayed: None,
         began: at(0),
         ended: at(7_010_283),
         cpu: Some(Duration::from_micros(7_000_001)),
