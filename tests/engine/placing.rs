@@ -1,8 +1,34 @@
 //! Jobs that find their lane by themselves, and those that are in the wrong one.
 
-use expect_test::expect;
+use std::time::Duration;
 
-use crate::script::check;
+use expect_test::expect;
+use twolane::engine::outcome::Measures;
+use twolane::engine::time::{Mono, Now, Wall};
+
+use crate::script::{check, seconds};
+
+/// Reads `BUSY/TOOK[-DELAYED]`, or `held=` and that.
+pub(crate) fn measures(text: &str) -> Measures {
+    let (held, text) = match text.strip_prefix("held=") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (busy, took) = text.split_once('/').expect("BUSY/TOOK");
+    let (took, delayed) = took.split_once('-').unwrap_or((took, "0"));
+    let (busy, took) = (seconds(busy), seconds(took));
+    let ended = Now {
+        wall: Wall(i64::try_from(took.as_micros()).unwrap()),
+        mono: Mono(0).plus(took),
+    };
+    Measures {
+        ended,
+        cpu: Some(if held { Duration::ZERO } else { busy }),
+        held: held.then_some(busy),
+        delayed: Some(seconds(delayed)),
+        ..Measures::default()
+    }
+}
 
 #[test]
 fn what_computes_goes_to_the_cpu_lane_after_three_in_a_row_and_those_that_wait_go_too() {

@@ -12,7 +12,8 @@ use twolane::engine::outcome::{End, Measures};
 use twolane::engine::spec::{Lane, Name, Priority};
 
 use crate::define::define;
-use crate::script::{Bench, at, measures, outcome};
+use crate::placing::measures;
+use crate::script::{Bench, at, outcome};
 
 /// xorshift64*, see <https://en.wikipedia.org/wiki/Xorshift>.
 pub(crate) struct Random(pub(crate) u64);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::define::{define, job, lane};
+use crate::placing::measures;
 use expect_test::Expect;
 use serde_json::Value;
 use twolane::engine::action::Action;
@@ -396,28 +397,6 @@ fn input(text: &str) -> Input {
             }
         }
         other => panic!("no such input: {other}"),
-    }
-}
-
-/// Reads `BUSY/TOOK[-DELAYED]`, or `held=` and that.
-pub(crate) fn measures(text: &str) -> Measures {
-    let (held, text) = match text.strip_prefix("held=") {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    let (busy, took) = text.split_once('/').expect("BUSY/TOOK");
-    let (took, delayed) = took.split_once('-').unwrap_or((took, "0"));
-    let (busy, took) = (seconds(busy), seconds(took));
-    let ended = Now {
-        wall: Wall(i64::try_from(took.as_micros()).unwrap()),
-        mono: Mono(0).plus(took),
-    };
-    Measures {
-        ended,
-        cpu: Some(if held { Duration::ZERO } else { busy }),
-        held: held.then_some(busy),
-        delayed: Some(seconds(delayed)),
-        ..Measures::default()
     }
 }
 
