@@ -65,6 +65,10 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 fn main() {
+    // `cargo bench --bench engine -- graphs`: those alone, which takes seconds and not minutes.
+    if std::env::args().any(|argument| argument == "graphs") {
+        return graphs();
+    }
     println!("engine: {INPUTS} inputs (submit, start and end of no-op runs), median of {ROUNDS}");
     println!(
         "{:>12} {:>14} {:>12} {:>16}",
