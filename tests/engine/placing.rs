@@ -3,10 +3,20 @@
 use std::time::Duration;
 
 use expect_test::expect;
-use twolane::engine::outcome::Measures;
+use twolane::engine::outcome::{End, Measures, Outcome};
 use twolane::engine::time::{Mono, Now, Wall};
 
 use crate::script::{check, seconds};
+
+/// An end of which this was measured.
+pub(crate) fn end(outcome: Outcome, measures: Option<Measures>) -> End {
+    End {
+        outcome,
+        teardown: None,
+        words: None,
+        measures: measures.unwrap_or_default(),
+    }
+}
 
 /// Reads `BUSY/TOOK[-DELAYED]`, or `held=` and that.
 pub(crate) fn measures(text: &str) -> Measures {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::define::{define, job, lane};
-use crate::placing::measures;
+use crate::placing::{end, measures};
 use expect_test::Expect;
 use serde_json::Value;
 use twolane::engine::action::Action;
@@ -15,7 +15,7 @@ use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
 use twolane::engine::flow::{Parts, Ties};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
-use twolane::engine::outcome::{End, Failure, Measures, Outcome};
+use twolane::engine::outcome::{Failure, Outcome};
 use twolane::engine::spec::{Definitions, Priority};
 use twolane::engine::time::{Mono, Now, Wall};
 use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunView, Timer};
@@ -388,12 +388,7 @@ fn input(text: &str) -> Input {
             let outcome = outcome(word());
             Input::Ended {
                 attempt,
-                end: End {
-                    outcome,
-                    teardown: None,
-                    words: None,
-                    measures: words.next().map_or_else(Measures::default, measures),
-                },
+                end: end(outcome, words.next().map(measures)),
             }
         }
         other => panic!("no such input: {other}"),

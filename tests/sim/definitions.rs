@@ -48,10 +48,6 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     };
     add("io", Lane::Io, &|_| {});
     add("cpu", Lane::Cpu, &|job| job.pool = Some("pool".into()));
-    add("auto", Lane::Io, &|job| {
-        job.auto = true;
-        job.limits = Amounts::one_of_each(["two"]);
-    });
     add("once", Lane::Io, &|job| job.on_crash = OnCrash::Fail);
     add("mutex", Lane::Cpu, &|job| {
         job.limits = Amounts::one_of_each(["one", "two"])
@@ -176,6 +172,10 @@ fn come_by_the_clock(add: Add<'_>) {
 
 /// Jobs that take more than one of something.
 fn take_much(add: Add<'_>) {
+    add("auto", Lane::Io, &|job| {
+        job.auto = true;
+        job.limits = Amounts::one_of_each(["two"]);
+    });
     add("heavy", Lane::Cpu, &|job| {
         job.cpus = Some(2);
         job.limits = [("two".into(), 2)].into_iter().collect();
