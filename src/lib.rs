@@ -22,6 +22,8 @@ pub mod config;
 pub mod lanes;
 pub mod logging;
 pub mod meters;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod process;
 pub mod runlog;
 pub mod store;

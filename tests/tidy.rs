@@ -34,6 +34,7 @@ const DIRECTIONS: &[Row] = &[
     Row::new("store", &["engine", "inbox"]),
     Row::new("logging", &["clock", "engine", "inbox"]),
     Row::new("meters", &["engine"]),
+    Row::new("otlp", &["engine"]),
     Row::new("process", &[]),
     Row::new("lanes", &["clock", "engine", "inbox", "process"]),
     Row::new("runlog", &["engine", "inbox"]),
@@ -45,7 +46,7 @@ const DIRECTIONS: &[Row] = &[
     Row::new(
         "daemon",
         &[
-            "clock", "config", "engine", "inbox", "lanes", "logging", "meters", "process",
+            "clock", "config", "engine", "inbox", "lanes", "logging", "meters", "otlp", "process",
             "runlog", "store",
         ],
     ),
@@ -53,7 +54,7 @@ const DIRECTIONS: &[Row] = &[
         "cli",
         &[
             "api", "clock", "config", "daemon", "engine", "inbox", "lanes", "logging", "meters",
-            "process", "runlog", "store",
+            "otlp", "process", "runlog", "store",
         ],
     ),
     Row::new("fuzzing", &["api", "cli", "engine", "runlog", "store"]),

@@ -33,6 +33,9 @@ pub(super) struct Durable {
     pub(super) run_logs: RunLogs,
     /// By which its processes are told from all others.
     pub(super) instance: String,
+    /// The records of the runs that are not over.
+    #[cfg(feature = "otlp")]
+    pub(super) records: Vec<crate::engine::fact::Record>,
     /// What of an earlier life was still there.
     left: Left,
     is_new: bool,
@@ -95,6 +98,8 @@ impl Durable {
             run_logs,
             instance,
             left,
+            #[cfg(feature = "otlp")]
+            records: recovered.records,
         })
     }
 

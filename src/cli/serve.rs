@@ -13,7 +13,7 @@ use super::out::complain;
 use super::start::{self, Plan};
 use super::{Exit, SettingsArgs, groups, load};
 use crate::config::{self, Jobs, Loaded, PatternError, Settings, Shown};
-use crate::daemon::{Patience, Purpose, Reader, Rejected, Reread, Supervisor};
+use crate::daemon::{Observer, Patience, Purpose, Reader, Rejected, Reread, Supervisor};
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
 use crate::engine::{Engine, RunView};
@@ -68,6 +68,12 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         passed,
         (&logging, &meters),
     )?;
+    let mut observers: Vec<Box<dyn Observer>> = vec![
+        Box::new(durable.run_logs.ear()),
+        Box::new(tally),
+        answering.announcer,
+    ];
+    observers.extend(traces(&durable)?);
     let plan = Plan {
         first,
         supervisor,
@@ -76,11 +82,7 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         definitions,
         log: Box::new(durable.log),
         requests: answering.requests,
-        observers: vec![
-            Box::new(durable.run_logs.ear()),
-            Box::new(tally),
-            answering.announcer,
-        ],
+        observers,
         patience: Patience::Drain(settings.daemon.drain_timeout),
         until_done: false,
         meters,
@@ -100,6 +102,32 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let exit = start::exit_of(&farewell);
     let by_signal = matches!(exit, Exit::Interrupted | Exit::Terminated);
     Ok(if by_signal { Exit::Success } else { exit })
+}
+
+/// What sends traces, where the environment names somebody who takes them.
+#[cfg(feature = "otlp")]
+fn traces(durable: &Durable) -> Result<Option<Box<dyn Observer>>, Exit> {
+    let traces = crate::otlp::Traces::from_environment(&durable.instance, &durable.records);
+    match traces {
+        Ok(traces) => Ok(traces.map(|traces| Box::new(traces) as Box<dyn Observer>)),
+        Err(error) => {
+            complain(&error.to_string());
+            Err(Exit::Config)
+        }
+    }
+}
+
+/// Says that this program sends no traces, where the environment names somebody who would take them.
+#[cfg(not(feature = "otlp"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
+fn traces(_: &Durable) -> Result<Option<Box<dyn Observer>>, Exit> {
+    if std::env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").is_some_and(|address| !address.is_empty()) {
+        tracing::warn!(
+            target: "twolane::daemon",
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, and this twolane was built without the feature `otlp`"
+        );
+    }
+    Ok(None)
 }
 
 fn log_format(settings: &Settings) -> Format {

@@ -65,6 +65,15 @@ impl Observer for Tally {
     fn note(&mut self, _: &Note) {}
 }
 
+#[cfg(feature = "otlp")]
+impl Observer for crate::otlp::Traces {
+    fn record(&mut self, record: &Record) {
+        self.record(record);
+    }
+
+    fn note(&mut self, _: &Note) {}
+}
+
 impl Observer for Ear {
     fn record(&mut self, record: &Record) {
         if let Fact::Ended { run, .. }
