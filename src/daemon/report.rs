@@ -176,6 +176,10 @@ pub(super) fn trouble(trouble: &Trouble, uncommitted: usize) {
             "the store cannot be written: {why}; nothing is accepted and nothing new starts until \
              there is room, and then all goes on by itself"
         ),
+        Trouble::Low { why } => tracing::error!(
+            target: "twolane::daemon",
+            "the store's disk is full: {why}; what runs may end and be cancelled, in room that was kept for              that, and nothing else is accepted until there is room again"
+        ),
         Trouble::Recovered => tracing::info!(
             target: "twolane::daemon",
             "the store is written again: all goes on"

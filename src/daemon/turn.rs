@@ -51,6 +51,8 @@ pub(super) struct Turn {
     troubles: Receiver<Trouble>,
     /// What keeps the log from committing.
     trouble: Option<String>,
+    /// Whether it commits all the same, into room that was kept for that.
+    is_low: bool,
     /// Why the daemon cannot go on.
     broken: Option<String>,
     requests: Receiver<Request>,
@@ -139,6 +141,7 @@ impl Turn {
             commits: parts.log.commits(),
             troubles: parts.log.troubles(),
             trouble: None,
+            is_low: false,
             broken: None,
             requests: parts.requests,
             callers: Callers::default(),
@@ -291,7 +294,7 @@ impl Turn {
             .last_held()
             .is_some_and(|last| last > self.committed)
             && self.broken.is_none()
-            && self.trouble.is_none()
+            && (self.trouble.is_none() || self.is_low)
         {
             let timer = self
                 .clock
@@ -434,9 +437,16 @@ impl Turn {
     /// The log says what keeps it from committing.
     fn troubled(&mut self, trouble: Trouble) {
         report::trouble(&trouble, self.outbox.len());
+        // What would start needs room to be recorded, which what runs needs more.
+        self.engine.hold(true);
         match trouble {
-            Trouble::Full { why } => self.trouble = Some(why),
-            Trouble::Recovered => self.trouble = None,
+            Trouble::Full { why } => (self.trouble, self.is_low) = (Some(why), false),
+            Trouble::Low { why } => (self.trouble, self.is_low) = (Some(why), true),
+            Trouble::Recovered => {
+                (self.trouble, self.is_low) = (None, false);
+                self.engine.hold(false);
+                self.apply(Input::Tick);
+            }
             Trouble::Broken { why } => {
                 self.broken = Some(why);
                 self.shutdown = Shutdown::Leaving;

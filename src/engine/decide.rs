@@ -25,6 +25,8 @@ use super::timers::Timer;
 pub(super) struct Turn<'a> {
     pub(super) state: &'a mut State,
     pub(super) now: Now,
+    /// Whether nothing is to start.
+    pub(super) held: bool,
     /// Who asks for what is being decided.
     pub(super) by: Option<By>,
     pub(super) out: &'a mut Outputs,
@@ -178,7 +180,7 @@ impl Turn<'_> {
 
     /// Starts what has room, best rank first, until nothing has.
     fn dispatch(&mut self) {
-        if !self.state.draining {
+        if !self.state.draining && !self.held {
             while let Some(run) = self.state.capacities.next(self.now.mono) {
                 self.start(run);
             }

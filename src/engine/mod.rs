@@ -81,6 +81,8 @@ pub use view::{CapacityView, JobView, RunView, ScheduleView, Status};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
     state: State,
+    /// Nothing is to start for the time being. No decision of the engine's, so on no record.
+    held: bool,
 }
 
 /// What a recovery cannot tell from the records of live runs alone. The least of each is what the
@@ -123,6 +125,7 @@ impl Engine {
     pub fn new(definitions: Arc<Definitions>) -> Self {
         Self {
             state: State::new(definitions),
+            held: false,
         }
     }
 
@@ -170,10 +173,16 @@ impl Engine {
         decide::Turn {
             state: &mut self.state,
             now,
+            held: self.held,
             by: None,
             out,
         }
         .decide(by, input);
+    }
+
+    /// Holds all starts back, or no more: then the next input starts what can.
+    pub const fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// When the wall clock shows the time at which the next run of a schedule begins; `None` where none

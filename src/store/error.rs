@@ -226,6 +226,12 @@ pub enum Trouble {
         /// What SQLite said.
         why: String,
     },
+    /// There is no space left but what was kept for that, and all that waited is committed: what runs can
+    /// come to its end.
+    Low {
+        /// What SQLite said.
+        why: String,
+    },
     /// There is space again and all that waited is committed.
     Recovered,
     /// The log writes no more, and nothing that waits will be committed: the daemon has to leave.

@@ -14,6 +14,7 @@ mod past;
 mod place;
 mod read;
 mod recover;
+mod reserve;
 mod retention;
 mod row;
 mod schema;

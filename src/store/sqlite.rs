@@ -16,6 +16,7 @@ use super::error::{Fault, StoreError, Trouble, io};
 use super::place::{self, Lock, StorePlace};
 use super::read::Reader;
 use super::recover::{Recovered, recover};
+use super::reserve::Reserve;
 use super::retention::{Retention, Sweep};
 use super::schema;
 use super::thread::{Newest, Order, Thread};
@@ -112,19 +113,13 @@ impl SqliteLog {
             swept: None,
             outdated: outdated.clone(),
             is_full: false,
+            is_low: false,
+            is_giving: false,
+            reserve: Reserve::take(place.dir()),
+            why: String::new(),
             brought: 0,
         };
-        let thread = std::thread::Builder::new()
-            .name("store".into())
-            .spawn(move || {
-                let troubles = thread.troubles.clone();
-                // Without a word of it, the daemon would wait for ever for commits.
-                if catch_unwind(AssertUnwindSafe(|| thread.run())).is_err() {
-                    let why = "the thread that writes the store panicked".into();
-                    troubles.put(Trouble::Broken { why });
-                }
-            })
-            .map_err(io("start a thread for", &db))?;
+        let thread = spawn(thread).map_err(io("start a thread for", &db))?;
         let log = Self {
             place: place.clone(),
             orders: Some(orders),
@@ -168,6 +163,20 @@ impl SqliteLog {
             let _taken = orders.send(order);
         }
     }
+}
+
+/// Starts the thread that writes.
+fn spawn(thread: Thread) -> std::io::Result<JoinHandle<()>> {
+    let writes = move || {
+        let troubles = thread.troubles.clone();
+        // Without a word of it, the daemon would wait for ever for commits.
+        if catch_unwind(AssertUnwindSafe(|| thread.run())).is_err() {
+            let why = "the thread that writes the store panicked".into();
+            troubles.put(Trouble::Broken { why });
+        }
+    };
+    let named = std::thread::Builder::new().name("store".into());
+    named.spawn(writes)
 }
 
 impl FactLog for SqliteLog {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::error::Trouble;
+use super::reserve::Reserve;
 use super::retention::Sweep;
 use super::write::{Failed, Writer};
 use crate::engine::fact::Record;
@@ -72,6 +73,13 @@ pub(super) struct Thread {
     pub(super) swept: Option<Sweep>,
     pub(super) outdated: Newest<Wall>,
     pub(super) is_full: bool,
+    /// Whether it writes into the room that was kept for a full disk.
+    pub(super) is_low: bool,
+    /// Whether that room was given away and nothing has been written since.
+    pub(super) is_giving: bool,
+    pub(super) reserve: Reserve,
+    /// What SQLite said when the disk was full.
+    pub(super) why: String,
     /// Pages in the log when it was last brought over.
     pub(super) brought: u64,
 }
@@ -111,6 +119,7 @@ impl Thread {
                 Next::Go if self.pages() >= WAL_PAGES => self.checkpoint()?,
                 Next::Go => {}
             }
+            self.recover();
             self.sweep()?;
             self.look_ahead()?;
         }
@@ -126,7 +135,7 @@ impl Thread {
         let busy = self.sweep.is_some() && !self.is_full && !self.removed.is_full();
         let limit = if busy {
             Some(Duration::ZERO)
-        } else if self.is_full {
+        } else if self.is_full || self.is_low {
             Some(RETRY_AFTER)
         } else if self.pages() > 0 || self.sweep.is_some() {
             Some(IDLE_AFTER)
@@ -142,7 +151,9 @@ impl Thread {
         };
         match order {
             Ok(order) => self.take(order),
-            Err(RecvTimeoutError::Timeout) if busy || self.is_full => return Next::Go,
+            Err(RecvTimeoutError::Timeout) if busy || self.is_full || self.is_low => {
+                return Next::Go;
+            }
             Err(RecvTimeoutError::Timeout) => return Next::Idle,
             Err(RecvTimeoutError::Disconnected) => return Next::Closed,
         }
@@ -174,9 +185,13 @@ impl Thread {
                     if let Some((number, _)) = last {
                         self.commits.put(number);
                     }
-                    if self.is_full {
-                        self.is_full = false;
-                        self.troubles.put(Trouble::Recovered);
+                    if std::mem::take(&mut self.is_full) | std::mem::take(&mut self.is_giving) {
+                        self.is_low = true;
+                        self.recover();
+                        if self.is_low {
+                            let why = self.why.clone();
+                            self.troubles.put(Trouble::Low { why });
+                        }
                     }
                 }
                 Err(failed) => return self.fail(failed),
@@ -203,6 +218,12 @@ impl Thread {
     fn fail(&mut self, failed: Failed) -> Result<(), Broken> {
         match failed {
             Failed::Full(why) => {
+                self.why.clone_from(&why);
+                if self.reserve.give() {
+                    // Once: there is nothing left to give then.
+                    self.is_giving = true;
+                    return self.write_all();
+                }
                 if !self.is_full {
                     self.is_full = true;
                     self.troubles.put(Trouble::Full { why });
@@ -216,6 +237,17 @@ impl Thread {
                 self.troubles.put(Trouble::Broken { why });
                 Err(Broken)
             }
+        }
+    }
+
+    /// Says how it stands when something was written on a full disk, or there may be room again.
+    fn recover(&mut self) {
+        if !self.is_low || self.is_full {
+            return;
+        }
+        if !self.reserve.is_given() || self.reserve.restore() {
+            self.is_low = false;
+            self.troubles.put(Trouble::Recovered);
         }
     }
 

@@ -25,3 +25,4 @@ mod reserving;
 mod retry;
 mod script;
 mod time;
+mod told;

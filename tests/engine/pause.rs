@@ -123,3 +123,32 @@ fn a_job_that_is_gone_can_still_be_resumed() {
         "#]],
     );
 }
+
+#[test]
+fn nothing_starts_while_starts_are_held_back_and_all_that_can_does_after_that() {
+    check(
+        "io 2\njob a io",
+        "0 submit a\n1 hold\n1 submit a a\n2 end 1.1 ok\n3 cancel 3\n4 release\n4 tick",
+        expect![[r#"
+            0 submit a
+                run 1 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            1 hold
+            1 submit a a
+                run 2 (a) accepted
+                run 3 (a) accepted
+                -> answer Submitted([RunId(2), RunId(3)])
+            2 end 1.1 ok
+                run 1 (a) succeeded
+            3 cancel 3
+                run 3 (a) cancelled on request, never started
+                -> answer Cancelled(RunId(3))
+            4 release
+            4 tick
+                run 2 (a) started, attempt 1
+                -> start 2.1 in io
+        "#]],
+    );
+}

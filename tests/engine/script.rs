@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::define::{define, job, lane};
 use crate::placing::{end, measures};
+use crate::told::{action, fact};
 use expect_test::Expect;
 use serde_json::Value;
-use twolane::engine::action::Action;
-use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use twolane::engine::fact::{Fact, Record, SubmitKey};
 use twolane::engine::flow::{Parts, Ties};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
@@ -34,7 +34,7 @@ use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunView, Time
 /// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room [[held=]BUSY/TOOK[-DELAYED]]`, `cancel RUN [graph]`,
 /// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
-/// `send RUN [BYTES]`, `leave`, `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
+/// `send RUN [BYTES]`, `leave`, `hold`, `release`, `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
 /// `define` with definitions up to the next `.`, separated by `;`. `WHO: WHAT…` is asked for by WHO.
 pub(crate) fn check(definitions: &str, script: &str, expected: Expect) {
     expected.assert_eq(&play(definitions, script));
@@ -55,6 +55,8 @@ pub(crate) fn play(definitions: &str, script: &str) -> String {
         let lines = match words.next() {
             Some("explain") => vec![bench.explain(words.next().unwrap(), now)],
             Some("status") => bench.status(),
+            Some("hold") => bench.hold(true),
+            Some("release") => bench.hold(false),
             Some("crash") => bench.crash(),
             Some("again") => bench.again(now, words.map(run_id)),
             Some("next") => vec![format!("{:?}", bench.engine.next_deadline())],
@@ -106,6 +108,11 @@ impl Bench {
         let said = |record: &Record| fact(&record.fact) + &by(record).unwrap_or_default();
         let facts = out.records.iter().map(said);
         facts.chain(out.actions.iter().map(action)).collect()
+    }
+
+    fn hold(&mut self, held: bool) -> Vec<String> {
+        self.engine.hold(held);
+        Vec::new()
     }
 
     /// Applies an input and checks the engine.
@@ -485,113 +492,5 @@ pub(crate) fn outcome(text: &str) -> Outcome {
         "stopped" => Outcome::Stopped,
         "no-room" => Outcome::NoRoom("no descriptors".into()),
         other => panic!("no such outcome: {other}"),
-    }
-}
-
-#[expect(
-    clippy::too_many_lines,
-    reason = "one arm for each kind of fact, and nothing in them to split off"
-)]
-fn fact(fact: &Fact) -> String {
-    let name = fact
-        .run()
-        .map(|(run, job)| format!("run {run} ({})", job.name));
-    let name = name.unwrap_or_default();
-    match fact {
-        Fact::Opened => "opened".to_owned(),
-        Fact::Draining => "draining".to_owned(),
-        Fact::Leaving => "leaving".to_owned(),
-        Fact::Sent { bytes, .. } => format!("{name} sent {bytes:?}"),
-        Fact::Configured { definitions } => format!("configured: {} jobs", definitions.jobs.len()),
-        Fact::Accepted {
-            after,
-            due,
-            args,
-            ties,
-            ..
-        } => {
-            let after: Vec<String> = after.iter().map(ToString::to_string).collect();
-            let after = if after.is_empty() {
-                String::new()
-            } else {
-                format!(" after {}", after.join(", "))
-            };
-            let due = due.map_or(String::new(), |due| {
-                format!(" due {:?}", due.since(Mono(0)))
-            });
-            let args = args
-                .as_ref()
-                .map_or(String::new(), |args| format!(" {args}"));
-            let tied = |word: &str, run: Option<RunId>| {
-                run.map_or(String::new(), |run| format!(" {word} {run}"))
-            };
-            let ties = tied("part of", ties.part_of)
-                + &tied("in place of", ties.replaces)
-                + &tied("because of", ties.cause);
-            format!("{name} accepted{args}{after}{ties}{due}")
-        }
-        Fact::Released { .. } => format!("{name} released"),
-        Fact::Met {
-            by, over, given, ..
-        } => {
-            let given = serde_json::to_string(given).unwrap();
-            format!("{name} met {by}, {over:?}, {given}")
-        }
-        Fact::Spread { first, count, .. } => format!("{name} spread into {count} from {first} on"),
-        Fact::Gathered { state, result, .. } => {
-            let result = result
-                .as_ref()
-                .map_or(String::new(), |result| format!(" {result}"));
-            format!("{name} gathered: {state:?}{result}")
-        }
-        Fact::Due { .. } => format!("{name} due"),
-        Fact::Started { epoch, .. } => format!("{name} started, attempt {epoch}"),
-        Fact::Began { .. } => format!("{name} began"),
-        Fact::Stopping { reason, .. } => format!("{name} stopping {reason}"),
-        Fact::Unresponsive { reason, asked, .. } => {
-            format!("{name} unresponsive, asked {asked:?} ago {reason}")
-        }
-        Fact::Ended { state, .. } => match state {
-            FinalState::Succeeded => format!("{name} succeeded"),
-            FinalState::Failed(failure) => format!("{name} failed: {failure}"),
-            FinalState::Cancelled(reason) => format!("{name} cancelled {reason}"),
-        },
-        Fact::Cancelled { reason, .. } => format!("{name} cancelled {reason}, never started"),
-        Fact::Skipped { reason, .. } => format!("{name} skipped: {reason}"),
-        Fact::Retrying {
-            epoch,
-            failure,
-            due,
-            ..
-        } => {
-            let due = due.since(Mono(0));
-            format!("{name} failed in attempt {epoch}: {failure}; again at {due:?}")
-        }
-        Fact::GivenUp { failure, .. } => format!("{name} given up: {failure}"),
-        Fact::Interrupted { epoch, cause, .. } => {
-            format!("{name} interrupted in attempt {epoch}: {cause}")
-        }
-        Fact::Retried { after, .. } if !after.is_empty() => {
-            format!("{name} retried after {after:?}")
-        }
-        Fact::Retried { .. } => format!("{name} retried"),
-        Fact::Evaluated { schedule, .. } => format!("evaluated {schedule}"),
-        Fact::Misplaced { job, finding } => format!("{job} {finding}"),
-        Fact::ClockSet { by_micros } => format!("clock set by {by_micros} µs"),
-        Fact::Heard { job, again } => {
-            format!("{job} is heard of{}", if *again { " again" } else { "" })
-        }
-        Fact::Absent { job, within, .. } => format!("{job} is absent, expected within {within:?}"),
-        Fact::Paused { what } => format!("{what} paused"),
-        Fact::Resumed { what } => format!("{what} resumed"),
-    }
-}
-
-fn action(action: &Action) -> String {
-    match action {
-        Action::Start(order) => format!("-> start {} in {}", order.attempt, order.job.lane),
-        Action::Stop { attempt, reason } => format!("-> stop {attempt} {reason}"),
-        Action::Replace { attempt } => format!("-> replace {attempt}"),
-        Action::Answer { answer, .. } => format!("-> answer {answer:?}"),
     }
 }

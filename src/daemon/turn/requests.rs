@@ -16,7 +16,7 @@ impl Turn {
         match ask {
             Ask::Submit(submissions) => return self.submit(submissions, by, reply),
             Ask::Cancel(run, graph) => {
-                self.decide((by, reply), |caller| Input::Cancel { run, graph, caller });
+                self.decide_end((by, reply), |caller| Input::Cancel { run, graph, caller });
             }
             Ask::RetryGraph(members) => {
                 self.decide((by, reply), |caller| Input::RetryGraph { members, caller });
@@ -27,7 +27,7 @@ impl Turn {
                 caller,
             }),
             Ask::Complete(run, with) => {
-                self.decide((by, reply), |caller| Input::Complete { run, with, caller });
+                self.decide_end((by, reply), |caller| Input::Complete { run, with, caller });
             }
             Ask::Pause(what) => self.decide((by, reply), |caller| Input::Pause { what, caller }),
             Ask::Resume(what) => self.decide((by, reply), |caller| Input::Resume { what, caller }),
@@ -107,6 +107,17 @@ impl Turn {
                 self.apply_for(by, input(Some(caller)));
             }
         }
+    }
+
+    /// The same, of what brings a run to its end: for that room is kept on a full disk.
+    fn decide_end(
+        &mut self,
+        asked: (Option<By>, Reply),
+        input: impl FnOnce(Option<CallerId>) -> Input,
+    ) {
+        let trouble = self.trouble.take_if(|_| self.is_low);
+        self.decide(asked, input);
+        self.trouble = trouble.or(self.trouble.take());
     }
 
     /// Why nothing can be decided now.
