@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::config::{Settings, Sources, load_settings};
 use crate::engine::spec::{JobSpec, Lane, TaskSpec};
 
 pub use crate::runlog::fuzz as run_log;
@@ -12,6 +13,20 @@ pub fn request(body: &[u8]) {
     if let Some((name, task)) = crate::api::fuzz(body) {
         crate::cli::fuzz(&name, &task);
     }
+}
+
+/// The settings where nothing is set.
+pub fn settings() -> &'static Settings {
+    static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
+        let nothing = Sources {
+            config: None,
+            env: Vec::new(),
+            flags: Vec::new(),
+        };
+        let loaded = load_settings(&nothing).expect("settings may be empty");
+        loaded.settings
+    });
+    &SETTINGS
 }
 
 /// Reads any bytes as a record of the store.

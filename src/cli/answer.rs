@@ -300,12 +300,12 @@ pub(crate) fn fuzz(name: &str, task: &Value) {
     let Ok(text) = as_file(name, task, &definitions) else {
         return;
     };
-    let settings = config::Settings::default();
     let handlers = std::collections::BTreeMap::new();
     let context = JobContext {
-        settings: &settings,
+        settings: crate::fuzzing::settings(),
         handlers: &handlers,
         cpu_workers: definitions.cpu_workers,
+        machine: None,
     };
     let path = PathBuf::from("submitted.toml");
     let (jobs, report) = config::read_jobs(vec![Source { path, text }], &context);

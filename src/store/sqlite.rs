@@ -3,13 +3,13 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::FactLog;
 use super::error::{Fault, StoreError, Trouble, io};
@@ -67,7 +67,7 @@ impl SqliteLog {
     pub fn open(place: &StorePlace, retention: Retention) -> Result<Opened, StoreError> {
         schema::check_sqlite()?;
         let lock = place.lock()?;
-        let db = place.db();
+        let db = take_back(place)?;
         let mut format = 0;
         if place.prepare()? {
             let conn = schema::open_to_read(&db)?;
@@ -235,4 +235,23 @@ fn look_at_whole(conn: &Connection, db: &Path) -> Result<(), StoreError> {
         });
     }
     Ok(())
+}
+
+/// A daemon that was killed while it made the store has left a journal of that. Only who may write can take back
+/// what it had begun, and there is nothing else yet. Gives the database.
+fn take_back(place: &StorePlace) -> Result<PathBuf, StoreError> {
+    let db = place.db();
+    let mut journal = db.as_os_str().to_owned();
+    journal.push("-journal");
+    if place.marker().exists() || !Path::new(&journal).exists() {
+        return Ok(db);
+    }
+    let taken_back = || -> Result<(), Fault> {
+        let conn = Connection::open_with_flags(&db, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        Ok(conn.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?)
+    };
+    match taken_back() {
+        Ok(()) => Ok(db),
+        Err(fault) => Err(fault.of("take back what was begun in", &db)),
+    }
 }

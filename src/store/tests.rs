@@ -26,6 +26,7 @@ mod large;
 mod migration;
 mod past;
 mod retention;
+mod unmade;
 mod written;
 
 const LIMIT: Duration = Duration::from_secs(60);
