@@ -8,7 +8,7 @@ const ALL: &[&str] = &[
     "acknowledged-before-the-commit",
     "attempt-too-many",
     "backlog-all-at-once",
-    "cut-store-accepted",
+    "damage-overlooked",
     "dependent-of-a-failure",
     "epoch-lost",
     "fence-unchecked",

@@ -11,7 +11,7 @@ pub use crate::runlog::fuzz as run_log;
 /// Reads any bytes as a request for a run, with the job that may come along.
 pub fn request(body: &[u8]) {
     if let Some((name, task)) = crate::api::fuzz(body) {
-        crate::cli::fuzz(&name, &task);
+        crate::cli::fuzz(&name, &task, settings());
     }
 }
 

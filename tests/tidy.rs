@@ -57,7 +57,10 @@ const DIRECTIONS: &[Row] = &[
             "otlp", "process", "runlog", "store",
         ],
     ),
-    Row::new("fuzzing", &["api", "cli", "engine", "runlog", "store"]),
+    Row::new(
+        "fuzzing",
+        &["api", "cli", "config", "engine", "runlog", "store"],
+    ),
 ];
 
 /// The files in which `unsafe` may stand, and why no safe way exists there.

@@ -295,14 +295,14 @@ fn as_file(name: &str, task: &Value, definitions: &Definitions) -> Result<String
 
 /// Reads a job that comes along with a request where nothing is configured.
 #[cfg(fuzzing)]
-pub(crate) fn fuzz(name: &str, task: &Value) {
+pub(crate) fn fuzz(name: &str, task: &Value, settings: &config::Settings) {
     let definitions = Definitions::empty(4);
     let Ok(text) = as_file(name, task, &definitions) else {
         return;
     };
     let handlers = std::collections::BTreeMap::new();
     let context = JobContext {
-        settings: crate::fuzzing::settings(),
+        settings,
         handlers: &handlers,
         cpu_workers: definitions.cpu_workers,
         machine: None,

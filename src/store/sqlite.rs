@@ -227,6 +227,7 @@ fn look_at_whole(conn: &Connection, db: &Path) -> Result<(), StoreError> {
     );
     let records = records.map_err(|error| Fault::Sqlite(error).of("read", db))?;
     if records <= WHOLE
+        && !bug!("damage-overlooked")
         && let Some(damage) = verify(db)?.damage.into_iter().next()
     {
         return Err(StoreError::Damaged {
