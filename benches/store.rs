@@ -18,7 +18,7 @@ use twolane::engine::id::RunId;
 use twolane::engine::outcome::{End, Measures, Outcome};
 use twolane::engine::spec::{JobSpec, Lane, Priority, TaskSpec};
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::store::{FactLog, Reader, Retention, SqliteLog, StorePlace};
+use twolane::store::{FactLog, Haste, Reader, Retention, SqliteLog, StorePlace};
 
 const GROUP: usize = 4_096;
 const FACTS: usize = GROUP * 96;
@@ -178,7 +178,7 @@ fn store(dir: &std::path::Path, records: &[Record]) -> Duration {
     let start = Instant::now();
     // One group at a time, so that each is a transaction of its own.
     for (number, group) in (1..).zip(&groups) {
-        log.append(number, group);
+        log.append(number, group, Haste::Now);
         while log.commits().recv().unwrap() < number {}
     }
     start.elapsed()

@@ -344,6 +344,7 @@ impl Tally {
             | Fact::Misplaced { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
+            | Fact::Announced { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}
         }
@@ -387,6 +388,7 @@ impl Tally {
     fn interrupted(&self, cause: &Interruption) {
         let cause = match cause {
             Interruption::Crash => "crash",
+            Interruption::Unsure => "unsure",
             Interruption::Shutdown => "shutdown",
             Interruption::NoRoom(_) => "no_room",
         };

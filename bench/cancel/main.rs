@@ -63,7 +63,14 @@ fn main() {
                 };
                 job.name = format!("job-{run}").into();
                 let (job, args) = (Arc::new(job.clone()), None);
-                lanes.submit(StartOrder { attempt, job, args }).unwrap();
+                lanes
+                    .submit(StartOrder {
+                        attempt,
+                        job,
+                        args,
+                        announced: None,
+                    })
+                    .unwrap();
                 let over = mail.ends.recv_timeout(AT_WORK);
                 assert!(over.is_err(), "{name}: it ended by itself: {over:?}");
                 let asked = clock.mono();

@@ -160,6 +160,7 @@ fn lanes(address: SocketAddr, count: u64) -> f64 {
             },
             job: Arc::clone(&job),
             args: None,
+            announced: None,
         };
         lanes.submit(order).unwrap();
     }

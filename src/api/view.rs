@@ -161,6 +161,10 @@ fn said(fact: &Fact) -> Said {
             let why = format!("`{job}`: {}", absent(since.wall, *within));
             ("absent", None, None, Some(why))
         }
+        Fact::Announced { attempts } => {
+            let count = format!("{} attempts", attempts.len());
+            ("announced", None, None, Some(count))
+        }
         Fact::Paused { what } => ("paused", None, None, text(what)),
         Fact::Resumed { what } => ("resumed", None, None, text(what)),
         Fact::Accepted {
@@ -225,7 +229,7 @@ fn said(fact: &Fact) -> Said {
         Fact::Interrupted { epoch, cause, .. } => {
             let state = match cause {
                 Interruption::NoRoom(_) => "scheduled",
-                Interruption::Crash | Interruption::Shutdown => "queued",
+                Interruption::Crash | Interruption::Unsure | Interruption::Shutdown => "queued",
             };
             ("interrupted", Some(state), Some(*epoch), text(cause))
         }

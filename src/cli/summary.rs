@@ -116,6 +116,7 @@ impl Row {
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
+            | Fact::Announced { .. }
             | Fact::Configured { .. }
             | Fact::Accepted { .. }
             | Fact::Released { .. }

@@ -4,31 +4,79 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::engine::action::Action;
+use crate::engine::action::{Action, StartOrder};
 use crate::engine::fact::Record;
+use crate::engine::id::AttemptId;
+use crate::inbox::Note;
 
 /// Batches that may be uncommitted at a time. When the log falls this far behind, the loop takes in
 /// nothing that the engine would decide on but the end, so that the memory for what waits stays
 /// bounded.
 pub(super) const UNCOMMITTED_BOUND: usize = 1024;
 
+/// Notes that wait for the commit of a start.
+const NOTES_BOUND: usize = 1024;
+
 /// What one turn of the loop gave.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) records: Arc<[Record]>,
     pub(super) actions: Vec<Action>,
+    /// Attempts whose start is among the records, and which have begun already.
+    pub(super) begun: Vec<AttemptId>,
+    /// What they have said meanwhile: told after the records.
+    pub(super) notes: Vec<Note>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     held: VecDeque<(u64, Batch)>,
     last: u64,
+    /// How many notes wait here.
+    notes: usize,
+    /// How many attempts wait here to be replaced.
+    replaces: usize,
 }
 
 impl Outbox {
+    /// A batch of `actions` that rest on `records`, where all up to record `on_record` is committed; without
+    /// the starts that need not wait, because their announcement is. None of them goes before another one is
+    /// given the place of an attempt that does not stop.
+    pub(super) fn batch(
+        &self,
+        records: Arc<[Record]>,
+        actions: Vec<Action>,
+        on_record: u64,
+    ) -> (Batch, Vec<StartOrder>) {
+        let mut begins = Vec::new();
+        let mut waits = Vec::new();
+        let replaces = self.replaces + count_replaces(&actions) > 0;
+        for action in actions {
+            match action {
+                Action::Start(order)
+                    if !replaces && order.announced.is_some_and(|by| by <= on_record) =>
+                {
+                    begins.push(order);
+                }
+                Action::Start(_)
+                | Action::Stop { .. }
+                | Action::Replace { .. }
+                | Action::Answer { .. } => waits.push(action),
+            }
+        }
+        let batch = Batch {
+            records,
+            actions: waits,
+            begun: begins.iter().map(|order| order.attempt).collect(),
+            notes: Vec::new(),
+        };
+        (batch, begins)
+    }
+
     /// Takes a batch in; its number.
     pub(super) fn hold(&mut self, batch: Batch) -> u64 {
         self.last += 1;
+        self.replaces += count_replaces(&batch.actions);
         self.held.push_back((self.last, batch));
         self.last
     }
@@ -38,7 +86,24 @@ impl Outbox {
         if self.held.front()?.0 > committed && !bug!("released-before-the-commit") {
             return None;
         }
-        self.held.pop_front().map(|(_, batch)| batch)
+        let (_, batch) = self.held.pop_front()?;
+        self.notes -= batch.notes.len();
+        self.replaces -= count_replaces(&batch.actions);
+        Some(batch)
+    }
+
+    /// Keeps a note back that is from an attempt whose start is not committed; gives any other one back,
+    /// and, while nothing can be committed, all that are too many to be kept.
+    pub(super) fn keep(&mut self, note: Note) -> Option<Note> {
+        let starts = |(_, batch): &&mut (u64, Batch)| batch.begun.contains(&note.attempt);
+        if self.notes < NOTES_BOUND
+            && let Some((_, batch)) = self.held.iter_mut().find(starts)
+        {
+            batch.notes.push(note);
+            self.notes += 1;
+            return None;
+        }
+        Some(note)
     }
 
     /// The number of the newest batch that waits.
@@ -59,11 +124,21 @@ impl Outbox {
     }
 }
 
+fn count_replaces(actions: &[Action]) -> usize {
+    let is_replace = |action: &&Action| matches!(action, Action::Replace { .. });
+    actions.iter().filter(is_replace).count()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::engine::action::Answer;
     use crate::engine::id::{CallerId, RunId};
+    use crate::engine::spec::{JobSpec, Lane, TaskSpec};
+    use crate::engine::time::Now;
+    use crate::inbox::Progress;
 
     fn batch(caller: u64) -> Batch {
         Batch {
@@ -72,7 +147,64 @@ mod tests {
                 caller: CallerId(caller),
                 answer: Answer::UnknownRun(RunId(caller)),
             }],
+            begun: Vec::new(),
+            notes: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_start_goes_ahead_once_its_announcement_is_committed_unless_another_has_to_make_way_first()
+    {
+        let attempt = |run| AttemptId {
+            run: RunId(run),
+            epoch: 1,
+        };
+        let duration = Duration::from_secs(1);
+        let job = JobSpec::new("a".into(), Lane::Io, TaskSpec::Sleep { duration });
+        let job = Arc::new(job);
+        let start = |announced| {
+            Action::Start(StartOrder {
+                attempt: attempt(1),
+                job: Arc::clone(&job),
+                args: None,
+                announced,
+            })
+        };
+        let replace = || Action::Replace {
+            attempt: attempt(2),
+        };
+        let goes_ahead = |outbox: &Outbox, actions: Vec<Action>| {
+            let count = actions.len();
+            let (batch, begins) = outbox.batch(Arc::new([]), actions, 5);
+            assert_eq!(batch.actions.len() + begins.len(), count);
+            assert_eq!(batch.begun.len(), begins.len());
+            begins.len() == 1
+        };
+        let mut outbox = Outbox::default();
+        for (announced, ahead) in [(None, false), (Some(6), false), (Some(5), true)] {
+            assert_eq!(goes_ahead(&outbox, vec![start(announced)]), ahead);
+        }
+        assert!(!goes_ahead(&outbox, vec![start(Some(5)), replace()]));
+        outbox.hold(outbox.batch(Arc::new([]), vec![replace()], 5).0);
+        assert!(!goes_ahead(&outbox, vec![start(Some(5))]));
+        assert!(outbox.release(1).is_some());
+        assert!(goes_ahead(&outbox, vec![start(Some(5))]));
+
+        let note = |run| Note {
+            attempt: attempt(run),
+            job: Arc::clone(&job),
+            at: Now::default(),
+            progress: Progress::default(),
+        };
+        outbox.hold(outbox.batch(Arc::new([]), vec![start(Some(5))], 5).0);
+        assert!(outbox.keep(note(2)).is_some(), "its start is committed");
+        for _ in 0..NOTES_BOUND {
+            assert!(outbox.keep(note(1)).is_none());
+        }
+        assert!(outbox.keep(note(1)).is_some(), "it is bounded");
+        let released = outbox.release(2).expect("it is committed");
+        assert_eq!(released.notes.len(), NOTES_BOUND);
+        assert!(outbox.keep(note(1)).is_some(), "its start is committed");
     }
 
     #[test]

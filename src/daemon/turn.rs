@@ -20,7 +20,7 @@ use super::{
 };
 use crate::clock::Clock;
 use crate::engine::action::{Action, Answer, Refusal, StartOrder};
-use crate::engine::fact::{Fact, Record};
+use crate::engine::fact::Record;
 use crate::engine::id::AttemptId;
 use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
@@ -30,7 +30,7 @@ use crate::engine::{By, Engine, Outputs};
 use crate::inbox::{Ended, LaneMail, Request};
 use crate::lanes::{AttemptLanes, NoteSource};
 use crate::meters::Meters;
-use crate::store::{FactLog, Trouble};
+use crate::store::{FactLog, Haste, Trouble};
 
 /// Ends that one turn takes in at most: enough that a commit is shared by many, and few enough that
 /// signals and deadlines are looked at soon.
@@ -62,6 +62,8 @@ pub(super) struct Turn {
     retaining: Retaining,
     /// The number of the last batch that is committed.
     committed: u64,
+    /// The number of the last record that is.
+    on_record: u64,
     clock: Clock,
     meters: Meters,
     /// Since when the loop has been busy.
@@ -149,6 +151,7 @@ impl Turn {
             outdated: parts.log.outdated(),
             retaining: Retaining::default(),
             committed: 0,
+            on_record: 0,
             log: parts.log,
             woken: parts.clock.mono(),
             clock: parts.clock,
@@ -222,11 +225,19 @@ impl Turn {
         }
         let records: Arc<[Record]> = self.out.records.drain(..).collect();
         let actions = std::mem::take(&mut self.out.actions);
-        let number = self.outbox.hold(Batch {
-            records: Arc::clone(&records),
-            actions,
-        });
-        self.log.append(number, &records);
+        let (batch, begins) = self
+            .outbox
+            .batch(Arc::clone(&records), actions, self.on_record);
+        // As long as nobody waits for this commit, it can wait for more.
+        let haste = match (&begins[..], &batch.actions[..]) {
+            ([_, ..], []) => Haste::Soon,
+            _ => Haste::Now,
+        };
+        let number = self.outbox.hold(batch);
+        self.log.append(number, &records, haste);
+        for order in begins {
+            self.start(order);
+        }
         self.supervisor.stir();
     }
 
@@ -274,7 +285,7 @@ impl Turn {
         self.wait_committed();
         // What is committed is told. What is not, and whatever rests on it, never happened.
         while let Some(batch) = self.outbox.release(self.committed) {
-            self.tell(&batch.records);
+            self.tell(&batch);
         }
         let late = late(&self.engine);
         report::farewell(&late, self.engine.live_count(), &self.outbox, &*self.log);
@@ -363,9 +374,7 @@ impl Turn {
             Wake::Began(attempt) => self.apply(Input::Began { attempt }),
             Wake::Notes(source) => {
                 for note in source.take() {
-                    for observer in &mut self.observers {
-                        observer.note(&note);
-                    }
+                    self.hear(note);
                 }
             }
             Wake::Committed(number) => {
@@ -422,10 +431,8 @@ impl Turn {
     }
 
     fn ended(&mut self, ended: Ended) {
-        for note in &ended.notes {
-            for observer in &mut self.observers {
-                observer.note(note);
-            }
+        for note in ended.notes {
+            self.hear(note);
         }
         self.retaining.ended();
         self.apply(Input::Ended {
@@ -454,20 +461,12 @@ impl Turn {
         }
     }
 
-    fn tell(&mut self, records: &[Record]) {
-        for record in records {
-            if let Fact::ClockSet { by_micros } = record.fact {
-                report::clock_set(by_micros);
-            }
-            for observer in &mut self.observers {
-                observer.record(record);
-            }
-        }
-    }
-
     /// A batch is committed: tells the observers, then carries the actions out.
     fn publish(&mut self, batch: Batch) {
-        self.tell(&batch.records);
+        if let Some(last) = batch.records.last() {
+            self.on_record = last.number;
+        }
+        self.tell(&batch);
         for action in batch.actions {
             match action {
                 Action::Start(order) => self.start(order),
@@ -588,6 +587,7 @@ impl Turn {
 mod requests;
 mod sending;
 mod supervise;
+mod telling;
 
 #[cfg(test)]
 mod tests;

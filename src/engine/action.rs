@@ -46,6 +46,9 @@ pub struct StartOrder {
     pub job: Arc<JobSpec>,
     /// The run's arguments.
     pub args: Option<Arc<Value>>,
+    /// The number of the record that has announced the attempt: once that is committed, it may begin before
+    /// its own start is. `None`: it was not announced.
+    pub announced: Option<u64>,
 }
 
 impl StartOrder {

@@ -2,11 +2,10 @@
 //! resources across them. Runs that need the same form a class and wait in the lines of that class, so
 //! that a decision looks at classes, not at runs.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
+mod name;
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::amounts::Rate;
 use super::bucket::Bucket;
@@ -17,36 +16,7 @@ use super::spec::{Definitions, JobSpec, Lane, Name, Priority};
 use super::time::Mono;
 use super::waiting::{Head, Lack, Stock, Waiting};
 
-/// What a capacity is called.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CapacityName {
-    /// A lane as a whole.
-    Lane(Lane),
-    /// A named part of a lane.
-    Pool(Name),
-    /// A named semaphore.
-    Limit(Name),
-    /// Something that is declared, of which jobs take parts.
-    Resource(Name),
-    /// All runs of one job: there is no end of places, but it can be paused.
-    Job(Name),
-    /// The schedules of one job: no capacity of any run, but they can be paused.
-    Schedule(Name),
-}
-
-impl fmt::Display for CapacityName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lane(lane) => write!(f, "lane `{lane}`"),
-            Self::Pool(name) => write!(f, "pool `{name}`"),
-            Self::Limit(name) => write!(f, "limit `{name}`"),
-            Self::Resource(name) => write!(f, "resource `{name}`"),
-            Self::Job(name) => write!(f, "job `{name}`"),
-            Self::Schedule(job) => write!(f, "schedule of `{job}`"),
-        }
-    }
-}
+pub use name::CapacityName;
 
 /// Index of a capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -319,6 +289,19 @@ impl Capacities {
 
     pub(super) fn iter_classes(&self) -> impl Iterator<Item = (ClassId, &Class)> {
         self.by_needs.values().map(|id| (*id, self.class(*id)))
+    }
+
+    /// The line of the class that is served now, if at least so many wait there, and nothing has to come with
+    /// the time before they start.
+    pub(super) fn steady_line(&self, id: ClassId, least: usize) -> Option<&Line> {
+        let class = self.class(id);
+        let rank = |(priority, line): &(&Priority, &Line)| {
+            let front = line.front().map(|(entry, _)| entry);
+            front.map(|entry| (self.rank(**priority, entry.since), entry.ticket))
+        };
+        let (_, line) = class.lines.iter().min_by_key(rank)?;
+        let rated = |need: &Need| self.capacity(need.capacity).bucket.is_some();
+        (line.len() >= least && !class.needs.iter().any(rated)).then_some(line)
     }
 
     /// Puts a run into its line.

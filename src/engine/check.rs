@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
+use super::announce;
 use super::capacity::{CapacityName, Class, ClassId};
 use super::fact::{Fact, Record};
 use super::id::RunId;
@@ -33,6 +34,7 @@ impl Engine {
         check_timers(state)?;
         check_links(state)?;
         check_lanes(state)?;
+        check_announced(state)?;
         let fault = state.calendar.fault();
         let fault = fault.or_else(|| state.absences.fault(&state.definitions));
         hold(fault.is_none(), || fault.clone().unwrap_or_default())
@@ -61,6 +63,22 @@ impl State {
             format!("record {number} is about run {run}, which is not there or over")
         })
     }
+}
+
+/// What is announced is next in a line, as far as its run is still known.
+fn check_announced(state: &State) -> Result<(), Broken> {
+    hold(state.announced.len() <= announce::BOUND, || {
+        format!("{} attempts are announced", state.announced.len())
+    })?;
+    for attempt in state.announced.iter() {
+        let found = state.runs.get(attempt.run);
+        let is_next =
+            |run: &Run| run.state.kind() == StateKind::Queued && run.epoch + 1 == attempt.epoch;
+        hold(found.is_none_or(is_next), || {
+            format!("attempt {attempt} is announced and is not next")
+        })?;
+    }
+    Ok(())
 }
 
 fn hold(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Broken> {

@@ -91,6 +91,7 @@ impl Turn<'_> {
                 if !self.state.draining {
                     self.record(Fact::Draining);
                 }
+                self.withdraw_all();
             }
             Input::Leave => self.record(Fact::Leaving),
             Input::StopRunning { durable } => self.stop_running(durable),
@@ -181,8 +182,13 @@ impl Turn<'_> {
     /// Starts what has room, best rank first, until nothing has.
     fn dispatch(&mut self) {
         if !self.state.draining && !self.held {
+            let mut last = None;
             while let Some(run) = self.state.capacities.next(self.now.mono) {
+                last = Some(self.state.run(run).class);
                 self.start(run);
+            }
+            if let Some(class) = last {
+                self.announce(class);
             }
         }
     }
@@ -194,6 +200,8 @@ impl Turn<'_> {
         }
         let (job, args) = (Arc::clone(&run.job), run.args.clone());
         let epoch = if bug!("epoch-lost") { 1 } else { run.epoch + 1 };
+        let attempt = AttemptId { run: id, epoch };
+        let announced = self.state.announced.since(attempt);
         self.record(Fact::Started {
             run: id,
             job: Arc::clone(&job),
@@ -201,8 +209,12 @@ impl Turn<'_> {
         });
         // Of a future nothing executes: it only waits to be completed.
         if !job.task.is_future() {
-            let attempt = AttemptId { run: id, epoch };
-            let order = StartOrder { attempt, job, args };
+            let order = StartOrder {
+                attempt,
+                job,
+                args,
+                announced,
+            };
             self.out.actions.push(Action::Start(order));
         }
     }
@@ -392,6 +404,7 @@ impl Turn<'_> {
         for id in active {
             self.settle_run(id);
         }
+        self.settle_announced();
     }
 
     fn settle_run(&mut self, id: RunId) {

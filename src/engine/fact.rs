@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::by::By;
 use super::capacity::CapacityName;
 use super::flow::{Over, Parts, Ties};
-use super::id::RunId;
+use super::id::{AttemptId, RunId};
 use super::outcome::{End, Failure, Interruption, SkipReason, StopReason};
 use super::placing::Finding;
 use super::schedule::memory::Memory;
@@ -291,6 +291,12 @@ pub enum Fact {
         /// How long it was.
         within: Duration,
     },
+    /// Until the next of these, these attempts may begin before their own start is on record, and no others;
+    /// see [`StartOrder::announced`](super::action::StartOrder::announced).
+    Announced {
+        /// Attempts of runs that are queued.
+        attempts: Box<[AttemptId]>,
+    },
     /// From here on nothing starts.
     Draining,
     /// Somebody has asked the daemon to leave.
@@ -351,6 +357,7 @@ impl Fact {
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }
+            | Self::Announced { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. } => None,
             Self::Accepted { run, job, .. }

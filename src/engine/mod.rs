@@ -7,6 +7,7 @@ mod absence;
 pub mod action;
 mod again;
 pub mod amounts;
+mod announce;
 mod arguments;
 pub mod braces;
 mod bucket;

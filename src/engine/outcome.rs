@@ -154,6 +154,9 @@ pub enum Interruption {
     /// The daemon or the machine went down under it. Such attempts are counted, see
     /// [`CRASHES_BOUND`](super::spec::CRASHES_BOUND).
     Crash,
+    /// The daemon or the machine went down when it may just have begun: it was announced, and nothing says
+    /// that it started. Such attempts are not counted.
+    Unsure,
     /// The daemon was shut down in good order.
     Shutdown,
     /// The machine had no room for its process, for this reason. It is tried again after [`NO_ROOM_PAUSE`].
@@ -172,6 +175,7 @@ enum WrittenInterruption {
 #[serde(rename_all = "snake_case")]
 enum InterruptionWord {
     Crash,
+    Unsure,
     Shutdown,
     NoRoom,
 }
@@ -180,6 +184,7 @@ impl From<Interruption> for WrittenInterruption {
     fn from(interruption: Interruption) -> Self {
         match interruption {
             Interruption::Crash => Self::Word(InterruptionWord::Crash),
+            Interruption::Unsure => Self::Word(InterruptionWord::Unsure),
             Interruption::Shutdown => Self::Word(InterruptionWord::Shutdown),
             Interruption::NoRoom(why) if why.is_empty() => Self::Word(InterruptionWord::NoRoom),
             Interruption::NoRoom(no_room) => Self::NoRoom { no_room },
@@ -191,6 +196,7 @@ impl From<WrittenInterruption> for Interruption {
     fn from(written: WrittenInterruption) -> Self {
         match written {
             WrittenInterruption::Word(InterruptionWord::Crash) => Self::Crash,
+            WrittenInterruption::Word(InterruptionWord::Unsure) => Self::Unsure,
             WrittenInterruption::Word(InterruptionWord::Shutdown) => Self::Shutdown,
             WrittenInterruption::Word(InterruptionWord::NoRoom) => Self::NoRoom("".into()),
             WrittenInterruption::NoRoom { no_room } => Self::NoRoom(no_room),
@@ -206,6 +212,9 @@ impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Crash => f.write_str("the daemon or the machine went down under it"),
+            Self::Unsure => {
+                f.write_str("the daemon or the machine went down when it may just have begun")
+            }
             Self::Shutdown => f.write_str("the daemon was shut down"),
             Self::NoRoom(why) if why.is_empty() => {
                 f.write_str("the machine had no room for another process")

@@ -368,6 +368,18 @@ impl JobSpec {
     pub const fn begins_in_lane(&self) -> bool {
         self.isolate || self.setup.is_some() || matches!(self.task, TaskSpec::Command(_))
     }
+
+    /// Whether a crash may leave open if an attempt of it had begun: it is another program that does the work,
+    /// so it cannot be the cause of the crash; there is nothing to clean up after it; and it is made again.
+    #[must_use]
+    pub fn may_begin_unrecorded(&self) -> bool {
+        matches!(&self.task, TaskSpec::Command(command) if command.from.is_empty())
+            && !self.isolate
+            && self.setup.is_none()
+            && self.teardown.is_none()
+            && self.start_within.is_none()
+            && self.on_crash == OnCrash::Retry
+    }
 }
 
 /// What makes a job run without being asked for.

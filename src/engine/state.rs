@@ -1,10 +1,13 @@
 //! The tables, and `absorb`: the only thing that changes them, used live and in recovery alike.
 
+mod enter;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::Recovery;
 use super::absence::Absences;
+use super::announce::Announced;
 use super::arguments::complete;
 use super::calendar::Calendar;
 use super::capacity::{Capacities, CapacityName, ClassId};
@@ -39,6 +42,8 @@ pub(super) struct State {
     pub(super) placing: Placing,
     /// The runs that hold capacities.
     pub(super) active: BTreeSet<RunId>,
+    /// The attempts that may begin before their own start is on record.
+    pub(super) announced: Announced,
     /// Ended runs that are still in the table, oldest first.
     pub(super) finished: VecDeque<RunId>,
     /// How many of the runs in the table are in each state.
@@ -74,6 +79,7 @@ impl State {
             absences: Absences::default(),
             placing: Placing::default(),
             active: BTreeSet::new(),
+            announced: Announced::default(),
             finished: VecDeque::new(),
             counts: [0; StateKind::ALL.len()],
             draining: false,
@@ -114,6 +120,9 @@ impl State {
     pub(super) fn absorb(&mut self, record: &Record) {
         self.next_record = record.number + 1;
         self.last = record.at;
+        if let Some((run, _)) = record.fact.run() {
+            self.announced.withdraw(run);
+        }
         match &record.fact {
             Fact::Opened => {
                 self.draining = false;
@@ -122,6 +131,7 @@ impl State {
             Fact::Draining => self.draining = true,
             // For the record alone: what follows from it has facts of its own.
             Fact::Leaving | Fact::Sent { .. } => {}
+            Fact::Announced { attempts } => self.announced.announce(attempts, record.number),
             Fact::Configured { definitions } => self.configure(definitions, Some(record.at.wall)),
             Fact::Evaluated {
                 job,
@@ -166,6 +176,10 @@ impl State {
             Fact::Due { run, .. } => self.wait(*run, None, record.at),
             Fact::Started { run, job, epoch } => {
                 let since = record.at.mono;
+                let class = self.run(*run).class;
+                if job.may_begin_unrecorded() {
+                    self.announced.started(class, since);
+                }
                 let whole = self.run_mut(*run);
                 whole.epoch = *epoch;
                 let whole_limit = || Some(since.plus(job.run_timeout?));
@@ -231,10 +245,15 @@ impl State {
             Fact::GivenUp { run, failure, .. } => {
                 self.finish(*run, RunState::Failed(failure.clone()));
             }
-            Fact::Interrupted { run, cause, .. } => {
-                if *cause == Interruption::Crash {
-                    let run = self.run_mut(*run);
-                    run.crashes = run.crashes.saturating_add(1);
+            Fact::Interrupted {
+                run, cause, epoch, ..
+            } => {
+                let whole = self.run_mut(*run);
+                match cause {
+                    Interruption::Crash => whole.crashes = whole.crashes.saturating_add(1),
+                    // Its start is not on record.
+                    Interruption::Unsure => whole.epoch = *epoch,
+                    Interruption::Shutdown | Interruption::NoRoom(_) => {}
                 }
                 let pause = matches!(cause, Interruption::NoRoom(_));
                 let due = pause.then(|| record.at.mono.plus(NO_ROOM_PAUSE));
@@ -277,105 +296,6 @@ impl State {
         self.calendar.configure(definitions, at);
         self.absences.configure(definitions, self.last.mono);
         self.forget();
-    }
-
-    fn accept(&mut self, record: &Record) {
-        let Fact::Accepted {
-            run: id,
-            job,
-            priority,
-            args,
-            after,
-            ties,
-            due,
-            key,
-            slot,
-        } = &record.fact
-        else {
-            return;
-        };
-        let class = self.class_of(job);
-        let mut run = Run {
-            job: Arc::clone(job),
-            args: args.clone(),
-            links: None,
-            // Any state that owns nothing will do until the run is put into its own one below.
-            state: RunState::Blocked,
-            accepted: record.at.wall,
-            due: *due,
-            class,
-            epoch: 0,
-            crashes: 0,
-            failures: 0,
-            begun: false,
-            born: record.number,
-            priority: *priority,
-        };
-        if !after.is_empty() || !ties.is_empty() {
-            let links = run.links_mut();
-            links.after = after.clone();
-            links.ties = ties.clone();
-        }
-        self.next_run = self.next_run.max(id.0 + 1);
-        self.insert(*id, run);
-        self.tie(*id);
-        if let Some(key) = key {
-            self.remember(key, *id);
-        }
-        if slot.is_some() {
-            self.calendar.opened(&job.name, *id);
-        }
-        if after.is_empty() && ties.replaces.is_none() {
-            self.wait(*id, *due, record.at);
-        }
-    }
-
-    /// Takes in that a run which was over is tried once more, be it forgotten or not.
-    fn retry(&mut self, record: &Record) {
-        let Fact::Retried {
-            run: id,
-            job,
-            priority,
-            args,
-            epoch,
-            after,
-            ties,
-            parts,
-        } = &record.fact
-        else {
-            return;
-        };
-        let class = self.class_of(job);
-        if let Some(old) = self.runs.remove(*id) {
-            self.counts[old.state.kind() as usize] -= 1;
-            self.finished.retain(|other| other != id);
-        }
-        let mut run = Run {
-            job: Arc::clone(job),
-            args: args.clone(),
-            links: None,
-            state: RunState::Blocked,
-            accepted: record.at.wall,
-            due: None,
-            class,
-            epoch: *epoch,
-            crashes: 0,
-            failures: 0,
-            begun: false,
-            born: record.number,
-            priority: *priority,
-        };
-        if !after.is_empty() || !ties.is_empty() || parts.is_some() {
-            let links = run.links_mut();
-            links.after = after.clone();
-            links.ties = ties.clone();
-            links.parts.clone_from(parts);
-        }
-        self.insert(*id, run);
-        self.tie(*id);
-        if after.is_empty() && ties.replaces.is_none() {
-            self.wait(*id, None, record.at);
-        }
     }
 
     /// The class of an unfinished run of `job`, which is counted there.

@@ -134,6 +134,7 @@ impl Engine {
                 },
                 job: Arc::clone(&run.job),
                 args: run.args.clone(),
+                announced: None,
             })
         })
     }

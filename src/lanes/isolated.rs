@@ -150,7 +150,12 @@ pub fn carry_out_task(handlers: Handlers) -> io::Result<()> {
     let lanes = Arc::new(lanes);
     let run = RunId(run);
     let attempt = AttemptId { run, epoch };
-    let order = StartOrder { attempt, job, args };
+    let order = StartOrder {
+        attempt,
+        job,
+        args,
+        announced: None,
+    };
     let mouth = Arc::new(Mouth(Mutex::new(socket)));
     lanes.submit(order).map_err(io::Error::other)?;
     let stopped = Arc::clone(&lanes);

@@ -91,6 +91,7 @@ impl Board {
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
+            | Fact::Announced { .. }
             | Fact::Retried { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}

@@ -71,11 +71,13 @@ pub enum Event {
     HeardAgain,
     /// No success of a job came in the time in which it is expected.
     Absent,
+    /// Attempts may begin before their start is on record.
+    Announced,
 }
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 32] = [
+    pub(super) const ALL: [Self; 33] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
@@ -108,6 +110,7 @@ impl Event {
         Self::Heard,
         Self::HeardAgain,
         Self::Absent,
+        Self::Announced,
     ];
 
     /// The one of this word.
@@ -151,6 +154,7 @@ impl Event {
             Self::Heard => 0xd47a_7ae1_6142_41c2_af44_2898_f2c2_0620,
             Self::HeardAgain => 0xac5e_c171_8af4_4b93_a796_d2f4_9b56_269e,
             Self::Absent => 0xf901_4409_6b64_4c66_93c4_01d9_4090_f031,
+            Self::Announced => 0x1015_b8e0_3a40_9ee5_4f3b_7697_f25a_38d9,
         }
     }
 
@@ -192,6 +196,7 @@ impl Event {
             Fact::Heard { again: false, .. } => Self::Heard,
             Fact::Heard { again: true, .. } => Self::HeardAgain,
             Fact::Absent { .. } => Self::Absent,
+            Fact::Announced { .. } => Self::Announced,
         }
     }
 
@@ -231,6 +236,7 @@ impl Event {
             Self::Heard => "heard",
             Self::HeardAgain => "heard again",
             Self::Absent => "absent",
+            Self::Announced => "announced",
         }
     }
 
@@ -249,6 +255,7 @@ impl Event {
             | Self::Began
             | Self::Evaluated
             | Self::Heard
+            | Self::Announced
             | Self::Due => Level::DEBUG,
             Self::Started
             | Self::Spread
@@ -288,6 +295,7 @@ impl Event {
                 | Self::Evaluated
                 | Self::ClockSet
                 | Self::Heard
+                | Self::Announced
         )
     }
 }

@@ -88,7 +88,7 @@ impl<'a> Line<'a> {
             ..Self::bare(Event::of(&record.fact), record.at.wall)
         };
         match &record.fact {
-            Fact::Opened | Fact::Draining | Fact::Leaving => bare,
+            Fact::Opened | Fact::Draining | Fact::Leaving | Fact::Announced { .. } => bare,
             Fact::Sent {
                 run, job, epoch, ..
             } => bare.tried(job, *run, *epoch),
@@ -409,6 +409,7 @@ impl<'a> Line<'a> {
             | Event::Heard
             | Event::HeardAgain
             | Event::Absent
+            | Event::Announced
             | Event::Skipped => &None,
         };
         let text = text

@@ -161,6 +161,9 @@ pub(super) enum Wire {
         since: Now,
         within: Duration,
     },
+    Announced {
+        attempts: Box<[(RunId, u32)]>,
+    },
     Draining,
     Leaving,
     Paused {
@@ -215,6 +218,9 @@ impl Wire {
                 job: Name::clone(job),
                 since: *since,
                 within: *within,
+            },
+            Fact::Announced { attempts } => Self::Announced {
+                attempts: attempts.iter().map(|it| (it.run, it.epoch)).collect(),
             },
             Fact::Draining => Self::Draining,
             Fact::Leaving => Self::Leaving,
@@ -359,6 +365,7 @@ impl Wire {
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
+            | Fact::Announced { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => Self::Opened,
         }
@@ -375,6 +382,7 @@ impl Wire {
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }
+            | Self::Announced { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. } => Vec::new(),
             Self::Configured(definitions) => definitions.jobs.values().copied().collect(),
@@ -411,6 +419,7 @@ impl Wire {
                 Some(format!("successes of `{job}`"))
             }
             Self::Misplaced { job, .. } => Some(format!("lane of `{job}`")),
+            Self::Announced { .. } => Some("announced".into()),
             Self::Opened
             | Self::ClockSet { .. }
             | Self::Draining

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::codec::Wire;
 use crate::engine::fact::Fact;
-use crate::engine::id::RunId;
+use crate::engine::id::{AttemptId, RunId};
 use crate::engine::spec::JobSpec;
 
 impl Wire {
@@ -38,6 +38,11 @@ impl Wire {
                 Self::ClockSet { by_micros } => Ok(Fact::ClockSet { by_micros }),
                 Self::Heard { job, again } => Ok(Fact::Heard { job, again }),
                 Self::Absent { job, since, within } => Ok(Fact::Absent { job, since, within }),
+                Self::Announced { attempts } => {
+                    let attempt = |&(run, epoch): &(RunId, u32)| AttemptId { run, epoch };
+                    let attempts = attempts.iter().map(attempt).collect();
+                    Ok(Fact::Announced { attempts })
+                }
                 Self::Draining => Ok(Fact::Draining),
                 Self::Leaving => Ok(Fact::Leaving),
                 Self::Paused { what } => Ok(Fact::Paused { what }),
@@ -73,6 +78,7 @@ impl Wire {
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }
+            | Self::Announced { .. }
             | Self::Paused { .. }
             | Self::Resumed { .. } => return Err(None),
             Self::Accepted {

@@ -48,6 +48,7 @@ impl Entry {
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
+            | Fact::Announced { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => None,
         };
@@ -93,6 +94,7 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::ClockSet { .. }
         | Fact::Heard { .. }
         | Fact::Absent { .. }
+        | Fact::Announced { .. }
         | Fact::Paused { .. }
         | Fact::Met { .. }
         | Fact::Resumed { .. } => return None,

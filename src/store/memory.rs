@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, never};
 
-use super::{FactLog, Trouble};
+use super::{FactLog, Haste, Trouble};
 use crate::engine::fact::Record;
 
 /// Keeps the last records, in memory.
@@ -36,7 +36,7 @@ impl MemoryLog {
 }
 
 impl FactLog for MemoryLog {
-    fn append(&mut self, batch: u64, records: &Arc<[Record]>) {
+    fn append(&mut self, batch: u64, records: &Arc<[Record]>, _: Haste) {
         self.kept.extend(records.iter().cloned());
         let excess = self.kept.len().saturating_sub(self.bound);
         self.kept.drain(..excess);
@@ -80,7 +80,7 @@ mod tests {
     fn the_newest_commit_stands_for_all_and_only_the_last_records_are_kept() {
         let mut log = MemoryLog::new(3);
         for number in 1..=10 {
-            log.append(number, &batch(number));
+            log.append(number, &batch(number), Haste::Now);
         }
         assert_eq!(log.commits().try_recv(), Ok(10));
         assert!(log.commits().try_recv().is_err());

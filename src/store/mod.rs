@@ -48,11 +48,20 @@ pub use sqlite::{Opened, SqliteLog};
 pub use story::{AttemptEnd, AttemptStory, Story};
 pub use verify::{Verified, verify};
 
+/// How soon a batch is to be committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// As soon as can be: somebody waits for it.
+    Now,
+    /// A moment later will do, so that one commit serves more of them.
+    Soon,
+}
+
 /// A log of facts. Whatever rests on a batch waits until the log has said that it is committed.
 pub trait FactLog: Send {
     /// Takes a batch over and returns at once, before it is committed. Batches are numbered from 1
     /// without gaps, and committed in that order.
-    fn append(&mut self, batch: u64, records: &Arc<[Record]>);
+    fn append(&mut self, batch: u64, records: &Arc<[Record]>, haste: Haste);
 
     /// Gives the number of a batch when it and all before it are committed. Numbers may be left
     /// out: a later one stands for those before it.

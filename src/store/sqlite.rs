@@ -2,7 +2,6 @@
 //! mean beyond the run that they are about.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +10,6 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rusqlite::{Connection, OpenFlags};
 
-use super::FactLog;
 use super::error::{Fault, StoreError, Trouble, io};
 use super::place::{self, Lock, StorePlace};
 use super::read::Reader;
@@ -22,6 +20,7 @@ use super::schema;
 use super::thread::{Newest, Order, Thread};
 use super::verify::verify;
 use super::write::{Writer, raise_epoch};
+use super::{FactLog, Haste};
 use crate::engine::fact::Record;
 use crate::engine::id::RunId;
 use crate::engine::time::Wall;
@@ -39,6 +38,7 @@ pub(super) const WHOLE: i64 = 20_000;
 pub struct SqliteLog {
     place: StorePlace,
     orders: Option<Sender<Order>>,
+    hurry: Sender<()>,
     commits: Newest<u64>,
     troubles: Newest<Trouble>,
     outdated: Newest<Wall>,
@@ -97,6 +97,7 @@ impl SqliteLog {
         .map_err(sql)?;
         // Unbounded, so that whoever appends never waits: it bounds what is not committed itself.
         let (orders, taken) = unbounded();
+        let (hurry, hurried) = bounded(1);
         let (sender, removed) = bounded(REMOVED_BOUND);
         let (commits, troubles) = (Newest::new(), Newest::new());
         let outdated = Newest::new();
@@ -104,6 +105,8 @@ impl SqliteLog {
             writer: Writer::new(conn, epoch, tail),
             db: db.clone(),
             orders: taken,
+            hurry: hurried,
+            hurries: false,
             commits: commits.clone(),
             troubles: troubles.clone(),
             removed: sender,
@@ -119,10 +122,11 @@ impl SqliteLog {
             why: String::new(),
             brought: 0,
         };
-        let thread = spawn(thread).map_err(io("start a thread for", &db))?;
+        let thread = thread.start().map_err(io("start a thread for", &db))?;
         let log = Self {
             place: place.clone(),
             orders: Some(orders),
+            hurry,
             commits,
             troubles,
             outdated,
@@ -165,23 +169,13 @@ impl SqliteLog {
     }
 }
 
-/// Starts the thread that writes.
-fn spawn(thread: Thread) -> std::io::Result<JoinHandle<()>> {
-    let writes = move || {
-        let troubles = thread.troubles.clone();
-        // Without a word of it, the daemon would wait for ever for commits.
-        if catch_unwind(AssertUnwindSafe(|| thread.run())).is_err() {
-            let why = "the thread that writes the store panicked".into();
-            troubles.put(Trouble::Broken { why });
-        }
-    };
-    let named = std::thread::Builder::new().name("store".into());
-    named.spawn(writes)
-}
-
 impl FactLog for SqliteLog {
-    fn append(&mut self, batch: u64, records: &Arc<[Record]>) {
-        self.order(Order::Batch(batch, Arc::clone(records)));
+    fn append(&mut self, batch: u64, records: &Arc<[Record]>, haste: Haste) {
+        self.order(Order::Batch(batch, Arc::clone(records), haste));
+        if haste == Haste::Now {
+            // One that is there already says the same.
+            let _told = self.hurry.try_send(());
+        }
     }
 
     fn commits(&self) -> Receiver<u64> {

@@ -67,6 +67,18 @@ pub struct AttemptStory {
     pub outcome: Option<AttemptEnd>,
 }
 
+impl AttemptStory {
+    const fn begin(epoch: u32, started: Now) -> Self {
+        Self {
+            epoch,
+            started,
+            ended: None,
+            stopped: None,
+            outcome: None,
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AttemptEnd {
@@ -140,13 +152,7 @@ impl Story {
             Fact::Started { epoch, job, .. } => {
                 // It may have been moved to the other lane while it waited.
                 self.job = Arc::clone(job);
-                self.attempts.push(AttemptStory {
-                    epoch: *epoch,
-                    started: record.at,
-                    ended: None,
-                    stopped: None,
-                    outcome: None,
-                });
+                self.attempts.push(AttemptStory::begin(*epoch, record.at));
             }
             Fact::Stopping { reason, .. } => {
                 self.reason = Some(reason.to_string());
@@ -170,7 +176,11 @@ impl Story {
                 self.reason = Some(failure.to_string());
                 self.failure = Some(failure.clone());
             }
-            Fact::Interrupted { cause, .. } => {
+            Fact::Interrupted { epoch, cause, .. } => {
+                if *cause == Interruption::Unsure {
+                    // The start is not on record.
+                    self.attempts.push(AttemptStory::begin(*epoch, record.at));
+                }
                 self.leave(record.at, AttemptEnd::Interrupted(cause.clone()));
                 self.reason = Some(cause.to_string());
             }
@@ -222,6 +232,7 @@ impl Story {
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
+            | Fact::Announced { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => {}
         }
@@ -281,6 +292,7 @@ impl Story {
                 | Fact::ClockSet { .. }
                 | Fact::Heard { .. }
                 | Fact::Absent { .. }
+                | Fact::Announced { .. }
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. } => epoch,
             })

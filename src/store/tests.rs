@@ -12,7 +12,7 @@ use serde_json::json;
 use super::*;
 use crate::engine::fact::{Fact, FinalState, SubmitKey};
 use crate::engine::flow::Ties;
-use crate::engine::id::RunId;
+use crate::engine::id::{AttemptId, RunId};
 use crate::engine::outcome::{
     End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason,
 };
@@ -159,6 +159,9 @@ fn every_kind() -> Vec<Fact> {
             },
             within: Duration::from_secs(3),
         },
+        Fact::Announced {
+            attempts: [AttemptId { run, epoch }].into(),
+        },
         Fact::Accepted {
             run,
             job: Arc::clone(&a),
@@ -242,6 +245,13 @@ fn every_kind() -> Vec<Fact> {
         epoch,
         cause: Interruption::NoRoom("no descriptors".into()),
     });
+    let (run, job) = of(1);
+    facts.push(Fact::Interrupted {
+        run,
+        job,
+        epoch,
+        cause: Interruption::Unsure,
+    });
     facts.push(accepted(2, &a, Some("k")));
     let (run, job) = of(2);
     facts.push(Fact::Cancelled {
@@ -302,7 +312,7 @@ impl Fixture {
 fn append(log: &mut SqliteLog, first: u64, batches: &[Arc<[Record]>]) {
     let mut number = first;
     for batch in batches {
-        log.append(number, batch);
+        log.append(number, batch, Haste::Now);
         number += 1;
     }
     committed(log, number - 1);
@@ -395,7 +405,7 @@ fn a_later_epoch_ends_an_earlier_writer() {
     log.hook(|conn| {
         write::raise_epoch(conn).unwrap();
     });
-    log.append(1, &records(1, vec![Fact::Opened]));
+    log.append(1, &records(1, vec![Fact::Opened]), Haste::Now);
     let Trouble::Broken { why } = log.troubles().recv_timeout(LIMIT).unwrap() else {
         panic!("not broken");
     };
@@ -543,12 +553,12 @@ fn a_full_disk_keeps_what_waits_until_there_is_space() {
             .unwrap();
     });
     let facts: Vec<_> = (1..=2_000).map(|run| accepted(run, &a, None)).collect();
-    log.append(2, &records(2, facts));
+    log.append(2, &records(2, facts), Haste::Now);
     let trouble = log.troubles().recv_timeout(LIMIT).unwrap();
     assert!(matches!(trouble, Trouble::Full { .. }), "{trouble:?}");
     assert!(log.commits().try_recv().is_err(), "told before its commit");
     assert_eq!(log.reader().newest().unwrap(), 1);
-    log.append(3, &records(2_002, vec![Fact::Draining]));
+    log.append(3, &records(2_002, vec![Fact::Draining]), Haste::Now);
     log.hook(|conn| {
         conn.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))
             .unwrap();

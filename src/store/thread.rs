@@ -2,13 +2,17 @@
 //! housekeeping in between. Knows no clock: only how long it waits.
 
 use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use super::Haste;
 use super::error::Trouble;
 use super::reserve::Reserve;
 use super::retention::Sweep;
@@ -23,6 +27,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// How long nothing has to come before the log is brought into the database.
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a batch that can wait a moment does so: then a commit serves what a busy lane does in that time.
+const LINGER: Duration = Duration::from_millis(2);
+
 /// How many records one transaction takes: beyond that it only gets longer, not faster.
 const GROUP_RECORDS: usize = 16_384;
 
@@ -32,7 +39,7 @@ const WAL_PAGES: u64 = 4_096;
 /// What the thread is asked to do.
 pub(super) enum Order {
     /// Commit this batch.
-    Batch(u64, Arc<[Record]>),
+    Batch(u64, Arc<[Record]>, Haste),
     /// Remove what is too old.
     Sweep(Sweep),
     /// Do something to the connection.
@@ -62,6 +69,10 @@ pub(super) struct Thread {
     pub(super) writer: Writer,
     pub(super) db: PathBuf,
     pub(super) orders: Receiver<Order>,
+    /// Tells that a batch was ordered which is to be committed as soon as can be.
+    pub(super) hurry: Receiver<()>,
+    /// Such a batch waits.
+    pub(super) hurries: bool,
     pub(super) commits: Newest<u64>,
     pub(super) troubles: Newest<Trouble>,
     pub(super) removed: Sender<Vec<RunId>>,
@@ -95,8 +106,21 @@ enum Next {
 }
 
 impl Thread {
+    /// Starts it.
+    pub(super) fn start(self) -> io::Result<JoinHandle<()>> {
+        let work = move || {
+            let troubles = self.troubles.clone();
+            // Without a word of it, the daemon would wait for ever for commits.
+            if catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+                let why = "the thread that writes the store panicked".into();
+                troubles.put(Trouble::Broken { why });
+            }
+        };
+        std::thread::Builder::new().name("store".into()).spawn(work)
+    }
+
     /// Works until there is nobody left to give orders, or nothing can be written any more.
-    pub(super) fn run(mut self) {
+    fn run(mut self) {
         if self.work().is_err() {
             return;
         }
@@ -157,16 +181,30 @@ impl Thread {
             Err(RecvTimeoutError::Timeout) => return Next::Idle,
             Err(RecvTimeoutError::Disconnected) => return Next::Closed,
         }
-        // What came meanwhile shares the transaction. The caller bounds what is not yet committed.
+        self.take_all();
+        if !self.hurries && !self.waiting.is_empty() {
+            // Whoever orders more of the kind does not wake this thread: that would cost each of them.
+            let _hurries = self.hurry.recv_timeout(LINGER);
+            self.take_all();
+        }
+        self.hurries = false;
+        let _seen = self.hurry.try_recv();
+        Next::Go
+    }
+
+    /// What came meanwhile shares the transaction. The caller bounds what is not yet committed.
+    fn take_all(&mut self) {
         while let Ok(order) = self.orders.try_recv() {
             self.take(order);
         }
-        Next::Go
     }
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Batch(number, records) => self.waiting.push_back((number, records)),
+            Order::Batch(number, records, haste) => {
+                self.hurries |= haste == Haste::Now;
+                self.waiting.push_back((number, records));
+            }
             Order::Sweep(sweep) => self.sweep = Some(sweep),
             #[cfg(test)]
             Order::Hook(hook) => hook(&self.writer.conn),

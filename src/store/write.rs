@@ -307,6 +307,7 @@ fn note(
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
+            | Fact::Announced { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => None,
         },

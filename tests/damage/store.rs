@@ -12,7 +12,7 @@ use twolane::engine::id::RunId;
 use twolane::engine::outcome::{End, Failure, Measures, Outcome, StopReason};
 use twolane::engine::spec::{Definitions, JobSpec, Lane, Priority, TaskSpec};
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::store::{FactLog, Recovered, Retention, SqliteLog, StorePlace};
+use twolane::store::{FactLog, Haste, Recovered, Retention, SqliteLog, StorePlace};
 
 use crate::answers::Answers;
 use crate::put;
@@ -44,7 +44,7 @@ impl Original {
         let facts = facts();
         // In many commits, as they come.
         for (batch, records) in (1..).zip(facts.chunks(7)) {
-            log.append(batch, &Arc::from(records));
+            log.append(batch, &Arc::from(records), Haste::Now);
             while log.commits().recv_timeout(Duration::from_secs(60)).unwrap() < batch {}
         }
         let (early, wal) = (read("twolane.db"), read("twolane.db-wal"));

@@ -6,6 +6,7 @@
 mod absence;
 mod admission;
 mod alone;
+mod announce;
 mod arguments;
 mod audit;
 mod cancel;

@@ -284,6 +284,7 @@ impl Bench {
                 | Fact::ClockSet { .. }
                 | Fact::Heard { .. }
                 | Fact::Absent { .. }
+                | Fact::Announced { .. }
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. } => {}
             }

@@ -93,6 +93,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
         }
         Fact::Retried { .. } => format!("{name} retried"),
         Fact::Evaluated { schedule, .. } => format!("evaluated {schedule}"),
+        Fact::Announced { attempts } => format!("{} attempts announced", attempts.len()),
         Fact::Misplaced { job, finding } => format!("{job} {finding}"),
         Fact::ClockSet { by_micros } => format!("clock set by {by_micros} µs"),
         Fact::Heard { job, again } => {
@@ -106,7 +107,10 @@ pub(crate) fn fact(fact: &Fact) -> String {
 
 pub(crate) fn action(action: &Action) -> String {
     match action {
-        Action::Start(order) => format!("-> start {} in {}", order.attempt, order.job.lane),
+        Action::Start(order) => match order.announced {
+            Some(by) => format!("-> start {}, announced by record {by}", order.attempt),
+            None => format!("-> start {} in {}", order.attempt, order.job.lane),
+        },
         Action::Stop { attempt, reason } => format!("-> stop {attempt} {reason}"),
         Action::Replace { attempt } => format!("-> replace {attempt}"),
         Action::Answer { answer, .. } => format!("-> answer {answer:?}"),

@@ -79,6 +79,7 @@ impl Shop {
             attempt,
             job: Arc::new(job),
             args: args.map(Arc::new),
+            announced: None,
         };
         self.bench.lanes.submit(order).unwrap();
         attempt

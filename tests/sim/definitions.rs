@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use twolane::config;
 use twolane::engine::amounts::{Amounts, Period, Rate};
-use twolane::engine::command::{Invocation, Step};
+use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Unique, UniqueBy, When};
 use twolane::engine::retry::RetrySpec;
 use twolane::engine::schedule::{Cron, Missed, MissedPolicy, Overlap, ScheduleSpec, Trigger, Zone};
@@ -15,9 +15,9 @@ use twolane::engine::spec::{
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 16] = [
+pub(crate) const JOBS: [&str; 17] = [
     "io", "cpu", "once", "mutex", "slow", "late", "again", "then", "future", "alone", "spread",
-    "clean", "made", "heavy", "rated", "auto",
+    "clean", "made", "heavy", "rated", "auto", "short",
 ];
 
 /// Those that have schedules; nobody submits them.
@@ -37,6 +37,7 @@ pub(crate) const OFTEN: Rate = Rate {
 };
 
 /// A version of the definitions.
+#[expect(clippy::too_many_lines, reason = "a list with one entry for each job")]
 pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     let mut jobs = BTreeMap::new();
     let mut add = |name: &str, lane: Lane, change: &dyn Fn(&mut JobSpec)| {
@@ -74,9 +75,16 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     });
     add("made", Lane::Io, &|job| {
         job.timeout = Some(Duration::from_secs(1));
-        job.setup = Some(Box::new(Step {
-            run: Invocation::Shell("true".into()),
-            surroundings: Arc::default(),
+        job.setup = Some(Box::new(step()));
+    });
+    add("short", Lane::Io, &|job| {
+        job.task = TaskSpec::Command(Box::new(CommandSpec {
+            step: step(),
+            stdin: Stdin::default(),
+            success_exit: Vec::new(),
+            pty: false,
+            from: Vec::new(),
+            lane: None,
         }));
     });
     take_much(&mut add);
@@ -106,6 +114,13 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
         max_runs: 60,
         ended_kept: 10,
         ..Definitions::empty(3)
+    }
+}
+
+fn step() -> Step {
+    Step {
+        run: Invocation::Shell("true".into()),
+        surroundings: Arc::default(),
     }
 }
 

@@ -80,12 +80,14 @@ fn promise_1_and_2_and_3_hold_whatever_fails() {
         assert!(all.facts.contains_key(fact), "no seed has had {fact}");
     }
     assert!(all.slots as u64 > seeds && all.unresponsive > 50);
+    assert!(all.unrecorded > 50 && all.unsure > 50);
     assert!(years > 0.001 * seeds as f64, "{years} years");
 }
 
 /// What has to come up.
-const FACTS: [&str; 24] = [
+const FACTS: [&str; 25] = [
     "Accepted",
+    "Announced",
     "Began",
     "Cancelled",
     "ClockSet",
@@ -118,6 +120,8 @@ struct All {
     facts: BTreeMap<String, u64>,
     slots: usize,
     unresponsive: usize,
+    unrecorded: usize,
+    unsure: usize,
     millis: u64,
 }
 
@@ -146,6 +150,8 @@ fn play_all(seeds: u64) -> All {
                     all.digests.insert(seed, played.digest);
                     all.slots += played.slots;
                     all.unresponsive += played.unresponsive;
+                    all.unrecorded += played.unrecorded;
+                    all.unsure += played.unsure;
                     all.millis += played.millis;
                     for (fact, count) in played.facts {
                         *all.facts.entry(fact).or_default() += count;

@@ -28,6 +28,10 @@ pub(crate) struct Model {
     failures: BTreeMap<RunId, u16>,
     /// Attempts whose start is on the disk.
     pub(crate) started: Vec<AttemptId>,
+    /// Attempts that may begin before that.
+    pub(crate) announced: Vec<AttemptId>,
+    /// Attempts that may have begun when the plug was pulled.
+    pub(crate) unsure: usize,
     records: u64,
 }
 
@@ -41,6 +45,9 @@ impl Model {
         self.records += 1;
         assert_eq!(record.number, self.records, "records have no gaps");
         let Some((run, job)) = record.fact.run() else {
+            if let Fact::Announced { attempts } = &record.fact {
+                self.announced = attempts.to_vec();
+            }
             return;
         };
         let before = self.runs.get(&run).copied();
@@ -111,6 +118,18 @@ impl Model {
                 expect(before == Some(Stage::Stopping(*epoch)) && *asked >= job.grace);
                 Stage::Unresponsive(*epoch)
             }
+            Fact::Interrupted {
+                epoch,
+                cause: Interruption::Unsure,
+                ..
+            } => {
+                let attempt = AttemptId { run, epoch: *epoch };
+                expect(before == Some(Stage::Waiting) && self.announced.contains(&attempt));
+                let last = self.epochs.insert(run, *epoch).unwrap_or(0);
+                expect(*epoch == last + 1);
+                self.unsure += 1;
+                Stage::Waiting
+            }
             Fact::Interrupted { epoch, cause, .. } => {
                 expect(is_active(before, *epoch));
                 if *cause == Interruption::Crash && !job.task.is_future() {
@@ -139,6 +158,7 @@ impl Model {
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
+            | Fact::Announced { .. }
             | Fact::Configured { .. }
             | Fact::Paused { .. }
             | Fact::Resumed { .. } => return,

@@ -1,6 +1,7 @@
 //! The world: turns of the daemon's loop with a disk that commits when it likes, clients that ask for
 //! anything, and a plug that is pulled.
 
+mod early;
 mod end;
 mod power;
 mod slots;
@@ -55,6 +56,10 @@ pub(crate) struct Played {
     pub(crate) millis: u64,
     /// The kinds of facts, by their names, with how many of each there were.
     pub(crate) facts: BTreeMap<String, u64>,
+    /// How many began before their start was on the disk.
+    pub(crate) unrecorded: usize,
+    /// How many may have begun when the plug was pulled.
+    pub(crate) unsure: usize,
 }
 
 /// Everything.
@@ -84,6 +89,8 @@ pub(crate) struct World {
     definitions: u64,
     /// All schedules that there ever were.
     schedules: BTreeMap<(Name, Arc<str>), Arc<ScheduleSpec>>,
+    /// How many attempts began before their start was on the disk.
+    unrecorded: usize,
 }
 
 impl World {
@@ -111,6 +118,7 @@ impl World {
             applied: 0,
             definitions: 0,
             schedules: BTreeMap::new(),
+            unrecorded: 0,
         };
         let swarm = world.swarm.clone();
         world.say(&swarm);
@@ -232,6 +240,8 @@ impl World {
             slots,
             millis: self.now,
             facts,
+            unrecorded: self.unrecorded,
+            unsure: self.model.unsure,
         }
     }
 
@@ -256,10 +266,14 @@ impl World {
             self.engine.check().unwrap();
         }
         let records: Vec<Record> = self.out.records.drain(..).collect();
-        let actions = std::mem::take(&mut self.out.actions);
+        let mut actions = std::mem::take(&mut self.out.actions);
         for record in &records {
             self.say(&record.fact);
         }
+        let replaces = actions
+            .iter()
+            .any(|action| matches!(action, Action::Replace { .. }));
+        actions.retain(|action| replaces || !self.begins_unrecorded(action));
         if !(records.is_empty() && actions.is_empty()) {
             self.outbox.push_back(Batch { records, actions });
         }
@@ -283,7 +297,9 @@ impl World {
             self.model.take(record);
             if let Some((run, job)) = record.fact.run() {
                 let epoch = self.jobs.get(&run).map_or(0, |(_, epoch)| *epoch);
-                let epoch = if let Fact::Started { epoch, .. } = &record.fact {
+                let epoch = if let Fact::Started { epoch, .. } | Fact::Interrupted { epoch, .. } =
+                    &record.fact
+                {
                     *epoch
                 } else {
                     epoch
@@ -351,6 +367,9 @@ impl World {
         if names[0] == "then" {
             names.extend(["cpu", "io"]);
         }
+        if names[0] == "short" {
+            names = vec!["short"; 15];
+        }
         let key = self
             .random
             .chance(30)
@@ -368,7 +387,8 @@ impl World {
                 .chance(10)
                 .then(|| Wall(self.clock().wall.0 + later));
             SubmitItem {
-                priority: Priority::new(level),
+                // Only a line of one priority is long.
+                priority: Priority::new(level).filter(|_| name != "short"),
                 at,
                 ..SubmitItem::of(&Name::from(name))
             }

@@ -23,7 +23,7 @@ struct HeldLog {
 }
 
 impl FactLog for HeldLog {
-    fn append(&mut self, _: u64, _: &Arc<[Record]>) {}
+    fn append(&mut self, _: u64, _: &Arc<[Record]>, _: Haste) {}
 
     fn commits(&self) -> Receiver<u64> {
         self.commits.1.clone()

@@ -108,6 +108,7 @@ fn stands_for(fact: &Fact) -> Option<String> {
         Fact::Configured { .. } => Some("configured".into()),
         Fact::Paused { what } | Fact::Resumed { what } => Some(what.to_string()),
         Fact::Evaluated { job, schedule, .. } => Some(format!("slots of `{job}` by {schedule}")),
+        Fact::Announced { .. } => Some("announced".into()),
         _ => None,
     }
 }
