@@ -15,6 +15,9 @@ use twolane::{App, Handlers};
 use crate::clients::Told;
 use crate::daemon::Daemon;
 
+/// What is said of an attempt of which it is not known if it had begun.
+const UNSURE: &str = "the daemon or the machine went down when it may just have begun";
+
 /// Far longer than what is left takes.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -87,10 +90,20 @@ impl Books {
         let again = told.iter().step_by(7).map(ask).collect();
         let text = std::fs::read_to_string(daemon.ledger()).unwrap();
         let mut ledger: BTreeMap<String, Vec<(String, bool)>> = BTreeMap::new();
+        let mut begun = BTreeSet::new();
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             let [process, what, id] = words[..] else {
                 panic!("a line of the ledger is broken: {line:?}");
+            };
+            // Commands say which attempt they are.
+            let id = match id.split_once('#') {
+                Some((id, _)) if what == "start" => {
+                    assert!(begun.insert(words[2]), "{} begins twice", words[2]);
+                    id
+                }
+                Some((id, _)) => id,
+                None => id,
             };
             let entry = (process.to_owned(), what == "start");
             ledger.entry(id.to_owned()).or_default().push(entry);
@@ -167,9 +180,14 @@ impl Books {
             .values()
             .filter(|story| story.run.attempts > 1)
             .count();
+        let unsure = |story: &&RunStory| {
+            let mut events = story.history.iter();
+            events.any(|event| event.reason.as_deref() == Some(UNSURE))
+        };
+        let unsure = self.stories.values().filter(unsure).count();
         format!(
-            "{} runs acknowledged, 0 lost; {resent} sent again, {retried} tried again, {crashed} \
-             failed because they must not be done twice",
+            "{} runs acknowledged, 0 lost; {resent} sent again, {retried} tried again ({unsure} of \
+             them were announced and have no start on record), {crashed} failed because they must not be done twice",
             self.told.len()
         )
     }

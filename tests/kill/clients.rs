@@ -56,7 +56,7 @@ fn submit(client: u64, socket: &Path, over: &AtomicBool) -> Vec<Told> {
             break;
         }
         let key = format!("client-{client}-{n}");
-        let job = ["again", "compute", "once"][usize::try_from(n % 3).unwrap()];
+        let job = ["again", "compute", "once", "short"][usize::try_from(n % 4).unwrap()];
         let body = json!({ "job": job, "key": key, "args": { "id": key } });
         let mut sent = 0;
         let run = loop {

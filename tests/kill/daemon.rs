@@ -17,6 +17,18 @@ pub(crate) struct Daemon {
     child: Option<Child>,
 }
 
+/// A command that keeps the ledger, of which a line builds up: so it is announced what comes next.
+fn short(place: &Path) -> String {
+    let ledger = place.join("ledger");
+    let ledger = ledger.display();
+    format!(
+        "[pools.two]\nlane = \"io\"\nsize = 2\n\
+         [jobs.short]\npool = \"two\"\nparams.id = {{ type = \"text\" }}\n\
+         exec = [\"/bin/sh\", \"-c\", '''echo $$ start $1#$TWOLANE_ATTEMPT >> {ledger}; \
+         echo $$ end $1#$TWOLANE_ATTEMPT >> {ledger}''', \"sh\", \"{{id}}\"]\n"
+    )
+}
+
 impl Daemon {
     pub(crate) fn new(place: &Path) -> Self {
         let settings = "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n\
@@ -25,7 +37,7 @@ impl Daemon {
                     [jobs.compute]\ncall = \"cpu-mark\"\n\
                     [jobs.once]\ncall = \"io-mark\"\non_crash = \"fail\"\n";
         std::fs::write(place.join("twolane.toml"), settings).unwrap();
-        std::fs::write(place.join("jobs.toml"), jobs).unwrap();
+        std::fs::write(place.join("jobs.toml"), format!("{jobs}{}", short(place))).unwrap();
         Self {
             place: place.to_owned(),
             child: None,
