@@ -2,13 +2,21 @@
 //! the look at a file before SQLite may touch it. Knows no table.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::park_timeout;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use super::error::{Damage, StoreError, io};
+
+/// How often a lock is tried for that nobody holds who is still there, and how long it is waited in between.
+const TRIES: u32 = 1_000;
+const BETWEEN: Duration = Duration::from_millis(2);
 
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,21 +62,20 @@ impl StorePlace {
             .truncate(false)
             .open(&path)
             .map_err(io("open", &path))?;
-        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive)
+        if let Err(error) = take(&mut file)
             && !bug!("second-daemon")
         {
-            if error != rustix::io::Errno::WOULDBLOCK {
+            if error != Errno::WOULDBLOCK {
                 return Err(io("lock", &path)(error.into()));
             }
-            let mut pid = String::new();
-            let _unread = Read::by_ref(&mut file).take(20).read_to_string(&mut pid);
-            let pid = pid.trim();
+            let pid = holder(&mut file);
             return Err(StoreError::Locked {
                 dir: self.dir.clone(),
-                pid: if pid.is_empty() { "?" } else { pid }.to_owned(),
+                pid: if pid.is_empty() { "?".to_owned() } else { pid },
             });
         }
         file.set_len(0)
+            .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(io("write", &path))?;
         Ok(Lock { _file: file })
@@ -195,4 +202,57 @@ pub(super) fn wal_of(db: &Path) -> PathBuf {
     let mut name = db.as_os_str().to_owned();
     name.push("-wal");
     name.into()
+}
+/// Takes the lock. Where the daemon that held it was killed, a process that it was just making has it, too,
+/// until it is the program that it was made for: that is waited for.
+fn take(file: &mut File) -> Result<(), Errno> {
+    for _ in 0..TRIES {
+        match flock(&*file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if is_gone(&holder(file)) => park_timeout(BETWEEN),
+            taken => return taken,
+        }
+    }
+    Err(Errno::WOULDBLOCK)
+}
+
+/// The process that has the lock, as it wrote itself into the file.
+fn holder(file: &mut File) -> String {
+    let mut pid = String::new();
+    let _unread = file.rewind();
+    let _unread = Read::by_ref(file).take(20).read_to_string(&mut pid);
+    pid.trim().to_owned()
+}
+
+/// Whether there is no such process any more.
+fn is_gone(pid: &str) -> bool {
+    let pid = pid.parse().ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_of_a_daemon_that_has_gone_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = StorePlace::new(dir.path());
+        // No process has this number; whatever it was just making has the lock still.
+        let path = place.dir().join("lock");
+        fs::write(&path, "2000000000\n").unwrap();
+        let held = fs::File::open(&path).unwrap();
+        flock(&held, FlockOperation::LockExclusive).unwrap();
+        let tries = std::sync::Barrier::new(2);
+        let opened = std::thread::scope(|scope| {
+            let opens = scope.spawn(|| {
+                tries.wait();
+                place.lock()
+            });
+            tries.wait();
+            std::thread::yield_now();
+            drop(held);
+            opens.join().unwrap()
+        });
+        assert!(opened.is_ok(), "{:?}", opened.err());
+    }
 }
