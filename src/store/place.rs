@@ -240,7 +240,7 @@ mod tests {
         // No process has this number; whatever it was just making has the lock still.
         let path = place.dir().join("lock");
         fs::write(&path, "2000000000\n").unwrap();
-        let held = fs::File::open(&path).unwrap();
+        let held = File::open(&path).unwrap();
         flock(&held, FlockOperation::LockExclusive).unwrap();
         let tries = std::sync::Barrier::new(2);
         let opened = std::thread::scope(|scope| {
