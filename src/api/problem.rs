@@ -57,14 +57,14 @@ impl Problem {
 
     /// Somebody without the role that something needs.
     pub(super) fn forbidden(who: &By, needed: Role) -> Self {
-        let who = match who {
-            By::User(uid) => format!("user {uid}"),
-            By::Token(name) => format!("the token `{name}`"),
-            By::Daemon | By::Signal => who.to_string(),
+        let (who, gives) = match who {
+            By::User(uid) => (format!("user {uid}"), "api.roles"),
+            By::Token(name) => (format!("the token `{name}`"), "api.tokens"),
+            By::Daemon | By::Signal => (who.to_string(), "api.roles"),
         };
         let needed = needed.as_str();
         let detail = format!(
-            "{who} may not do this: it needs the role `{needed}`, which `api.roles` of the settings gives"
+            "{who} may not do this: it needs the role `{needed}`, which `{gives}` of the settings gives"
         );
         Self::new(StatusCode::FORBIDDEN, "role", detail)
     }

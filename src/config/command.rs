@@ -8,7 +8,9 @@ use super::job::Surroundings as Beside;
 use super::names::nearest;
 use super::read::{Item, Span, Table, list};
 use super::secrets;
-use crate::engine::command::{CommandSpec, Invocation, RLIMITS, Stdin, Step, Surroundings};
+use crate::engine::command::{
+    CommandSpec, Invocation, RLIMITS, ResultOf, Stdin, Step, Surroundings,
+};
 use crate::engine::fill::places;
 use crate::engine::spec::{Name, TaskSpec};
 
@@ -32,7 +34,7 @@ pub(super) const OF_COMMANDS: [&str; 12] = [
 const LEAST_MEMORY: u64 = 1 << 20;
 
 /// Keys that say something of the command that is the task.
-pub(super) const OF_THE_TASK: [&str; 4] = ["stdin", "stdin_from", "success_exit", "pty"];
+pub(super) const OF_THE_TASK: [&str; 5] = ["stdin", "stdin_from", "success_exit", "pty", "result"];
 
 /// One job's table on its way to its commands.
 pub(super) struct Commands<'a> {
@@ -81,7 +83,6 @@ impl Commands<'_> {
             return None;
         }
         Some(CommandSpec {
-            step: Step { run, surroundings },
             stdin,
             success_exit: self
                 .table
@@ -90,8 +91,12 @@ impl Commands<'_> {
                 .filter_map(|code| i32::try_from(*code).ok())
                 .collect(),
             pty,
-            from: Vec::new(),
-            lane: None,
+            result: self
+                .table
+                .text("result")
+                .and_then(ResultOf::of)
+                .unwrap_or_default(),
+            ..CommandSpec::of(Step { run, surroundings })
         })
     }
 

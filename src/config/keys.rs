@@ -435,6 +435,14 @@ pub(super) const JOB: &[Key] = &[
          hold it back.",
     ),
     key(
+        "result",
+        Kind::Choice(&["exit", "text", "json"]),
+        "\"json\"",
+        "What the run has as its result, which other runs may take as an argument: `exit`, its exit code (unless \
+         said otherwise); `text`, what the command writes to its standard output, at most 64 KiB, without the \
+         last line end; or `json`, the same read as JSON.",
+    ),
+    key(
         "user",
         Kind::Text,
         "\"nobody\"",

@@ -30,7 +30,60 @@ pub struct CommandSpec {
     /// The lane whose weight it has, where that is another one than its job's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<Lane>,
+    /// What its run has as its result.
+    #[serde(default, skip_serializing_if = "ResultOf::is_exit")]
+    pub result: ResultOf,
 }
+
+impl CommandSpec {
+    /// A command that runs this, and says nothing else of itself.
+    #[must_use]
+    pub fn of(step: Step) -> Self {
+        Self {
+            step,
+            stdin: Stdin::default(),
+            success_exit: Vec::new(),
+            pty: false,
+            from: Vec::new(),
+            lane: None,
+            result: ResultOf::default(),
+        }
+    }
+}
+
+/// What the result of a command's run is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultOf {
+    /// Its exit code: `{"exit": 0}`.
+    #[default]
+    Exit,
+    /// What it writes to its standard output, as a text without the line end that it ends with.
+    Text,
+    /// The same, read as JSON.
+    Json,
+}
+
+impl ResultOf {
+    /// The one of this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        match word {
+            "exit" => Some(Self::Exit),
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_exit(&self) -> bool {
+        *self == Self::Exit
+    }
+}
+
+/// The most bytes of a command's output that become a result.
+pub const RESULT_BYTES: usize = 64 << 10;
 
 /// A command that another one reads from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

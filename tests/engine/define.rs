@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use twolane::engine::amounts::{Amounts, Period, Rate};
-use twolane::engine::command::{CommandSpec, GRACE, Invocation, Stdin, Step};
+use twolane::engine::command::{CommandSpec, GRACE, Invocation, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Origin, Unique, UniqueBy, When};
 use twolane::engine::retry::{Backoff, RetrySpec};
 use twolane::engine::spec::{
@@ -97,17 +97,10 @@ pub(crate) fn job(words: &[&str]) -> JobSpec {
     };
     let task = match keys.get("task") {
         Some(&"future") => TaskSpec::Future { what: "it".into() },
-        Some(&"command") => TaskSpec::Command(Box::new(CommandSpec {
-            step: Step {
-                run: Invocation::Shell("true".into()),
-                surroundings: Arc::default(),
-            },
-            stdin: Stdin::Nothing,
-            success_exit: Vec::new(),
-            pty: false,
-            from: Vec::new(),
-            lane: None,
-        })),
+        Some(&"command") => TaskSpec::Command(Box::new(CommandSpec::of(Step {
+            run: Invocation::Shell("true".into()),
+            surroundings: Arc::default(),
+        }))),
         _ => TaskSpec::Sleep {
             duration: Duration::from_secs(1),
         },

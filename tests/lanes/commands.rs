@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use twolane::engine::action::StartOrder;
-use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step, Surroundings};
+use twolane::engine::command::{CommandSpec, Invocation, ResultOf, Stdin, Step, Surroundings};
 use twolane::engine::id::AttemptId;
 use twolane::engine::outcome::{Failure, Outcome};
 use twolane::engine::spec::{JobSpec, Lane, TaskSpec};
@@ -147,14 +147,7 @@ fn step(run: Invocation) -> Step {
 }
 
 fn job_of(run: Invocation, lane: Lane) -> JobSpec {
-    let command = CommandSpec {
-        step: step(run),
-        stdin: Stdin::Nothing,
-        success_exit: Vec::new(),
-        pty: false,
-        from: Vec::new(),
-        lane: None,
-    };
+    let command = CommandSpec::of(step(run));
     JobSpec::new("job".into(), lane, TaskSpec::Command(Box::new(command)))
 }
 

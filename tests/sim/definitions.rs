@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use twolane::config;
 use twolane::engine::amounts::{Amounts, Period, Rate};
-use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step};
+use twolane::engine::command::{CommandSpec, Invocation, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Unique, UniqueBy, When};
 use twolane::engine::retry::RetrySpec;
 use twolane::engine::schedule::{Cron, Missed, MissedPolicy, Overlap, ScheduleSpec, Trigger, Zone};
@@ -37,7 +37,6 @@ pub(crate) const OFTEN: Rate = Rate {
 };
 
 /// A version of the definitions.
-#[expect(clippy::too_many_lines, reason = "a list with one entry for each job")]
 pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     let mut jobs = BTreeMap::new();
     let mut add = |name: &str, lane: Lane, change: &dyn Fn(&mut JobSpec)| {
@@ -78,14 +77,7 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
         job.setup = Some(Box::new(step()));
     });
     add("short", Lane::Io, &|job| {
-        job.task = TaskSpec::Command(Box::new(CommandSpec {
-            step: step(),
-            stdin: Stdin::default(),
-            success_exit: Vec::new(),
-            pty: false,
-            from: Vec::new(),
-            lane: None,
-        }));
+        job.task = TaskSpec::Command(Box::new(CommandSpec::of(step())));
     });
     take_much(&mut add);
     if scheduled {

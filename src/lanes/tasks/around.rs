@@ -151,5 +151,6 @@ fn run_of<'a>(step: &'a Step, args: Option<&'a Value>, place: &Place) -> Run<'a>
         begins: true,
         pipe_in: None,
         pipe_out: None,
+        keep: 0,
     }
 }

@@ -71,6 +71,7 @@ pub(super) async fn run(context: &Context, args: Option<&Value>, place: &Arc<Pla
         number: 0,
         pipe_in: Some(File::from(OwnedFd::from(theirs))),
         pipe_out: None,
+        keep: 0,
         begins: true,
     };
     let mut talk = pin!(talk(context, ours, order(place, args), place));

@@ -34,6 +34,41 @@ fn the_end_of_a_command_is_told_as_it_was() {
 }
 
 #[test]
+fn what_a_command_writes_is_its_result_if_it_is_to_be() {
+    let shop = Shop::open();
+    let run = |script: &str, of| {
+        let job = but(shell(script), |command| command.result = of);
+        shop.run(job)
+    };
+    for (script, of, expected) in [
+        ("echo one; echo two", ResultOf::Text, Ok(json!("one\ntwo"))),
+        ("printf 'é'; echo no >&2", ResultOf::Text, Ok(json!("é"))),
+        ("true", ResultOf::Text, Ok(json!(""))),
+        ("echo '[1, 2]'", ResultOf::Json, Ok(json!([1, 2]))),
+        ("echo '[1, 2]'", ResultOf::Exit, Ok(json!({"exit": 0}))),
+        ("echo '[1, 2'", ResultOf::Json, Err("it is no JSON: EOF")),
+        ("printf '\\377'", ResultOf::Text, Err("no text in UTF-8")),
+        (
+            "head -c 65537 /dev/zero",
+            ResultOf::Text,
+            Err("it has more than 65536 bytes"),
+        ),
+    ] {
+        let ended = run(script, of);
+        match (&ended.end.outcome, expected) {
+            (Outcome::Succeeded(value), Ok(expected)) => assert_eq!(**value, expected, "{script}"),
+            (_, Err(expected)) => {
+                let error = error(&ended);
+                assert!(error.contains(expected), "{script}: {error}");
+            }
+            (outcome, Ok(_)) => panic!("{script}: {outcome:?}"),
+        }
+    }
+    let longest = run("head -c 65536 /dev/zero | tr '\\0' x", ResultOf::Text);
+    assert!(matches!(longest.end.outcome, Outcome::Succeeded(_)));
+}
+
+#[test]
 fn what_cannot_be_run_is_told_with_its_cause() {
     let shop = Shop::open();
     let check = |job: JobSpec, expected: &[&str]| {

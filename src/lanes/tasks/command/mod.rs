@@ -23,7 +23,7 @@ use super::super::context::Context;
 use super::super::lock;
 use super::super::place::Place;
 use super::{Done, TaskError, TaskResult};
-use crate::engine::command::{Stdin, Step};
+use crate::engine::command::{RESULT_BYTES, ResultOf, Stdin, Step};
 use crate::engine::outcome::Failure;
 use crate::engine::spec::Lane;
 use crate::inbox::OutStream;
@@ -32,6 +32,7 @@ use crate::process::{
 };
 
 use order::Draft;
+use output::Said;
 
 pub(super) use pipeline::run;
 
@@ -59,6 +60,8 @@ pub(super) struct Run<'a> {
     pub(super) pipe_in: Option<File>,
     /// Where it writes, instead of to the run's log.
     pub(super) pipe_out: Option<File>,
+    /// How many bytes of its standard output are kept for its result.
+    pub(super) keep: usize,
 }
 
 /// How something that was run came to its end.
@@ -70,6 +73,8 @@ pub(super) struct Ran {
     was_asked: bool,
     /// The last line of its errors.
     last_words: String,
+    /// What it wrote to its standard output, as far as it was to be kept.
+    out: Said,
 }
 
 /// The most of a command's last words that is told as the reason of its failure, in characters.
@@ -120,6 +125,32 @@ pub(super) fn judge(ran: &Ran, success: &[i32]) -> TaskResult {
     }
 }
 
+/// What the run of a command that has done its work has as its result.
+pub(super) fn result(done: Done, ran: &Ran, of: ResultOf) -> TaskResult {
+    if of == ResultOf::Exit {
+        return Ok(done);
+    }
+    let failed = |what: &str| {
+        Err(TaskError::failed(format!(
+            "its output is no result: {what}"
+        )))
+    };
+    if ran.out.is_longer {
+        return failed(&format!("it has more than {RESULT_BYTES} bytes"));
+    }
+    let Ok(text) = str::from_utf8(&ran.out.kept) else {
+        return failed("it is no text in UTF-8");
+    };
+    if of == ResultOf::Json {
+        return match serde_json::from_str(text) {
+            Ok(value) => Ok(Done::with(value)),
+            Err(error) => failed(&format!("it is no JSON: {error}")),
+        };
+    }
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    Ok(Done::with(line.strip_suffix('\r').unwrap_or(line).into()))
+}
+
 /// Runs something and watches over it until nothing of it is left.
 pub(super) async fn supervise(
     context: &Context,
@@ -133,10 +164,10 @@ pub(super) async fn supervise(
     let wired = wire(&mut child, place, &what);
     let (end, pipes) =
         wired.map_err(|error| TaskError::failed(format!("cannot watch over it: {error}")))?;
-    let mut out = pin!(output::pump(pipes.out, OutStream::Out, place));
-    let mut err = pin!(output::pump(pipes.err, OutStream::Err, place));
+    let mut out = pin!(output::pump(pipes.out, OutStream::Out, place, what.keep));
+    let mut err = pin!(output::pump(pipes.err, OutStream::Err, place, 0));
     let mut feed = pin!(pipes.feed);
-    let (mut out_done, mut fed, mut last_words) = (false, false, None);
+    let (mut said, mut fed, mut last_words) = (None, false, None);
     let mut stage = Stage::Runs;
     let mut timer = pin!(place.world.timers.sleep(Duration::ZERO));
     loop {
@@ -159,14 +190,14 @@ pub(super) async fn supervise(
                 guard.signal_all(place, Signal::KILL).await;
                 timer.set(place.world.timers.sleep(LEFT_GRACE));
             }
-            _ = &mut out, if !out_done => out_done = true,
+            all = &mut out, if said.is_none() => said = Some(all),
             words = &mut err, if last_words.is_none() => last_words = Some(words),
             () = &mut feed, if !fed => fed = true,
         }
     }
     // Before its end is taken note of: until then its number, by which the rest is found, is nobody else's.
     end_what_is_left(&guard, place).await;
-    let ended = ended(&mut child);
+    let ended = ended(&mut child, place).await;
     let ended_well = matches!(ended, Ok((Ending::Exit(0), _)));
     let starved = (!ended_well).then(|| guard.tree().starved()).flatten();
     guard.disarm(place);
@@ -175,24 +206,26 @@ pub(super) async fn supervise(
     // Nothing of it is left that could write, so the ends of the pipes have come.
     timer.set(place.world.timers.sleep(DRAIN));
     let rest = async {
-        if !out_done {
-            out.await;
-        }
+        let said = match said {
+            Some(said) => said,
+            None => out.await,
+        };
         match last_words {
-            Some(words) => words,
-            None => err.await,
+            Some(errors) => (said, errors),
+            None => (said, err.await),
         }
     };
-    let last_words = select! {
+    let (out, errors) = select! {
         biased;
-        words = rest => words,
-        () = &mut timer => String::new(),
+        all = rest => all,
+        () = &mut timer => <(Said, Said)>::default(),
     };
     Ok(Ran {
         ending,
         starved,
         was_asked: stage != Stage::Runs,
-        last_words,
+        last_words: errors.last_words,
+        out,
     })
 }
 
@@ -309,13 +342,17 @@ fn wire<'a>(
     Ok((end, pipes))
 }
 
-fn ended(child: &mut Child) -> Result<(Ending, Usage), TaskError> {
-    match child.take_end() {
-        Ok(Some(end)) => Ok(end),
-        Ok(None) => Err(TaskError::failed("its end was told before it had ended")),
-        Err(error) => Err(TaskError::failed(format!(
-            "how it ended was told to somebody else: {error}"
-        ))),
+/// How a process ended that has. Whoever traces it is told first: that is waited for.
+async fn ended(child: &mut Child, place: &Place) -> Result<(Ending, Usage), TaskError> {
+    loop {
+        match child.take_end() {
+            Ok(Some(end)) => return Ok(end),
+            Ok(None) => place.world.timers.sleep(LOOK_AGAIN).await,
+            Err(error) => {
+                let why = format!("how it ended was told to somebody else: {error}");
+                return Err(TaskError::failed(why));
+            }
+        }
     }
 }
 

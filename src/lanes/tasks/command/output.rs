@@ -42,10 +42,35 @@ const OPEN: Duration = Duration::from_secs(1);
 /// The most of a last line that is given back.
 const WORDS_BYTES: usize = 1024;
 
-/// Reads one way of a command's output to its end; its last line.
-pub(super) async fn pump(reader: Option<Reader>, stream: OutStream, place: &Arc<Place>) -> String {
+/// What one way of a command's output was.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Its last line.
+    pub(super) last_words: String,
+    /// Its beginning, as much as was to be kept.
+    pub(super) kept: Vec<u8>,
+    /// There was more of it.
+    pub(super) is_longer: bool,
+}
+
+impl Said {
+    fn keep(&mut self, chunk: &[u8], most: usize) {
+        let room = most - self.kept.len();
+        self.kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        self.is_longer |= chunk.len() > room;
+    }
+}
+
+/// Reads one way of a command's output to its end, and keeps so many bytes of its beginning.
+pub(super) async fn pump(
+    reader: Option<Reader>,
+    stream: OutStream,
+    place: &Arc<Place>,
+    keep: usize,
+) -> Said {
+    let mut said = Said::default();
     let Some(reader) = reader else {
-        return String::new();
+        return said;
     };
     let mut lines = Lines::new(stream, Arc::clone(place));
     let mut chunk = vec![0; FIRST_BYTES];
@@ -66,6 +91,9 @@ pub(super) async fn pump(reader: Option<Reader>, stream: OutStream, place: &Arc<
         match read {
             Ok(n @ 1..) => {
                 lines.add(&chunk[..n]);
+                if keep > 0 {
+                    said.keep(&chunk[..n], keep);
+                }
                 if n == chunk.len() {
                     chunk.resize(CHUNK_BYTES, 0);
                 }
@@ -74,7 +102,8 @@ pub(super) async fn pump(reader: Option<Reader>, stream: OutStream, place: &Arc<
         }
     }
     // What is left is passed on when this is dropped, which is also how it goes when nobody waits for it.
-    lines.last_words()
+    said.last_words = lines.last_words();
+    said
 }
 
 /// One way of a command's output.

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::super::super::context::Context;
 use super::super::super::place::Place;
 use super::super::{TaskError, TaskResult};
-use super::{Ran, Run, judge, supervise};
-use crate::engine::command::{CommandSpec, Stdin};
+use super::{Ran, Run, judge, result, supervise};
+use crate::engine::command::{CommandSpec, RESULT_BYTES, ResultOf, Stdin};
 use crate::engine::outcome::Failure;
 
 /// What the commands end with, in the order in which they stand.
@@ -41,7 +41,12 @@ pub(in super::super) async fn run(
                 Some(stage) => &stage.success_exit,
                 None => &command.success_exit,
             };
-            end.and_then(|ran| judge(&ran, success))
+            let of = if at == last {
+                command.result
+            } else {
+                ResultOf::Exit
+            };
+            end.and_then(|ran| result(judge(&ran, success)?, &ran, of))
         })
         .collect();
     // Who was cut off because nobody read any more failed on account of somebody else, if anybody did.
@@ -102,6 +107,7 @@ fn runs<'a>(
             begins: true,
             pipe_in: pipe_in.replace(File::from(reads)),
             pipe_out: Some(File::from(writes)),
+            keep: 0,
         });
     }
     runs.push(Run {
@@ -118,6 +124,11 @@ fn runs<'a>(
         begins: true,
         pipe_in,
         pipe_out: None,
+        keep: if command.result == ResultOf::Exit {
+            0
+        } else {
+            RESULT_BYTES
+        },
     });
     Ok(runs)
 }
