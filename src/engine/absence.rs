@@ -126,6 +126,7 @@ impl Turn<'_> {
         while let Some((at, job)) = self.state.absences.first()
             && at <= self.now.mono
             && !self.state.draining
+            && !self.held
         {
             let Some((job, _)) = self.state.jobs.get(job) else {
                 return;

@@ -57,6 +57,7 @@ impl Turn<'_> {
         while let Some((begins, id)) = self.state.calendar.first()
             && begins <= self.now.wall
             && !self.state.draining
+            && !self.held
         {
             self.evaluate(id, Cause::Absence);
         }
@@ -66,6 +67,7 @@ impl Turn<'_> {
     pub(super) fn begin_waiting(&mut self) {
         while let Some(job) = self.state.calendar.ready().cloned()
             && !self.state.draining
+            && !self.held
         {
             let calendar = &self.state.calendar;
             let first = calendar.of_job(&job).filter_map(|id| {

@@ -190,8 +190,13 @@ impl Engine {
     /// is to come, or nothing may start.
     #[must_use]
     pub fn next_slot(&self) -> Option<Wall> {
-        let first = self.state.calendar.first().filter(|_| !self.state.draining);
+        let first = self.state.calendar.first().filter(|_| !self.is_idle());
         first.map(|(at, _)| at)
+    }
+
+    /// Whether nothing new comes of the time that goes by.
+    const fn is_idle(&self) -> bool {
+        self.state.draining || self.held
     }
 
     /// When something is due next, and what.
@@ -199,10 +204,10 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<(Mono, Timer)> {
         // While nothing may start, nothing is to be done about tokens that come.
         let wake = self.state.capacities.next_wake();
-        let wake = wake.filter(|_| !self.state.draining);
+        let wake = wake.filter(|_| !self.is_idle());
         let wake = wake.map(|at| (at, Timer::Tokens));
         let absent = self.state.absences.first();
-        let absent = absent.filter(|_| !self.state.draining);
+        let absent = absent.filter(|_| !self.is_idle());
         let absent = absent.map(|(at, _)| (at, Timer::Absent));
         let others = wake.into_iter().chain(absent);
         self.state.timers.first().into_iter().chain(others).min()

@@ -175,6 +175,10 @@ impl Thread {
         };
         match order {
             Ok(order) => self.take(order),
+            // With little room, what the log takes is wanted back.
+            Err(RecvTimeoutError::Timeout) if self.is_low && !self.is_full && self.pages() > 0 => {
+                return Next::Idle;
+            }
             Err(RecvTimeoutError::Timeout) if busy || self.is_full || self.is_low => {
                 return Next::Go;
             }

@@ -145,3 +145,28 @@ fn what_is_expected_outlives_a_crash_and_follows_a_reload() {
         "#]],
     );
 }
+
+#[test]
+fn nothing_is_told_while_starts_are_held_back() {
+    check(
+        "",
+        "0s define job a io expect_within=10s
+         1s hold
+         12s tick
+         12s next
+         13s release
+         13s tick",
+        expect![[r#"
+            0s define job a io expect_within=10s
+                configured: 1 jobs
+                a is heard of
+            1s hold
+            12s tick
+            12s next
+                None
+            13s release
+            13s tick
+                a is absent, expected within 10s, by daemon
+        "#]],
+    );
+}

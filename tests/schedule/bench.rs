@@ -77,6 +77,11 @@ impl Bench {
         }
     }
 
+    /// Starts are held back from here on, or no longer.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.engine.hold(held);
+    }
+
     /// Lets time pass until the wall clock shows `until`, or as long as it would take to.
     pub(crate) fn until(&mut self, until: Wall) {
         let end = Mono::at_wall(self.now, until);

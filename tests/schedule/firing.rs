@@ -36,6 +36,26 @@ fn check_once(bench: &Bench) {
 }
 
 #[test]
+fn no_slot_is_decided_on_while_starts_are_held_back() {
+    let start = at("2026-11-21T10:30:00Z");
+    let mut bench = Bench::new(start, one(&hourly()));
+    bench.hold(true);
+    bench.until(Wall(start.0 + 3 * HOUR));
+    assert_eq!(bench.told(), "");
+    bench.hold(false);
+    bench.apply(Input::Tick);
+    bench.until(Wall(start.0 + 4 * HOUR));
+    bench.check_recovery();
+    check_once(&bench);
+    expect![[r#"
+        2026-11-21T13:30:00Z run 1 for 2026-11-21T11:00:00Z
+        2026-11-21T13:30:00Z run 1 skipped: 3 slots from 2026-11-21T11:00:00Z to 2026-11-21T13:00:00Z: missed, for the daemon was down or the clock was set
+        2026-11-21T14:00:00Z run 2 for 2026-11-21T14:00:00Z
+        2026-11-21T14:00:00Z run 2 starts
+    "#]].assert_eq(&bench.told());
+}
+
+#[test]
 fn slots_are_run_in_their_time_and_know_it() {
     let start = at("2026-11-21T10:30:00Z");
     let mut bench = Bench::new(start, one(&hourly()));
