@@ -6,34 +6,23 @@ use std::sync::Arc;
 
 use crate::engine::action::{Action, StartOrder};
 use crate::engine::fact::Record;
-use crate::engine::id::AttemptId;
-use crate::inbox::Note;
 
 /// Batches that may be uncommitted at a time. When the log falls this far behind, the loop takes in
 /// nothing that the engine would decide on but the end, so that the memory for what waits stays
 /// bounded.
 pub(super) const UNCOMMITTED_BOUND: usize = 1024;
 
-/// Notes that wait for the commit of a start.
-const NOTES_BOUND: usize = 1024;
-
 /// What one turn of the loop gave.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) records: Arc<[Record]>,
     pub(super) actions: Vec<Action>,
-    /// Attempts whose start is among the records, and which have begun already.
-    pub(super) begun: Vec<AttemptId>,
-    /// What they have said meanwhile: told after the records.
-    pub(super) notes: Vec<Note>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     held: VecDeque<(u64, Batch)>,
     last: u64,
-    /// How many notes wait here.
-    notes: usize,
     /// How many attempts wait here to be replaced.
     replaces: usize,
 }
@@ -67,8 +56,6 @@ impl Outbox {
         let batch = Batch {
             records,
             actions: waits,
-            begun: begins.iter().map(|order| order.attempt).collect(),
-            notes: Vec::new(),
         };
         (batch, begins)
     }
@@ -87,23 +74,8 @@ impl Outbox {
             return None;
         }
         let (_, batch) = self.held.pop_front()?;
-        self.notes -= batch.notes.len();
         self.replaces -= count_replaces(&batch.actions);
         Some(batch)
-    }
-
-    /// Keeps a note back that is from an attempt whose start is not committed; gives any other one back,
-    /// and, while nothing can be committed, all that are too many to be kept.
-    pub(super) fn keep(&mut self, note: Note) -> Option<Note> {
-        let starts = |(_, batch): &&mut (u64, Batch)| batch.begun.contains(&note.attempt);
-        if self.notes < NOTES_BOUND
-            && let Some((_, batch)) = self.held.iter_mut().find(starts)
-        {
-            batch.notes.push(note);
-            self.notes += 1;
-            return None;
-        }
-        Some(note)
     }
 
     /// The number of the newest batch that waits.
@@ -135,10 +107,8 @@ mod tests {
 
     use super::*;
     use crate::engine::action::Answer;
-    use crate::engine::id::{CallerId, RunId};
+    use crate::engine::id::{AttemptId, CallerId, RunId};
     use crate::engine::spec::{JobSpec, Lane, TaskSpec};
-    use crate::engine::time::Now;
-    use crate::inbox::Progress;
 
     fn batch(caller: u64) -> Batch {
         Batch {
@@ -147,8 +117,6 @@ mod tests {
                 caller: CallerId(caller),
                 answer: Answer::UnknownRun(RunId(caller)),
             }],
-            begun: Vec::new(),
-            notes: Vec::new(),
         }
     }
 
@@ -177,7 +145,6 @@ mod tests {
             let count = actions.len();
             let (batch, begins) = outbox.batch(Arc::new([]), actions, 5);
             assert_eq!(batch.actions.len() + begins.len(), count);
-            assert_eq!(batch.begun.len(), begins.len());
             begins.len() == 1
         };
         let mut outbox = Outbox::default();
@@ -189,22 +156,6 @@ mod tests {
         assert!(!goes_ahead(&outbox, vec![start(Some(5))]));
         assert!(outbox.release(1).is_some());
         assert!(goes_ahead(&outbox, vec![start(Some(5))]));
-
-        let note = |run| Note {
-            attempt: attempt(run),
-            job: Arc::clone(&job),
-            at: Now::default(),
-            progress: Progress::default(),
-        };
-        outbox.hold(outbox.batch(Arc::new([]), vec![start(Some(5))], 5).0);
-        assert!(outbox.keep(note(2)).is_some(), "its start is committed");
-        for _ in 0..NOTES_BOUND {
-            assert!(outbox.keep(note(1)).is_none());
-        }
-        assert!(outbox.keep(note(1)).is_some(), "it is bounded");
-        let released = outbox.release(2).expect("it is committed");
-        assert_eq!(released.notes.len(), NOTES_BOUND);
-        assert!(outbox.keep(note(1)).is_some(), "its start is committed");
     }
 
     #[test]

@@ -374,7 +374,7 @@ impl Turn {
             Wake::Began(attempt) => self.apply(Input::Began { attempt }),
             Wake::Notes(source) => {
                 for note in source.take() {
-                    self.hear(note);
+                    self.tell_note(&note);
                 }
             }
             Wake::Committed(number) => {
@@ -432,7 +432,7 @@ impl Turn {
 
     fn ended(&mut self, ended: Ended) {
         for note in ended.notes {
-            self.hear(note);
+            self.tell_note(&note);
         }
         self.retaining.ended();
         self.apply(Input::Ended {
@@ -528,7 +528,7 @@ impl Turn {
 
     fn end(&mut self, signal: EndSignal, by: By) {
         self.asked.get_or_insert(signal);
-        self.asked_by.get_or_insert(by);
+        self.asked_by = Some(by);
         let step = self.shutdown.ask(self.clock.mono(), self.patience);
         self.step_down(step);
     }

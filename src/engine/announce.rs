@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::capacity::ClassId;
+use super::capacity::{ClassId, Need};
 use super::decide::Turn;
 use super::fact::Fact;
 use super::id::{AttemptId, RunId};
@@ -104,6 +104,21 @@ impl Announced {
 }
 
 impl State {
+    /// What waits for something that was paused does not come next any more.
+    pub(super) fn withdraw_paused(&mut self) {
+        let mut announced = std::mem::take(&mut self.announced);
+        announced.runs.retain(|run, _| {
+            // A recovery knows only what is not over.
+            let Some(found) = self.runs.get(*run) else {
+                return false;
+            };
+            let class = self.capacities.class(found.class);
+            let is_paused = |need: &Need| self.capacities.capacity(need.capacity).paused;
+            !class.needs.iter().any(is_paused)
+        });
+        self.announced = announced;
+    }
+
     /// What is to be announced from here on, if that is to change.
     fn to_announce(&self, class: ClassId) -> Option<Box<[AttemptId]>> {
         if !self.announced.is_fast(class) {

@@ -260,7 +260,10 @@ impl State {
                 self.wait(*run, due, record.at);
             }
             Fact::Retried { .. } => self.retry(record),
-            Fact::Paused { what } => self.capacities.set_paused(what, true),
+            Fact::Paused { what } => {
+                self.capacities.set_paused(what, true);
+                self.withdraw_paused();
+            }
             Fact::Resumed { what } => self.capacities.set_paused(what, false),
             Fact::Cancelled { run, reason, .. } => {
                 self.finish(*run, RunState::Cancelled(*reason));

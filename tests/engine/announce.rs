@@ -163,3 +163,44 @@ fn what_must_not_begin_twice_is_not_announced_nor_what_comes_with_the_time() {
         "#]],
     );
 }
+
+#[test]
+fn what_waits_for_something_that_is_paused_is_not_announced_any_more() {
+    check(
+        "io 1\njob a io task=command",
+        "0 submit a a a a a a a a a a\n0.01 end 1.1 ok\n1 pause job a\n1 crash\n2 settle\n2 open",
+        expect![[r#"
+            0 submit a a a a a a a a a a
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 3 (a) accepted
+                run 4 (a) accepted
+                run 5 (a) accepted
+                run 6 (a) accepted
+                run 7 (a) accepted
+                run 8 (a) accepted
+                run 9 (a) accepted
+                run 10 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4), RunId(5), RunId(6), RunId(7), RunId(8), RunId(9), RunId(10)])
+                -> start 1.1 in io
+            0.01 end 1.1 ok
+                run 1 (a) succeeded
+                run 2 (a) started, attempt 1
+                8 attempts announced
+                -> start 2.1 in io
+            1 pause job a
+                job `a` paused
+                -> answer Paused(Job("a"), true)
+            1 crash
+                8 queued
+                1 running
+                lane `io`: 1 of 1
+                lane `cpu`: 0 of 2
+            2 settle
+                run 2 (a) interrupted in attempt 1: the daemon or the machine went down under it
+            2 open
+                opened
+        "#]],
+    );
+}

@@ -7,20 +7,15 @@ use crate::engine::fact::Fact;
 use crate::inbox::Note;
 
 impl Turn {
-    /// What an attempt says is told after its start.
-    pub(super) fn hear(&mut self, note: Note) {
-        if let Some(note) = self.outbox.keep(note) {
-            self.tell_note(&note);
-        }
-    }
-
-    fn tell_note(&mut self, note: &Note) {
+    /// Tells what an attempt says. Those that begin before their start is committed are commands, and say
+    /// nothing in this way.
+    pub(super) fn tell_note(&mut self, note: &Note) {
         for observer in &mut self.observers {
             observer.note(note);
         }
     }
 
-    /// Tells the observers of what is committed, and then what was said meanwhile.
+    /// Tells what is committed.
     pub(super) fn tell(&mut self, batch: &Batch) {
         for record in &*batch.records {
             if let Fact::ClockSet { by_micros } = record.fact {
@@ -29,9 +24,6 @@ impl Turn {
             for observer in &mut self.observers {
                 observer.record(record);
             }
-        }
-        for note in &batch.notes {
-            self.tell_note(note);
         }
     }
 }
