@@ -70,11 +70,10 @@ impl Shutdown {
     }
 
     /// Somebody wants the daemon to leave when nothing runs any more.
-    pub(super) fn drain(&mut self) -> Step {
+    pub(super) fn drain(&mut self) {
         if *self == Self::No {
             *self = Self::Emptying;
         }
-        Step::Drain
     }
 
     /// When to look again.
@@ -145,12 +144,12 @@ mod tests {
     #[test]
     fn a_drain_without_a_deadline_gets_one_by_the_first_signal() {
         let mut shutdown = Shutdown::default();
-        assert_eq!(shutdown.drain(), Step::Drain);
+        shutdown.drain();
         assert_eq!((shutdown.deadline(), shutdown.tick(at(500))), (None, None));
         let patience = Patience::Drain(Duration::from_secs(90));
         assert_eq!(shutdown.ask(at(10), patience), Step::Drain);
         assert_eq!(shutdown.deadline(), Some(at(90)));
-        assert_eq!(shutdown.drain(), Step::Drain);
+        shutdown.drain();
         assert_eq!(shutdown.deadline(), Some(at(90)));
     }
 

@@ -153,9 +153,16 @@ impl Groups {
         {
             return Ok(group(path));
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.runs.join(number.to_string());
-        fs::create_dir(&path)?;
+        let path = loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let path = self.runs.join(number.to_string());
+            match fs::create_dir(&path) {
+                Ok(()) => break path,
+                // An earlier daemon left a process there that does not end.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        };
         let group = group(path);
         bounds.set(&group.path)?;
         Ok(group)

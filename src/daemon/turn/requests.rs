@@ -58,10 +58,11 @@ impl Turn {
                 }
             },
             Ask::Drain => {
-                self.asked_by = self.asked_by.take().or(by);
-                let step = self.shutdown.drain();
+                self.asked_by.clone_from(&by);
+                // What runs has all the time it takes: who asks for less stops the daemon.
+                self.shutdown.drain();
                 report::drain_asked(&self.engine);
-                self.step_down(step);
+                self.apply_for(by, Input::Drain);
                 reply(Told::Done);
             }
             Ask::Stop => {
