@@ -178,7 +178,8 @@ pub(super) fn trouble(trouble: &Trouble, uncommitted: usize) {
         ),
         Trouble::Low { why } => tracing::error!(
             target: "twolane::daemon",
-            "the store's disk is full: {why}; what runs may end and be cancelled, in room that was kept for              that, and nothing else is accepted until there is room again"
+            "the store's disk is full: {why}; what runs may end and be cancelled, in room that was kept for that, \
+             and nothing else is accepted until there is room again"
         ),
         Trouble::Recovered => tracing::info!(
             target: "twolane::daemon",

@@ -237,8 +237,9 @@ fn expression(fields: &[&str], notes: &mut Vec<String>) -> Result<When, String> 
             .split(',')
             .map(|element| {
                 if let Some((from, to)) = element.split_once('~') {
-                    let from = from.parse().unwrap_or(min);
-                    let to = to.parse().unwrap_or(max).max(from);
+                    // Beyond the field's values there is nothing to be drawn.
+                    let from = from.parse().unwrap_or(min).clamp(min, max);
+                    let to = to.parse().unwrap_or(max).clamp(from, max);
                     if place == 0 && element == *field {
                         jitter_minutes = to - from + 1;
                         notes.push(format!(
