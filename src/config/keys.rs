@@ -431,16 +431,14 @@ pub(super) const JOB: &[Key] = &[
         "pty",
         Kind::Flag,
         "true",
-        "Whether the command has a terminal of its own, so that it colours what it says and does not \
-         hold it back.",
+        "Whether the command has a terminal of its own, so that it colours what it says and holds nothing back.",
     ),
     key(
         "result",
         Kind::Choice(&["exit", "text", "json"]),
         "\"json\"",
-        "What the run has as its result, which other runs may take as an argument: `exit`, its exit code (unless \
-         said otherwise); `text`, what the command writes to its standard output, at most 64 KiB, without the \
-         last line end; or `json`, the same read as JSON.",
+        "What the run's result is: `exit`, its exit code (unless said otherwise); `text`, what the command writes to \
+         its standard output, at most 64 KiB, without the last line end; or `json`, the same read as JSON.",
     ),
     key(
         "user",
