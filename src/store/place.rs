@@ -14,7 +14,8 @@ use rustix::process::{Pid, test_kill_process};
 
 use super::error::{Damage, StoreError, io};
 
-/// How often a lock is tried for that nobody holds who is still there, and how long it is waited in between.
+/// How often a lock is tried for that nobody holds who is still there, and how long it is waited in between: two
+/// seconds in all, where a process takes some milliseconds to become its program.
 const TRIES: u32 = 1_000;
 const BETWEEN: Duration = Duration::from_millis(2);
 
@@ -62,7 +63,7 @@ impl StorePlace {
             .truncate(false)
             .open(&path)
             .map_err(io("open", &path))?;
-        if let Err(error) = take(&mut file)
+        if let Err(error) = take(&mut file, || park_timeout(BETWEEN))
             && !bug!("second-daemon")
         {
             if error != Errno::WOULDBLOCK {
@@ -205,10 +206,10 @@ pub(super) fn wal_of(db: &Path) -> PathBuf {
 }
 /// Takes the lock. Where the daemon that held it was killed, a process that it was just making has it, too,
 /// until it is the program that it was made for: that is waited for.
-fn take(file: &mut File) -> Result<(), Errno> {
+fn take(file: &mut File, mut wait: impl FnMut()) -> Result<(), Errno> {
     for _ in 0..TRIES {
         match flock(&*file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) if is_gone(&holder(file)) => park_timeout(BETWEEN),
+            Err(Errno::WOULDBLOCK) if is_gone(&holder(file)) => wait(),
             taken => return taken,
         }
     }
@@ -236,23 +237,18 @@ mod tests {
     #[test]
     fn a_lock_of_a_daemon_that_has_gone_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
-        let place = StorePlace::new(dir.path());
+        let path = dir.path().join("lock");
         // No process has this number; whatever it was just making has the lock still.
-        let path = place.dir().join("lock");
-        fs::write(&path, "2000000000\n").unwrap();
-        let held = File::open(&path).unwrap();
-        flock(&held, FlockOperation::LockExclusive).unwrap();
-        let tries = std::sync::Barrier::new(2);
-        let opened = std::thread::scope(|scope| {
-            let opens = scope.spawn(|| {
-                tries.wait();
-                place.lock()
+        for (holder, waits) in [("2000000000", 1), ("1", 0)] {
+            fs::write(&path, format!("{holder}\n")).unwrap();
+            let mut held = Some(File::open(&path).unwrap());
+            flock(held.as_ref().unwrap(), FlockOperation::LockExclusive).unwrap();
+            let mut waited = 0;
+            let taken = take(&mut File::open(&path).unwrap(), || {
+                waited += 1;
+                held = None;
             });
-            tries.wait();
-            std::thread::yield_now();
-            drop(held);
-            opens.join().unwrap()
-        });
-        assert!(opened.is_ok(), "{:?}", opened.err());
+            assert_eq!((taken.is_ok(), waited), (waits > 0, waits), "{holder}");
+        }
     }
 }
