@@ -73,8 +73,12 @@ pub(super) fn start(
         None => Socket::bind(path),
     };
     let socket = socket.map_err(|error| unable(&error))?;
-    let tcp = tcp(loaded, &durable.directory)?;
-    let roles = roles(loaded)?;
+    let wrong = |mistake: String| {
+        complain(&mistake);
+        Exit::Config
+    };
+    let tcp = tcp(loaded, &durable.directory).map_err(wrong)?;
+    let roles = roles(loaded).map_err(wrong)?;
     let (ask, requests) = bounded(REQUESTS_BOUND);
     let (announce, committed) = watch::channel(0);
     let parts = Parts {
@@ -102,24 +106,33 @@ pub(super) fn start(
     })
 }
 
-fn tcp(loaded: &Loaded, state: &Path) -> Result<Option<Tcp>, Exit> {
+fn tcp(loaded: &Loaded, state: &Path) -> Result<Option<Tcp>, String> {
     let text = loaded.settings.api.tcp.as_str();
     if text == OFF {
         return Ok(None);
     }
-    let address: SocketAddr = text.parse().map_err(|_| {
-        complain(&format!(
+    let address = text.parse().ok();
+    let address = address.filter(|address: &SocketAddr| address.ip().is_loopback());
+    let address = address.ok_or_else(|| {
+        format!(
             "`api.tcp` is {text:?}, and has to be a loopback address with a port, as in \
              \"127.0.0.1:7717\", or \"off\""
-        ));
-        Exit::Config
+        )
     })?;
     let tokens = tokens(loaded, state)?;
     Ok(Some(Tcp { address, tokens }))
 }
 
+/// What is wrong with who may come in by these settings, and how: a daemon would not start with it.
+pub(super) fn mistake(loaded: &Loaded) -> Option<String> {
+    let roles = roles(loaded).err();
+    roles
+        .or_else(|| tokens(loaded, Path::new("")).err())
+        .or_else(|| tcp(loaded, Path::new("")).err())
+}
+
 /// Who comes in over TCP, and what each may do.
-fn tokens(loaded: &Loaded, state: &Path) -> Result<Vec<Token>, Exit> {
+fn tokens(loaded: &Loaded, state: &Path) -> Result<Vec<Token>, String> {
     let api = &loaded.settings.api;
     let (file, name) = TOKEN;
     let mut tokens = vec![Token {
@@ -134,12 +147,11 @@ fn tokens(loaded: &Loaded, state: &Path) -> Result<Vec<Token>, Exit> {
     for text in &api.tokens {
         let token = token(text, state).filter(|new| tokens.iter().all(|old| old.name != new.name));
         let Some(token) = token else {
-            complain(&format!(
+            return Err(format!(
                 "`api.tokens` has {text:?}, and needs names of their own with a role each, as in \
                  \"grafana:read\"\nhint: a name has letters, digits, `-` and `_`, and is not `{name}`; a \
                  role is `read`, `submit` or `control`"
             ));
-            return Err(Exit::Config);
         };
         tokens.push(token);
     }
@@ -160,12 +172,9 @@ fn token(text: &str, state: &Path) -> Option<Token> {
 }
 
 /// Who may do what.
-fn roles(loaded: &Loaded) -> Result<Roles, Exit> {
+fn roles(loaded: &Loaded) -> Result<Roles, String> {
     let roles = &loaded.settings.api.roles;
-    Roles::new([&roles.read, &roles.submit, &roles.control]).map_err(|nobody| {
-        complain(&nobody.to_string());
-        Exit::Config
-    })
+    Roles::new([&roles.read, &roles.submit, &roles.control]).map_err(|nobody| nobody.to_string())
 }
 
 /// Reads a job that comes along as if it stood in a job file beside the settings.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::out::{Out, complain};
-use super::{Exit, SettingsArgs, load};
+use super::{Exit, SettingsArgs, answer, load};
 use crate::config;
 use crate::lanes::Handlers;
 
@@ -41,6 +41,10 @@ fn check(
     let loaded = load::settings(settings_args)?;
     if args.show {
         show(&loaded.shown, out);
+    }
+    if let Some(mistake) = answer::mistake(&loaded) {
+        complain(&mistake);
+        return Err(Exit::Config);
     }
     let files = if args.files.is_empty() {
         config::expand(&loaded.settings.daemon.jobs, &loaded.directory).map_err(|error| {

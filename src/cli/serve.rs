@@ -206,6 +206,9 @@ fn reader(
     let in_force = Arc::clone(in_force);
     Arc::new(move |purpose| {
         let loaded = config::load_settings(&sources).map_err(|report| rejected(report.lines()))?;
+        if let Some(mistake) = answer::mistake(&loaded) {
+            return Err(rejected(vec![mistake]));
+        }
         let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
         let (jobs, report) = load::jobs(&files, &loaded.settings, &handlers);
         let mut warnings = report.lines();

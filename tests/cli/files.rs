@@ -51,6 +51,34 @@ fn check_says_of_every_setting_where_it_comes_from() {
 }
 
 #[test]
+fn check_and_serve_refuse_the_same_ways_in() {
+    for (api, told) in [
+        ("tcp = \"banana\"", "`api.tcp` is \"banana\""),
+        ("tcp = \"0.0.0.0:99\"", "a loopback address with a port"),
+        ("tokens = [\"ops:admin\"]", "`api.tokens` has \"ops:admin\""),
+        (
+            "roles.read = [\"user:nobody-of-this-name\"]",
+            "in `api.roles` is nobody",
+        ),
+    ] {
+        let settings = format!(
+            "[daemon]\nstate_dir = \"state\"\nruntime_dir = \"run\"\njobs = []\n[api]\n\
+             tcp = \"127.0.0.1:1\"\n{api}\n"
+        );
+        let settings = settings.replacen("tcp = \"127.0.0.1:1\"\ntcp", "tcp", 1);
+        let place = Place::with(&[("twolane.toml", &settings)]);
+        for command in ["check", "serve"] {
+            let finished = place.twolane(&[command, "--config", "twolane.toml"]);
+            assert_eq!(finished.code, Some(3), "{command} {api}: {finished:?}");
+            assert!(
+                finished.stderr.contains(told),
+                "{command} {api}: {finished:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn check_tells_every_mistake_of_every_file() {
     let place = Place::with(&[
         ("a.toml", "[jobs.a]\nsleep = 20\npriority = 99"),
