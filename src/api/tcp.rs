@@ -72,7 +72,10 @@ impl Tcp {
         };
         let tokens: io::Result<Vec<_>> = self.tokens.iter().map(known).collect();
         let tokens = tokens?;
-        let listener = TcpListener::bind(self.address)?;
+        let listener = TcpListener::bind(self.address).map_err(|error| {
+            let text = format!("{} (`api.tcp`): {error}", self.address);
+            io::Error::new(error.kind(), text)
+        })?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
         let guard = Guard {

@@ -93,12 +93,13 @@ pub(super) fn start(
         ad_hoc: ad_hoc(loaded, handlers, in_force),
         ad_hoc_schema: ad_hoc_schema(handlers, in_force),
     };
+    let path = socket.path().to_owned();
+    let server = Server::start(parts, socket, tcp, roles).map_err(|error| unable(&error))?;
     tracing::info!(
         target: "twolane::daemon",
         tcp = loaded.settings.api.tcp,
-        "answering on {}", socket.path().display()
+        "answering on {}", path.display()
     );
-    let server = Server::start(parts, socket, tcp, roles).map_err(|error| unable(&error))?;
     Ok(Answering {
         server,
         requests,
