@@ -314,18 +314,20 @@ fn what_nobody_takes_is_dropped_and_told() {
 
 #[test]
 fn an_address_that_is_none_is_told() {
-    let place = tempfile::tempdir().unwrap();
-    std::fs::write(place.path().join("twolane.toml"), FILE).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_twolane"))
-        .args(["serve", "--config", "twolane.toml"])
-        .current_dir(place.path())
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(3));
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        told.contains("is no address to send traces to\nhint: "),
-        "{told}"
-    );
+    for address in ["https://collector.example", "http://me:hush@127.0.0.1:1"] {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("twolane.toml"), FILE).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_twolane"))
+            .args(["serve", "--config", "twolane.toml"])
+            .current_dir(place.path())
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            told.contains("is no address to send traces to\nhint: ") && !told.contains("hush"),
+            "{told}"
+        );
+    }
 }

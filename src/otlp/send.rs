@@ -43,9 +43,14 @@ pub(super) enum Sent {
 
 impl Collector {
     pub(super) fn new(address: &str, service: &str, instance: &str) -> Result<Self, NoAddress> {
-        let none = || NoAddress(address.to_owned());
+        // A name and a password would be sent nowhere, and stand in the log.
+        let shown = match address.rsplit_once('@') {
+            Some((_, host)) => format!("***@{host}"),
+            None => address.to_owned(),
+        };
+        let none = || NoAddress(shown.clone());
         let uri: Uri = address.parse().map_err(|_| none())?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none() {
+        if uri.scheme_str() != Some("http") || uri.host().is_none() || address.contains('@') {
             return Err(none());
         }
         let runtime = Builder::new_current_thread()
