@@ -1,5 +1,7 @@
 //! Traces: what a collector gets of a real daemon's runs, and that nobody waits for one that takes nothing.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

@@ -31,7 +31,7 @@ pub(super) const OF_COMMANDS: [&str; 12] = [
 ];
 
 /// With less memory than this no program begins, and it would be killed without a word.
-const LEAST_MEMORY: u64 = 1 << 20;
+pub(in crate::config) const LEAST_MEMORY: u64 = 1 << 20;
 
 /// Keys that say something of the command that is the task.
 pub(super) const OF_THE_TASK: [&str; 5] = ["stdin", "stdin_from", "success_exit", "pty", "result"];

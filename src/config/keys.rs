@@ -64,6 +64,8 @@ pub(super) enum Kind {
     Flag,
     /// A number of bytes: a whole number, or a text with a unit.
     Bytes,
+    /// The same, at least 1 MiB.
+    Memory,
     /// Texts by the names of variables.
     Variables,
     /// The words of a command line in a list; all but the first may be empty.
@@ -472,11 +474,10 @@ pub(super) const JOB: &[Key] = &[
     ),
     key(
         "memory_max",
-        Kind::Bytes,
+        Kind::Memory,
         "\"512MiB\"",
-        "Memory that all processes of a command have together, at least 1 MiB; one that needs more is killed and \
-         fails with `out_of_memory`. Needs a control group with the controller `memory`, and fails where there \
-         is none.",
+        "Memory that all processes of a command have together, at least 1 MiB; one that needs more is killed and fails \
+         with `out_of_memory`. Needs a control group with the controller `memory`, and fails where there is none.",
     ),
     key(
         "pids_max",
@@ -581,9 +582,8 @@ pub(super) const JOB: &[Key] = &[
         "on_crash",
         Kind::Choice(&["retry", "fail"]),
         "\"fail\"",
-        "What becomes of a run when the daemon or the machine goes down under it: `retry` (it waits \
-         in line again, at most 3 times; unless said otherwise) or `fail`, for work that must not \
-         be done twice.",
+        "What becomes of a run when the daemon or the machine goes down under it: `retry` (it waits in line again, \
+         at most 3 times; unless said otherwise) or `fail`, for work that must not be done twice.",
     ),
     key(
         "params",

@@ -257,6 +257,7 @@ fn all_keys() -> Vec<(String, &'static Key)> {
                 | Kind::Integer(..)
                 | Kind::Integers(..)
                 | Kind::Bytes
+                | Kind::Memory
                 | Kind::Variables
                 | Kind::Words
                 | Kind::Script

@@ -276,7 +276,7 @@ impl Reader<'_> {
             ) => self.texts(key, value, path),
             (Kind::Integer(..), DeValue::Integer(_))
             | (Kind::Integers(..), DeValue::Array(_))
-            | (Kind::Bytes, DeValue::Integer(_) | DeValue::String(_)) => {
+            | (Kind::Bytes | Kind::Memory, DeValue::Integer(_) | DeValue::String(_)) => {
                 self.number(key, value, path)
             }
             (Kind::Amounts(max) | Kind::NamesOrAmounts(max), DeValue::Table(table)) => {
@@ -509,7 +509,7 @@ fn wanted(kind: &Kind) -> String {
         Kind::Integer(..) => "a whole number".to_owned(),
         Kind::Integers(..) => "a list of whole numbers".to_owned(),
         Kind::Flag => "`true` or `false`".to_owned(),
-        Kind::Bytes => "a number of bytes, as in 1024 or \"2GiB\"".to_owned(),
+        Kind::Bytes | Kind::Memory => "a number of bytes, as in 1024 or \"2GiB\"".to_owned(),
         Kind::TextOrTexts | Kind::ScriptOrWords => {
             "a text in quotes, or a list of texts".to_owned()
         }

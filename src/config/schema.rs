@@ -130,10 +130,8 @@ impl Shape<'_> {
                 "minItems": 1,
             }),
             Kind::Flag => json!({ "type": "boolean" }),
-            Kind::Bytes => json!({ "anyOf": [
-                { "type": "integer", "minimum": 0, "maximum": i64::MAX },
-                texts::bytes(),
-            ] }),
+            Kind::Bytes => texts::bytes(),
+            Kind::Memory => texts::memory(),
             Kind::Variables => texts::variables(),
             Kind::Duration(min) => texts::duration(*min),
             Kind::Integer(min, i64::MAX) => json!({ "type": "integer", "minimum": min }),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::config::command::LEAST_MEMORY;
 use crate::config::names::LONGEST;
 use crate::engine::template::Placeholder;
 
@@ -72,10 +73,22 @@ pub(super) fn program(least: usize) -> Value {
     json!({ "type": "string", "minLength": least, "pattern": r"^[^\x00{}]*$" })
 }
 
-/// Numbers of bytes with a unit.
+/// Numbers of bytes, with or without a unit.
 pub(super) fn bytes() -> Value {
-    let pattern = "^[0-9]{1,6} ?(?:B|[kK]B|[MGT]B|[KMGT]|[KMGT]iB)?$";
-    json!({ "type": "string", "pattern": pattern })
+    numbers(0, "^[0-9]{1,6} ?(?:B|[kK]B|[MGT]B|[KMGT]|[KMGT]iB)?$")
+}
+
+/// The same, 1 MiB or more.
+pub(super) fn memory() -> Value {
+    let text = "^(?:[1-9][0-9]{0,5} ?(?:[GT]B?|[MGT]iB)|(?:[2-9]|[1-9][0-9]{1,5}) ?MB?)$";
+    numbers(LEAST_MEMORY, text)
+}
+
+fn numbers(least: u64, pattern: &str) -> Value {
+    json!({ "anyOf": [
+        { "type": "integer", "minimum": least, "maximum": i64::MAX },
+        { "type": "string", "pattern": pattern },
+    ] })
 }
 
 /// So many in a time.
