@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::arguments::arguments;
 use super::decide::Turn;
 use super::fact::Fact;
-use super::flow::{OnDuplicate, Ties};
-use super::id::RunId;
+use super::flow::Ties;
 use super::spec::{Definitions, JobSpec, Name};
 use super::time::{Mono, Now, Wall};
 
@@ -174,50 +172,18 @@ impl Turn<'_> {
 
     /// Runs the job that is to be run when nothing came in time, in the same breath.
     fn hook_absent(&mut self, job: &JobSpec, since: Wall, within: Duration) {
-        let name = job.on_absent.as_ref();
-        let target = name.and_then(|name| self.state.jobs.get(name));
-        // Where a reload took the job away there is nothing to run.
-        let Some((target, _)) = target else {
-            return;
+        let told = || {
+            [
+                ("job", json!(&*job.name)),
+                // It is about none.
+                ("run", json!(0)),
+                ("state", json!("absent")),
+                ("error", json!(absent(since, within))),
+                ("error_kind", json!("absent")),
+                ("result", json!(null)),
+            ]
         };
-        let target = Arc::clone(target);
-        let error = absent(since, within);
-        let all = [
-            ("job", json!(&*job.name)),
-            // It is about none.
-            ("run", json!(0)),
-            ("state", json!("absent")),
-            ("error", json!(error)),
-            ("error_kind", json!("absent")),
-            ("result", json!(null)),
-        ];
-        let declared = all
-            .into_iter()
-            .filter(|(name, _)| target.params.contains_key(*name));
-        let declared = declared.map(|(name, value)| (name.to_owned(), value));
-        let given = Arc::new(serde_json::Value::Object(declared.collect()));
-        let Ok(args) = arguments(&target, Some(&given)) else {
-            return;
-        };
-        let mut ties = Ties::default();
-        if let Some((there, on_duplicate)) = self.state.duplicate(&target, args.as_deref()) {
-            match on_duplicate {
-                OnDuplicate::Reject | OnDuplicate::Join => return,
-                OnDuplicate::Replace => ties.replaces = self.make_way(there),
-            }
-        }
-        let due = (!target.delay.is_zero()).then(|| self.now.mono.plus(target.delay));
-        self.record(Fact::Accepted {
-            run: RunId(self.state.next_run),
-            priority: target.priority,
-            job: target,
-            args,
-            after: Box::default(),
-            ties,
-            due,
-            key: None,
-            slot: None,
-        });
+        self.run_hook(job.on_absent.as_ref(), Ties::default(), told);
     }
 }
 

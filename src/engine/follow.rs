@@ -185,21 +185,33 @@ impl Turn<'_> {
             FinalState::Failed(_) => &job.on_failure,
             FinalState::Cancelled(_) => return,
         };
-        let target = name.as_ref().and_then(|name| self.state.jobs.get(name));
+        let ties = Ties {
+            cause: Some(id),
+            ..Ties::default()
+        };
+        self.run_hook(name.as_ref(), ties, || told(id, job, state, result));
+    }
+
+    /// Runs the job of this name, if one is named, with what there is to tell: of that what it declares.
+    pub(super) fn run_hook(
+        &mut self,
+        name: Option<&Name>,
+        mut ties: Ties,
+        told: impl FnOnce() -> [(&'static str, Value); HOOK_ARGUMENTS.len()],
+    ) {
+        let target = name.and_then(|name| self.state.jobs.get(name));
         // Where a reload took the job away there is nothing to run.
         let Some((target, _)) = target else {
             return;
         };
         let target = Arc::clone(target);
-        let Ok(args) = arguments(
-            &target,
-            Some(&Arc::new(told(id, job, state, result, &target))),
-        ) else {
+        let declared = told()
+            .into_iter()
+            .filter(|(name, _)| target.params.contains_key(*name));
+        let declared = declared.map(|(name, value)| (name.to_owned(), value));
+        let given = Arc::new(Value::Object(declared.collect()));
+        let Ok(args) = arguments(&target, Some(&given)) else {
             return;
-        };
-        let mut ties = Ties {
-            cause: Some(id),
-            ..Ties::default()
         };
         if let Some((there, on_duplicate)) = self.state.duplicate(&target, args.as_deref()) {
             match on_duplicate {
@@ -243,20 +255,19 @@ fn is_replaced(run: &Run, other: RunId) -> bool {
     run.ties().and_then(|ties| ties.replaces) == Some(other)
 }
 
-/// The arguments that a hook's job is run with: of all that there is to tell those that it declares.
+/// All that there is to tell the hook of a run that is over.
 fn told(
     id: RunId,
     job: &JobSpec,
     state: &FinalState,
     result: Option<&Arc<Value>>,
-    target: &JobSpec,
-) -> Value {
+) -> [(&'static str, Value); HOOK_ARGUMENTS.len()] {
     let (word, error, kind) = match state {
         FinalState::Succeeded => ("succeeded", None, None),
         FinalState::Failed(why) => ("failed", Some(why.to_string()), Some(why.kind())),
         FinalState::Cancelled(why) => ("cancelled", Some(why.to_string()), None),
     };
-    let all = [
+    [
         ("job", json!(&*job.name)),
         ("run", json!(id.0)),
         ("state", json!(word)),
@@ -266,15 +277,7 @@ fn told(
             "result",
             result.map_or(Value::Null, |result| Value::clone(result)),
         ),
-    ];
-    let declared = all
-        .into_iter()
-        .filter(|(name, _)| target.params.contains_key(*name));
-    Value::Object(
-        declared
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    )
+    ]
 }
 
 /// The arguments that a hook gives, and what each is.
