@@ -51,8 +51,14 @@ pub(super) struct Guard {
 }
 
 impl Tcp {
+    /// Whether an address is one to listen at: nobody comes there from another machine.
+    #[must_use]
+    pub const fn may_listen(address: &SocketAddr) -> bool {
+        address.ip().is_loopback()
+    }
+
     pub(super) fn open(&self, refusals: Refusals) -> io::Result<(TcpListener, Guard)> {
-        if !self.address.ip().is_loopback() {
+        if !Self::may_listen(&self.address) {
             let text = format!(
                 "{} is no loopback address, as in 127.0.0.1:7717",
                 self.address

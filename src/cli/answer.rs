@@ -108,20 +108,26 @@ pub(super) fn start(
 }
 
 fn tcp(loaded: &Loaded, state: &Path) -> Result<Option<Tcp>, String> {
+    let Some(address) = address(loaded)? else {
+        return Ok(None);
+    };
+    let tokens = tokens(loaded, state)?;
+    Ok(Some(Tcp { address, tokens }))
+}
+
+/// Where to listen, if anywhere.
+fn address(loaded: &Loaded) -> Result<Option<SocketAddr>, String> {
     let text = loaded.settings.api.tcp.as_str();
     if text == OFF {
         return Ok(None);
     }
-    let address = text.parse().ok();
-    let address = address.filter(|address: &SocketAddr| address.ip().is_loopback());
-    let address = address.ok_or_else(|| {
+    let address = text.parse().ok().filter(Tcp::may_listen);
+    address.map(Some).ok_or_else(|| {
         format!(
             "`api.tcp` is {text:?}, and has to be a loopback address with a port, as in \
              \"127.0.0.1:7717\", or \"off\""
         )
-    })?;
-    let tokens = tokens(loaded, state)?;
-    Ok(Some(Tcp { address, tokens }))
+    })
 }
 
 /// What is wrong with who may come in by these settings, and how: a daemon would not start with it.
@@ -129,7 +135,7 @@ pub(super) fn mistake(loaded: &Loaded) -> Option<String> {
     let roles = roles(loaded).err();
     roles
         .or_else(|| tokens(loaded, Path::new("")).err())
-        .or_else(|| tcp(loaded, Path::new("")).err())
+        .or_else(|| address(loaded).err())
 }
 
 /// Who comes in over TCP, and what each may do.

@@ -15,7 +15,6 @@ use super::decide::Turn;
 use super::fact::Fact;
 use super::id::{AttemptId, RunId};
 use super::outcome::Interruption;
-use super::run::{Run, StateKind};
 use super::state::State;
 use super::time::Mono;
 
@@ -132,7 +131,7 @@ impl State {
         }
         let next = |run: RunId| {
             let found = self.run(run);
-            let epoch = found.epoch + 1;
+            let epoch = found.next_epoch();
             let attempt = AttemptId { run, epoch };
             found.job.may_begin_unrecorded().then_some(attempt)
         };
@@ -167,10 +166,9 @@ impl Turn<'_> {
     pub(super) fn settle_announced(&mut self) {
         let announced: Vec<AttemptId> = self.state.announced.iter().collect();
         for AttemptId { run, epoch } in announced {
-            let queued =
-                |found: &&Run| found.state.kind() == StateKind::Queued && found.epoch + 1 == epoch;
-            let found = self.state.runs.get(run).filter(queued);
-            if let Some(job) = found.map(|found| Arc::clone(&found.job)) {
+            let found = self.state.runs.get(run);
+            let next = found.filter(|found| found.is_next(epoch));
+            if let Some(job) = next.map(|found| Arc::clone(&found.job)) {
                 let cause = Interruption::Unsure;
                 self.record(Fact::Interrupted {
                     run,

@@ -72,9 +72,7 @@ fn check_announced(state: &State) -> Result<(), Broken> {
     })?;
     for attempt in state.announced.iter() {
         let found = state.runs.get(attempt.run);
-        let is_next =
-            |run: &Run| run.state.kind() == StateKind::Queued && run.epoch + 1 == attempt.epoch;
-        hold(found.is_none_or(is_next), || {
+        hold(found.is_none_or(|run| run.is_next(attempt.epoch)), || {
             format!("attempt {attempt} is announced and is not next")
         })?;
     }

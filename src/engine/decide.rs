@@ -78,11 +78,11 @@ impl Turn<'_> {
                 self.answer(caller, answer);
             }
             Input::Pause { what, caller } => {
-                let answer = self.pause(what);
+                let answer = self.set_paused(what, true);
                 self.answer(caller, answer);
             }
             Input::Resume { what, caller } => {
-                let answer = self.resume(what);
+                let answer = self.set_paused(what, false);
                 self.answer(caller, answer);
             }
             Input::Began { attempt } => self.began(attempt),
@@ -199,7 +199,11 @@ impl Turn<'_> {
             return self.spread(id);
         }
         let (job, args) = (Arc::clone(&run.job), run.args.clone());
-        let epoch = if bug!("epoch-lost") { 1 } else { run.epoch + 1 };
+        let epoch = if bug!("epoch-lost") {
+            1
+        } else {
+            run.next_epoch()
+        };
         let attempt = AttemptId { run: id, epoch };
         let announced = self.state.announced.since(attempt);
         self.record(Fact::Started {

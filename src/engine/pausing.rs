@@ -8,43 +8,33 @@ use super::firing::Cause;
 use super::spec::Name;
 
 impl Turn<'_> {
-    pub(super) fn pause(&mut self, what: CapacityName) -> Answer {
-        if let CapacityName::Schedule(job) = &what {
-            return match self.pause_schedules(job, true) {
-                Some(changed) => Answer::Paused(what, changed),
-                None => Answer::UnknownCapacity(what),
-            };
-        }
-        match self.state.capacities.find(&what) {
-            None => Answer::UnknownCapacity(what),
-            Some(capacity) if capacity.paused => Answer::Paused(what, false),
-            Some(_) => {
-                let named = what.clone();
-                self.record(Fact::Paused { what });
-                Answer::Paused(named, true)
+    /// Pauses something, or lets it go on again.
+    pub(super) fn set_paused(&mut self, what: CapacityName, paused: bool) -> Answer {
+        let changed = if let CapacityName::Schedule(job) = &what {
+            self.pause_schedules(job, paused)
+        } else {
+            let before = self.state.capacities.find(&what).map(|found| found.paused);
+            if before == Some(!paused) {
+                self.record_paused(what.clone(), paused);
             }
+            before.map(|before| before != paused)
+        };
+        match (changed, paused) {
+            (None, _) => Answer::UnknownCapacity(what),
+            (Some(changed), true) => Answer::Paused(what, changed),
+            (Some(changed), false) => Answer::Resumed(what, changed),
         }
     }
 
-    pub(super) fn resume(&mut self, what: CapacityName) -> Answer {
-        if let CapacityName::Schedule(job) = &what {
-            return match self.pause_schedules(job, false) {
-                Some(changed) => Answer::Resumed(what, changed),
-                None => Answer::UnknownCapacity(what),
-            };
-        }
-        match self.state.capacities.find(&what) {
-            None => Answer::UnknownCapacity(what),
-            Some(capacity) if !capacity.paused => Answer::Resumed(what, false),
-            Some(_) => {
-                let named = what.clone();
-                self.record(Fact::Resumed { what });
-                Answer::Resumed(named, true)
-            }
-        }
+    fn record_paused(&mut self, what: CapacityName, paused: bool) {
+        self.record(if paused {
+            Fact::Paused { what }
+        } else {
+            Fact::Resumed { what }
+        });
     }
 
-    /// Pauses the schedules of a job; whether there are any.
+    /// Pauses the schedules of a job, or lets them go on; whether that was otherwise before, `None` if there are none.
     fn pause_schedules(&mut self, job: &Name, paused: bool) -> Option<bool> {
         let ids = self.state.calendar.of_job(job);
         let was = self.state.calendar.is_paused(job);
@@ -54,12 +44,10 @@ impl Turn<'_> {
         if was == paused {
             return Some(false);
         }
-        let what = CapacityName::Schedule(Name::clone(job));
+        self.record_paused(CapacityName::Schedule(Name::clone(job)), paused);
         if paused {
-            self.record(Fact::Paused { what });
             return Some(true);
         }
-        self.record(Fact::Resumed { what });
         for id in ids {
             let entry = &self.state.calendar.entries()[id];
             if entry.memory.is_some() && !self.state.draining {

@@ -260,6 +260,16 @@ impl Run {
         self.job.task.is_future() || self.job.on_crash == OnCrash::Retry
     }
 
+    /// The epoch that its next attempt has.
+    pub(super) const fn next_epoch(&self) -> u32 {
+        self.epoch + 1
+    }
+
+    /// Whether an attempt of this epoch is what comes next of it, and waits for nothing but room.
+    pub(super) fn is_next(&self, epoch: u32) -> bool {
+        self.state.kind() == StateKind::Queued && self.next_epoch() == epoch
+    }
+
     /// Whether it may go down with the daemon once more before it counts as the cause.
     pub(super) const fn crashes_left(&self) -> bool {
         (self.crashes as u32) < CRASHES_BOUND
