@@ -114,15 +114,8 @@ pub(super) fn cannot_write(to: &Path, error: &IoError) -> TaskError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::unfinished::tests::names;
     use super::*;
-
-    fn names(directory: &Path) -> Vec<String> {
-        let entries = fs::read_dir(directory).unwrap();
-        let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
-        let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap())).collect();
-        names.sort();
-        names
-    }
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
