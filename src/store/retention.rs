@@ -55,7 +55,7 @@ impl Sweep {
             Ok((!runs.is_empty(), drop_oldest(writer)?))
         })?;
         // Specifications may be gone whose numbers are remembered.
-        writer.specs.clear();
+        writer.specs.removed();
         let runs = runs.into_iter().map(|run| RunId(run.cast_unsigned()));
         Ok((runs.collect(), any || dropped))
     }

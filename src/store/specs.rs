@@ -8,8 +8,8 @@ use super::chain::{self, Link};
 use super::error::{Damage, Fault};
 use crate::engine::spec::JobSpec;
 
-/// How many specifications are remembered: jobs of a configuration are few, and those that come with
-/// submissions are seldom seen again.
+/// How many specifications are remembered, beside those of the jobs in force: what comes with submissions is
+/// seldom seen again.
 const REMEMBERED_BOUND: usize = 10_000;
 
 #[expect(
@@ -77,7 +77,9 @@ fn read(conn: &Connection, id: i64) -> Result<JobSpec, Fault> {
 /// Gives specifications their numbers while facts are written, and counts the references.
 #[derive(Debug, Default)]
 pub(super) struct Interned {
-    /// By address. Each is kept alive, so that no other can come to have its address.
+    /// Those of the jobs in force, by address. Each is kept alive, so that no other can come to have its address.
+    defined: Table<usize, (Arc<JobSpec>, i64)>,
+    /// Others, in the same way.
     known: Table<usize, (Arc<JobSpec>, i64)>,
     /// References since the last [`settle`](Self::settle).
     uses: Table<i64, i64>,
@@ -103,7 +105,8 @@ impl Interned {
     /// The number of `job`, which it is given if it has none. Counts one reference.
     pub(super) fn number(&mut self, conn: &Connection, job: &Arc<JobSpec>) -> Result<i64, Refused> {
         let address = Arc::as_ptr(job).addr();
-        let id = match self.known.get(&address) {
+        let known = self.defined.get(&address);
+        let id = match known.or_else(|| self.known.get(&address)) {
             Some((_, id)) => *id,
             None => {
                 let id = self.insert(conn, job)?;
@@ -116,6 +119,25 @@ impl Interned {
         };
         *self.uses.entry(id).or_insert(0) += 1;
         Ok(id)
+    }
+
+    /// These are the jobs in force from here on, and are remembered however many they are.
+    pub(super) fn define<'a>(
+        &mut self,
+        conn: &Connection,
+        jobs: impl Iterator<Item = &'a Arc<JobSpec>>,
+    ) -> Result<(), Refused> {
+        let before = std::mem::take(&mut self.defined);
+        for job in jobs {
+            let address = Arc::as_ptr(job).addr();
+            let known = before.get(&address).or_else(|| self.known.get(&address));
+            let id = match known {
+                Some((_, id)) => *id,
+                None => self.insert(conn, job)?,
+            };
+            self.defined.insert(address, (Arc::clone(job), id));
+        }
+        Ok(())
     }
 
     fn insert(&mut self, conn: &Connection, job: &JobSpec) -> Result<i64, Refused> {
@@ -147,8 +169,14 @@ impl Interned {
         Ok(())
     }
 
-    /// Forgets everything: what was written was taken back, or specifications were removed.
+    /// Specifications were removed: never those of the jobs in force, which are on record.
+    pub(super) fn removed(&mut self) {
+        self.known.clear();
+    }
+
+    /// Forgets everything: what was written was taken back.
     pub(super) fn clear(&mut self) {
+        self.defined.clear();
         self.known.clear();
         self.uses.clear();
     }
@@ -161,4 +189,42 @@ pub(super) fn release(conn: &Connection, id: i64, uses: i64) -> rusqlite::Result
     conn.prepare_cached("DELETE FROM specs WHERE id = ?1 AND uses <= 0")?
         .execute([id])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::spec::{Lane, TaskSpec};
+
+    fn job(name: &str) -> Arc<JobSpec> {
+        let task = TaskSpec::Sleep {
+            duration: std::time::Duration::ZERO,
+        };
+        Arc::new(JobSpec::new(name.into(), Lane::Io, task))
+    }
+
+    #[test]
+    fn jobs_in_force_are_remembered_whatever_else_comes_and_goes() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(
+            "CREATE TABLE specs (id INTEGER PRIMARY KEY, digest BLOB, body TEXT, uses INTEGER)",
+        )
+        .unwrap();
+        let mut interned = Interned::default();
+        let defined: Vec<Arc<JobSpec>> = ["a", "b"].map(job).into();
+        interned.define(&conn, defined.iter()).unwrap();
+        let numbers = |interned: &mut Interned| -> Vec<i64> {
+            let numbers = defined.iter().map(|job| interned.number(&conn, job));
+            numbers.map(Result::unwrap).collect()
+        };
+        let first = numbers(&mut interned);
+        for n in 0..=REMEMBERED_BOUND {
+            interned.number(&conn, &job(&n.to_string())).unwrap();
+        }
+        interned.removed();
+        // They are found without a look into the table.
+        conn.execute_batch("DROP TABLE specs").unwrap();
+        assert_eq!(numbers(&mut interned), first);
+        assert!(interned.number(&conn, &job("c")).is_err());
+    }
 }

@@ -186,6 +186,9 @@ impl Writer {
                     tail.number
                 )));
             }
+            if let Fact::Configured { definitions } = &record.fact {
+                specs.define(conn, definitions.jobs.values())?;
+            }
             let wire = Wire::of(&record.fact, |job| specs.number(conn, job))?;
             payload.clear();
             codec::write(payload, record.by.as_ref(), &wire).map_err(|error| {
