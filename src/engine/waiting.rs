@@ -7,6 +7,9 @@
 //! started. So each class comes to its turn: the first of those with claims is hindered by nobody but
 //! by what goes before it, and by what runs already.
 
+mod loose;
+mod shelves;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -14,6 +17,8 @@ use super::capacity::{Capacity, CapacityId, Class, ClassId, Need};
 use super::id::RunId;
 use super::slots::Slots;
 use super::time::Mono;
+use loose::Loose;
+use shelves::Shelves;
 
 /// What stands at the head of a class: the next to start if the class has room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,12 +46,8 @@ pub(super) struct Waiting {
     /// By the index of the class.
     places: Vec<Option<(Head, Place)>>,
     open: Order,
-    /// By amount, since what is too little for one may be enough for another. Of different amounts there
-    /// are few, however many classes there are.
-    parked: BTreeMap<Need, Order>,
-    /// Capacities that may have what somebody parked there needs, with the first of those, where that has
-    /// been found out and nothing has changed there since.
-    loose: BTreeMap<CapacityId, Option<(Head, ClassId)>>,
+    parked: Shelves,
+    loose: Loose,
     /// When the heads of parked classes that others could pass for ever have waited for long enough.
     ageing: BTreeSet<(Mono, ClassId)>,
     aging: Duration,
@@ -90,10 +91,8 @@ impl Waiting {
         self.claims = Claims::default();
         self.wakes.clear();
         self.settled = None;
-        for (_, order) in std::mem::take(&mut self.parked) {
-            for (head, class) in order {
-                self.put(class, head, Place::Open);
-            }
+        for (head, class) in std::mem::take(&mut self.parked).into_entries() {
+            self.put(class, head, Place::Open);
         }
     }
 
@@ -116,15 +115,15 @@ impl Waiting {
             if let Place::Parked(need) = place
                 && self.claims.are_at(need.capacity)
             {
-                self.loose.insert(need.capacity, None);
+                self.loose.add(need.capacity);
             }
         }
     }
 
     /// Something of this capacity came free.
     pub(super) fn freed(&mut self, capacity: CapacityId) {
-        if self.shelves(capacity).next().is_some() {
-            self.loose.insert(capacity, None);
+        if !self.parked.at(capacity).is_empty() {
+            self.loose.add(capacity);
         }
     }
 
@@ -141,7 +140,8 @@ impl Waiting {
     /// The capacity was paused or resumed: all that wait there, or claim something while they need it,
     /// are looked at anew.
     pub(super) fn turned(&mut self, capacity: CapacityId, classes: &Slots<Class>) {
-        let parked = self.shelves(capacity).flat_map(|(_, order)| order);
+        let parked = self.parked.at(capacity).iter();
+        let parked = parked.flat_map(|(_, order)| order);
         let mut all: Vec<ClassId> = parked.map(|(_, class)| *class).collect();
         let needs_it = |class: &ClassId| classes.get(class.0).needs_of(capacity).is_some();
         all.extend(self.claims.claimants().filter(needs_it));
@@ -208,7 +208,7 @@ impl Waiting {
     /// Tokens have come that somebody waits for.
     pub(super) fn wake(&mut self, now: Mono) {
         while let Some(capacity) = self.wakes.pop(now) {
-            self.loose.insert(capacity, None);
+            self.loose.add(capacity);
         }
     }
 
@@ -244,24 +244,20 @@ impl Waiting {
         let (parked, claims, wakes) = (&self.parked, &self.claims, &mut self.wakes);
         self.loose.retain(|capacity, known| {
             let look = || {
-                shelves(parked, *capacity)
-                    .filter_map(|(need, order)| Some((need, *order.first()?)))
-                    .filter(|(need, (head, class))| {
-                        let place = stock.all.get(capacity.0);
-                        !place.is_shut(need.amount)
-                            && claims.leave(place, *need, (head, *class), stock.now) == (true, true)
-                    })
-                    .map(|(_, entry)| entry)
-                    .min()
+                let place = stock.all.get(capacity.0);
+                let heads = parked.heads(capacity).filter(|(need, (head, class))| {
+                    !place.is_shut(need.amount)
+                        && claims.leave(place, *need, (head, *class), stock.now) == (true, true)
+                });
+                heads.map(|(_, entry)| entry).min()
             };
             let found = known.or_else(look);
-            *known = found;
             match (found, first) {
                 (Some(found), Some(best)) => first = Some(best.min(found)),
                 (Some(found), None) => first = Some(found),
-                (None, _) => wakes.touch(*capacity),
+                (None, _) => wakes.touch(capacity),
             }
-            found.is_some()
+            found
         });
         first
     }
@@ -314,10 +310,10 @@ impl Waiting {
     fn set_wakes(&mut self, stock: Stock<'_>) {
         while let Some(capacity) = self.wakes.touched() {
             let place = stock.all.get(capacity.0);
-            let ready = shelves(&self.parked, capacity)
-                .filter_map(|(need, order)| Some((need, order.first()?)))
+            let heads = self.parked.heads(capacity);
+            let ready = heads
                 .filter_map(|(need, (head, class))| {
-                    let ahead = self.claims.ahead(capacity, head, *class);
+                    let ahead = self.claims.ahead(capacity, &head, class);
                     let ahead = ahead.map_or(0, |(_, amount)| amount);
                     let ready = place.ready_at(need.amount, ahead, stock.now)?;
                     (!place.paused && ready > stock.now).then_some(ready)
@@ -325,10 +321,6 @@ impl Waiting {
                 .min();
             self.wakes.set(capacity, ready);
         }
-    }
-
-    fn shelves(&self, capacity: CapacityId) -> impl Iterator<Item = (Need, &Order)> {
-        shelves(&self.parked, capacity)
     }
 
     fn put(&mut self, class: ClassId, head: Head, place: Place) {
@@ -342,7 +334,7 @@ impl Waiting {
                 self.open.insert((head, class));
             }
             Place::Parked(need) => {
-                self.parked.entry(need).or_default().insert((head, class));
+                self.parked.put(need, (head, class));
                 self.changed(need.capacity);
             }
         }
@@ -356,12 +348,7 @@ impl Waiting {
             }
             Place::Parked(need) => {
                 self.ageing.remove(&(head.since.plus(self.aging), class));
-                if let Some(order) = self.parked.get_mut(&need) {
-                    order.remove(&(head, class));
-                    if order.is_empty() {
-                        self.parked.remove(&need);
-                    }
-                }
+                self.parked.take(need, &(head, class));
                 self.changed(need.capacity);
             }
         }
@@ -369,24 +356,13 @@ impl Waiting {
 
     /// What is free of this capacity, or who waits for it, is not what it was.
     fn changed(&mut self, capacity: CapacityId) {
-        if let Some(known) = self.loose.get_mut(&capacity) {
-            *known = None;
-        }
+        self.loose.forget(capacity);
         self.wakes.touch(capacity);
     }
 
     fn place(&self, class: ClassId) -> Option<(Head, Place)> {
         *self.places.get(class.0 as usize)?
     }
-}
-
-fn shelves(
-    parked: &BTreeMap<Need, Order>,
-    capacity: CapacityId,
-) -> impl Iterator<Item = (Need, &Order)> {
-    let need = |amount| Need { capacity, amount };
-    let range = parked.range(need(0)..=need(u32::MAX));
-    range.map(|(need, order)| (*need, order))
 }
 
 /// Who is to have how much before all that go after it.
@@ -459,7 +435,8 @@ impl Claims {
 /// When capacities with a rate have the tokens that somebody waits for.
 #[derive(Clone, Debug, Default)]
 struct Wakes {
-    rated: BTreeSet<CapacityId>,
+    /// By the index of the capacity.
+    rated: Vec<bool>,
     /// Those that have changed since it was last looked.
     touched: BTreeSet<CapacityId>,
     ordered: BTreeSet<(Mono, CapacityId)>,
@@ -474,16 +451,19 @@ impl Wakes {
     }
 
     fn set_rated(&mut self, capacity: CapacityId, rated: bool) {
-        if rated {
-            self.rated.insert(capacity);
-        } else if self.rated.remove(&capacity) {
+        let index = capacity.0 as usize;
+        if index >= self.rated.len() {
+            self.rated.resize(index + 1, false);
+        }
+        let before = std::mem::replace(&mut self.rated[index], rated);
+        if before && !rated {
             self.touched.remove(&capacity);
             self.set(capacity, None);
         }
     }
 
     fn touch(&mut self, capacity: CapacityId) {
-        if self.rated.contains(&capacity) {
+        if self.rated.get(capacity.0 as usize) == Some(&true) {
             self.touched.insert(capacity);
         }
     }
