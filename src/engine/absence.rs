@@ -158,7 +158,7 @@ impl Turn<'_> {
     /// Lets the time of jobs of which nothing was expected before count from here.
     pub(super) fn expect_new(&mut self) {
         let is_new = |name: &&Name| self.state.absences.of_job(name).is_none();
-        let jobs = self.state.jobs.iter();
+        let jobs = self.state.jobs_in_order();
         let expected = jobs.filter(|(_, (job, _))| job.expect_within.is_some());
         let new: Vec<Name> = expected
             .map(|(name, _)| name)

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::by_name::ByName;
 use super::id::RunId;
 use super::schedule::ScheduleSpec;
 use super::schedule::memory::Memory;
@@ -34,7 +35,7 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Calendar {
     entries: Vec<Entry>,
-    by_job: BTreeMap<Name, Range<ScheduleId>>,
+    by_job: ByName<Range<ScheduleId>>,
     next: BTreeSet<(Wall, ScheduleId)>,
     /// Memories of schedules that are not defined, by job and key: a recovery brings them before the
     /// definitions.

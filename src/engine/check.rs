@@ -287,7 +287,7 @@ fn check_timers(state: &State) -> Result<(), Broken> {
 fn check_lanes(state: &State) -> Result<(), Broken> {
     let queued = state.runs.iter().map(|(_, run)| run);
     let queued = queued.filter(|run| run.state.kind() == StateKind::Queued);
-    let defined = state.jobs.values().map(|(job, _)| job);
+    let defined = state.jobs_in_order().map(|(_, (job, _))| job);
     for job in queued.map(|run| &run.job).chain(defined) {
         let lane = state.placing.lane_of(&job.name).filter(|_| job.auto);
         hold(lane.is_none_or(|lane| lane == job.lane), || {

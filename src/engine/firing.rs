@@ -225,14 +225,12 @@ impl Turn<'_> {
     fn begin(&mut self, id: ScheduleId, at: Wall) {
         let entry = &self.state.calendar.entries()[id];
         let (job, key) = (Arc::clone(&entry.job), Arc::clone(&entry.key));
-        let names = self.state.definitions.with_all_before(&job.name);
         let mut items: Vec<SubmitItem> = vec![SubmitItem::of(&job.name)];
-        items.extend(
-            names
-                .into_iter()
-                .filter(|name| **name != job.name)
-                .map(SubmitItem::of),
-        );
+        if !job.after.is_empty() {
+            let names = self.state.definitions.with_all_before(&job.name);
+            let others = names.into_iter().filter(|name| **name != job.name);
+            items.extend(others.map(SubmitItem::of));
+        }
         let logical = Value::String(Moment(at).to_string());
         let args = Map::from_iter([(SCHEDULED.to_owned(), logical)]);
         items[0].args = Some(Arc::new(Value::Object(args)));

@@ -12,6 +12,7 @@ mod arguments;
 pub mod braces;
 mod bucket;
 mod by;
+mod by_name;
 mod calendar;
 mod cancel;
 mod capacity;

@@ -207,7 +207,7 @@ impl State {
     /// An attempt of `job` has left its lane. Of jobs that come along with their submission nothing is
     /// learned: there is no end of their names.
     pub(super) fn weigh(&mut self, job: &JobSpec, measures: &Measures) {
-        if self.jobs.contains_key(&job.name) {
+        if self.jobs.get(&job.name).is_some() {
             self.placing.weigh(job, measures);
         }
     }

@@ -9,6 +9,7 @@ use super::Recovery;
 use super::absence::Absences;
 use super::announce::Announced;
 use super::arguments::complete;
+use super::by_name::ByName;
 use super::calendar::Calendar;
 use super::capacity::{Capacities, CapacityName, ClassId};
 use super::fact::{Fact, FinalState, Record, SubmitKey};
@@ -32,7 +33,7 @@ pub(super) const KEYS_KEPT: usize = 100_000;
 pub(super) struct State {
     pub(super) definitions: Arc<Definitions>,
     /// The current jobs with their classes, each in the lane that it was moved to.
-    pub(super) jobs: BTreeMap<Name, (Arc<JobSpec>, ClassId)>,
+    pub(super) jobs: ByName<(Arc<JobSpec>, ClassId)>,
     pub(super) runs: RunTable,
     pub(super) capacities: Capacities,
     pub(super) timers: Timers,
@@ -71,7 +72,7 @@ impl State {
     pub(super) fn new(definitions: Arc<Definitions>) -> Self {
         let mut state = Self {
             definitions: Arc::clone(&definitions),
-            jobs: BTreeMap::new(),
+            jobs: ByName::default(),
             runs: RunTable::default(),
             capacities: Capacities::default(),
             timers: Timers::default(),
@@ -105,6 +106,12 @@ impl State {
         if recovery.live_only {
             self.capacities.empty_buckets(self.last.mono);
         }
+    }
+
+    /// The current jobs with their classes, in the order of their names.
+    pub(super) fn jobs_in_order(&self) -> impl Iterator<Item = (&Name, &(Arc<JobSpec>, ClassId))> {
+        let names = self.definitions.jobs.keys();
+        names.filter_map(|name| Some((name, self.jobs.get(name)?)))
     }
 
     /// Unfinished runs.

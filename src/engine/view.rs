@@ -210,7 +210,7 @@ impl Engine {
     /// The jobs that are defined, by name.
     pub fn jobs(&self) -> impl Iterator<Item = JobView> + '_ {
         let capacities = &self.state.capacities;
-        self.state.jobs.iter().map(|(name, (job, class))| {
+        self.state.jobs_in_order().map(|(name, (job, class))| {
             let own = capacities.find(&CapacityName::Job(Name::clone(name)));
             JobView {
                 job: Arc::clone(job),
