@@ -93,6 +93,7 @@ pub struct AttemptLanes {
     crew: OnceLock<Option<Crew>>,
     /// How many threads it has.
     crew_threads: usize,
+    crew_weight: Weight,
     hub: Arc<Hub>,
     capacity: usize,
 }
@@ -171,6 +172,7 @@ impl AttemptLanes {
             cpu,
             crew: OnceLock::new(),
             crew_threads: settings.io_threads,
+            crew_weight: weight,
             hub,
             capacity,
         };
@@ -214,7 +216,7 @@ impl AttemptLanes {
 
     fn crew(&self) -> Option<&Crew> {
         let start = || {
-            let crew = Crew::start(self.io.handle(), self.crew_threads);
+            let crew = Crew::start(self.io.handle(), self.crew_threads, self.crew_weight);
             if let Err(error) = &crew {
                 tracing::warn!(
                     target: "twolane::lanes",

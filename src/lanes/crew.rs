@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::runtime::Handle;
 
 use super::panics::catch;
-use super::priority::{IO_SLICE, set_slice};
+use super::priority::{CPU_SLICE, IO_SLICE, Tid, Weight, lower_other, set_slice};
 use super::{HOLD, lock};
 use crate::clock::kernel_nanos;
 use crate::engine::id::AttemptId;
@@ -54,6 +54,8 @@ pub(crate) struct Who {
 struct Shared {
     runtime: Handle,
     queue: Receiver<Runnable<Who>>,
+    /// What a thread weighs that is kept: as much as one that is there to compute.
+    weight: Weight,
     /// The threads, as many as there are or a few that have just ended.
     seats: Mutex<Vec<Arc<Seat>>>,
     /// Polls so far.
@@ -70,6 +72,8 @@ struct Seat(Mutex<Poll>);
 
 #[derive(Default)]
 struct Poll {
+    /// The thread, once it is there.
+    tid: Option<Tid>,
     /// When the poll began that is under way, and whose future it is.
     now: Option<(u64, Who)>,
     /// Another thread has taken the place of this one, which is to end.
@@ -79,15 +83,17 @@ struct Poll {
 }
 
 impl Crew {
-    /// So many threads, 1 or more, on which `runtime` is the one that futures find.
+    /// So many threads, 1 or more, on which `runtime` is the one that futures find. What is kept by one of
+    /// them goes on with `weight`.
     ///
     /// # Errors
     /// What the system said, which gave no thread.
-    pub(crate) fn start(runtime: &Handle, threads: usize) -> io::Result<Self> {
+    pub(crate) fn start(runtime: &Handle, threads: usize, weight: Weight) -> io::Result<Self> {
         let (sender, queue) = unbounded();
         let shared = Arc::new(Shared {
             runtime: runtime.clone(),
             queue,
+            weight,
             seats: Mutex::default(),
             polls: AtomicU64::new(0),
             watched: AtomicBool::new(false),
@@ -186,6 +192,7 @@ fn work(shared: &Shared, seat: &Arc<Seat>) {
     // Refused where the kernel is old or a sandbox forbids it; waits are then as late as any thread's.
     let _refused = set_slice(IO_SLICE);
     let _inside = shared.runtime.enter();
+    lock(&seat.0).tid = Some(Tid::current());
     while let Ok(runnable) = shared.queue.recv() {
         shared.begin(seat, runnable.metadata().clone());
         // Futures that panic catch that themselves; the drop of one may not.
@@ -241,10 +248,17 @@ impl Watch {
             let held = Duration::from_nanos(now.saturating_sub(*since));
             let told = (held >= TOLD && !poll.told).then(|| who.clone());
             poll.told |= told.is_some();
-            let kept = held >= HOLD && !poll.replaced && !shared.queue.is_empty();
+            let kept = held >= HOLD && !poll.replaced;
             if kept && lock(&shared.seats).len() < threads + SPARES_BOUND {
                 // Under its lock, so that it does not go on beside the other one.
                 poll.replaced = self.replace(shared);
+                if poll.replaced
+                    && let Some(tid) = poll.tid
+                {
+                    // It ends after this poll, so nobody waits for it. Where that is refused the cpu lane has
+                    // said so.
+                    let _refused = lower_other(tid, shared.weight, CPU_SLICE);
+                }
             }
             drop(poll);
             if let Some(who) = told {
@@ -349,7 +363,7 @@ mod tests {
     #[test]
     fn futures_that_block_every_thread_hold_up_no_other() {
         let runtime = runtime();
-        let crew = Crew::start(runtime.handle(), 2).unwrap();
+        let crew = Crew::start(runtime.handle(), 2, Weight::default()).unwrap();
         let mut gates = Vec::new();
         let (began, begun) = mpsc::channel();
         // Five times as many as there are threads, and each of them has to get one.
@@ -392,9 +406,29 @@ mod tests {
     }
 
     #[test]
+    fn what_computes_for_long_weighs_no_more_than_on_the_cpu_lane() {
+        let runtime = runtime();
+        let crew = Crew::start(runtime.handle(), 1, Weight::default()).unwrap();
+        let own_nice = || rustix::process::getpriority_process(None).unwrap();
+        // One at a time, so that nobody waits for the thread.
+        for _ in 0..3 {
+            let (told, hear) = mpsc::channel();
+            runtime.spawn(crew.carry(who(), async move {
+                let before = own_nice();
+                while own_nice() == before {
+                    thread::yield_now();
+                }
+                told.send((before, own_nice())).unwrap();
+            }));
+            let (before, after) = hear.recv_timeout(LIMIT).unwrap();
+            assert_eq!(after, before + i32::from(Weight::default().nice));
+        }
+    }
+
+    #[test]
     fn the_watch_sleeps_while_nothing_is_polled() {
         let runtime = runtime();
-        let crew = Crew::start(runtime.handle(), 1).unwrap();
+        let crew = Crew::start(runtime.handle(), 1, Weight::default()).unwrap();
         for _ in 0..20 {
             runtime.block_on(crew.carry(who(), async {}));
             let asleep = async {
@@ -409,7 +443,7 @@ mod tests {
     #[test]
     fn what_is_given_up_is_dropped_after_its_poll_and_the_threads_end_with_the_crew() {
         let runtime = runtime();
-        let crew = Crew::start(runtime.handle(), 2).unwrap();
+        let crew = Crew::start(runtime.handle(), 2, Weight::default()).unwrap();
         let (open, gate) = mpsc::channel::<()>();
         let (began, begun) = mpsc::channel();
         let (kept, dropped) = mpsc::channel::<()>();

@@ -1,12 +1,12 @@
-//! The scheduling weight of threads: the cpu lane's give way to the io lane's. Works on the calling
-//! thread only and knows nothing of what it runs.
+//! The scheduling weight of threads: those that compute give way to the io lane's. Knows nothing of what
+//! they run.
 
 use std::fmt;
 use std::io::Error as IoError;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How much a cpu lane's thread counts beside the other threads of the machine.
+/// How much a thread that computes counts beside the other threads of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Weight {
     /// Added to the nice value that the process has: 0 (equal) to 19 (least).
@@ -92,33 +92,54 @@ pub(crate) const IO_SLICE: Duration = Duration::from_micros(100);
 /// places seldom; it does not keep a thread with a shorter one waiting.
 pub(crate) const CPU_SLICE: Duration = Duration::from_millis(100);
 
+/// A thread of this process, as the kernel knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tid(libc::pid_t);
+
+impl Tid {
+    /// What the kernel takes for the calling thread.
+    const CALLING: Self = Self(0);
+
+    /// The calling thread, for others.
+    pub(crate) fn current() -> Self {
+        Self(rustix::thread::gettid().as_raw_nonzero().get())
+    }
+}
+
 /// Gives the calling thread this weight and this slice.
 pub(crate) fn lower(weight: Weight, slice: Duration) -> Result<(), IoError> {
-    let mut attributes = read()?;
+    lower_other(Tid::CALLING, weight, slice)
+}
+
+/// Gives a thread of this process this weight and this slice.
+pub(crate) fn lower_other(tid: Tid, weight: Weight, slice: Duration) -> Result<(), IoError> {
+    let mut attributes = read(tid)?;
     attributes.sched_policy = weight.policy.number();
     attributes.sched_nice = (attributes.sched_nice + i32::from(weight.nice)).min(19);
     attributes.sched_priority = 0;
     // Before 6.12 the kernel does not look at it for these policies.
     attributes.sched_runtime = slice_nanos(slice);
-    write(attributes)
+    write(tid, attributes)
 }
 
 /// The policy that the calling thread has.
 pub(crate) fn inherited() -> Policy {
-    let number = read().map(|attributes| attributes.sched_policy).ok();
+    let number = read(Tid::CALLING)
+        .map(|attributes| attributes.sched_policy)
+        .ok();
     let has = |policy: &Policy| Some(policy.number()) == number;
     Policy::ALL.into_iter().find(has).unwrap_or(Policy::Normal)
 }
 
 /// Gives the calling thread this slice, if its policy is one that knows slices.
 pub(crate) fn set_slice(slice: Duration) -> Result<(), IoError> {
-    let mut attributes = read()?;
+    let mut attributes = read(Tid::CALLING)?;
     let sliced = [Policy::Normal.number(), Policy::Batch.number()];
     if !sliced.contains(&attributes.sched_policy) {
         return Ok(());
     }
     attributes.sched_runtime = slice_nanos(slice);
-    write(attributes)
+    write(Tid::CALLING, attributes)
 }
 
 fn slice_nanos(slice: Duration) -> u64 {
@@ -132,7 +153,7 @@ const SIZE: u32 = 48;
     unsafe_code,
     reason = "there is no safe call for scheduling attributes"
 )]
-fn read() -> Result<libc::sched_attr, IoError> {
+fn read(Tid(tid): Tid) -> Result<libc::sched_attr, IoError> {
     let mut attributes = libc::sched_attr {
         size: SIZE,
         sched_policy: 0,
@@ -143,10 +164,17 @@ fn read() -> Result<libc::sched_attr, IoError> {
         sched_deadline: 0,
         sched_period: 0,
     };
-    // SAFETY: 0 is the calling thread; the pointer is to a `sched_attr` of SIZE bytes that lives
-    // until the call returns, and the kernel writes no more than SIZE bytes.
-    let result =
-        unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, SIZE, 0_u32) };
+    // SAFETY: a thread that is not there is an error; the pointer is to a `sched_attr` of SIZE bytes that
+    // lives until the call returns, and the kernel writes no more than SIZE bytes.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_sched_getattr,
+            tid,
+            &raw mut attributes,
+            SIZE,
+            0_u32,
+        )
+    };
     if result == 0 {
         Ok(attributes)
     } else {
@@ -158,12 +186,13 @@ fn read() -> Result<libc::sched_attr, IoError> {
     unsafe_code,
     reason = "there is no safe call for scheduling attributes"
 )]
-fn write(mut attributes: libc::sched_attr) -> Result<(), IoError> {
+fn write(Tid(tid): Tid, mut attributes: libc::sched_attr) -> Result<(), IoError> {
     attributes.size = SIZE;
     attributes.sched_flags = 0;
-    // SAFETY: 0 is the calling thread; the pointer is to a `sched_attr` whose `size` says how many
-    // bytes the kernel may read, and it lives until the call returns.
-    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0_u32) };
+    // SAFETY: a thread that is not there is an error; the pointer is to a `sched_attr` whose `size` says how
+    // many bytes the kernel may read, and it lives until the call returns.
+    let result =
+        unsafe { libc::syscall(libc::SYS_sched_setattr, tid, &raw const attributes, 0_u32) };
     if result == 0 {
         Ok(())
     } else {
@@ -179,9 +208,9 @@ mod tests {
     fn a_thread_can_be_lowered_and_says_so() {
         for policy in Policy::ALL {
             std::thread::spawn(move || {
-                let before = read().unwrap();
+                let before = read(Tid::CALLING).unwrap();
                 lower(Weight { nice: 3, policy }, CPU_SLICE).unwrap();
-                let after = read().unwrap();
+                let after = read(Tid::CALLING).unwrap();
                 assert_eq!(after.sched_policy, policy.number());
                 if policy != Policy::Idle {
                     assert_eq!(after.sched_nice, (before.sched_nice + 3).min(19));
@@ -193,11 +222,31 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_can_be_lowered_by_another() {
+        let (told, tid) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            told.send(Tid::current()).unwrap();
+            let _closed = ended.recv();
+            read(Tid::CALLING).unwrap().sched_nice
+        });
+        let own = read(Tid::CALLING).unwrap().sched_nice;
+        let weight = Weight {
+            nice: 3,
+            policy: Policy::Batch,
+        };
+        lower_other(tid.recv().unwrap(), weight, CPU_SLICE).unwrap();
+        drop(end);
+        assert_eq!(thread.join().unwrap(), (own + 3).min(19));
+        assert_eq!(read(Tid::CALLING).unwrap().sched_nice, own, "not itself");
+    }
+
+    #[test]
     fn a_slice_leaves_the_rest_as_it_is() {
         std::thread::spawn(|| {
-            let before = read().unwrap();
+            let before = read(Tid::CALLING).unwrap();
             set_slice(IO_SLICE).unwrap();
-            let after = read().unwrap();
+            let after = read(Tid::CALLING).unwrap();
             assert_eq!(after.sched_policy, before.sched_policy);
             assert_eq!(after.sched_nice, before.sched_nice);
         })
