@@ -166,7 +166,7 @@ pub enum Refusal {
     /// An argument comes from the result of another run, which is not there.
     #[error(
         "the argument `{name}` of job `{job}` comes from the result of `{from}`, which there is none of; \
-         try that once more together with it (`--graph`)"
+         try that once more together with it (`--graph`), or submit both anew where it is gone"
     )]
     NoResult {
         /// The job.

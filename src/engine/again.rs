@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::{Answer, Refusal};
-use super::arguments::missing;
+use super::arguments::{all_missing, missing};
 use super::decide::Turn;
 use super::fact::Fact;
 use super::flow::{OnDuplicate, Over, Ties};
@@ -99,9 +99,12 @@ impl Turn<'_> {
             let run = self.state.runs.get(run);
             run.is_none_or(|run| !matches!(Over::of(&run.state), None | Some(Over::Succeeded)))
         };
-        let members: BTreeMap<RunId, Forgotten> = members
+        let all: BTreeMap<RunId, Forgotten> = members.into_iter().collect();
+        let first_of_all = all.keys().copied().filter(|run| is_over(*run));
+        let again = with_sources(&all, first_of_all.collect());
+        let members: BTreeMap<RunId, Forgotten> = all
             .into_iter()
-            .filter(|(run, _)| is_over(*run))
+            .filter(|(run, _)| again.contains(run))
             .collect();
         if members.is_empty() {
             return Answer::AlreadyEnded(first);
@@ -139,6 +142,29 @@ impl Turn<'_> {
         }
         Answer::RetriedGraph(retried)
     }
+}
+
+/// Those of `again`, with what has to go before them although it succeeded: whatever gave no result of which
+/// one of them takes an argument.
+fn with_sources(all: &BTreeMap<RunId, Forgotten>, again: Vec<RunId>) -> BTreeSet<RunId> {
+    let mut found = BTreeSet::new();
+    let mut open = again;
+    while let Some(run) = open.pop() {
+        if !found.insert(run) {
+            continue;
+        }
+        let Some(known) = all.get(&run) else {
+            continue;
+        };
+        let lacks = all_missing(&known.job, known.args.as_deref());
+        let sources: BTreeSet<&Name> = lacks.map(|(_, from)| &from.job).collect();
+        let before = known.after.iter().copied();
+        open.extend(before.filter(|run| {
+            let job = all.get(run).map(|known| &known.job.name);
+            job.is_some_and(|job| sources.contains(job))
+        }));
+    }
+    found
 }
 
 /// What a run waited for: what it came after, and its parts.

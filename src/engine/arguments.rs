@@ -196,7 +196,15 @@ pub(super) fn missing<'a>(
     job: &'a JobSpec,
     args: Option<&Value>,
 ) -> Option<(&'a Name, &'a Origin)> {
-    job.params.iter().find_map(|(param, spec)| {
+    all_missing(job, args).next()
+}
+
+/// The arguments that are not there, though they have to be.
+pub(super) fn all_missing<'a>(
+    job: &'a JobSpec,
+    args: Option<&Value>,
+) -> impl Iterator<Item = (&'a Name, &'a Origin)> {
+    job.params.iter().filter_map(move |(param, spec)| {
         let from = spec.from.as_ref()?;
         let there = args.is_some_and(|args| args.get(&**param).is_some());
         (!there && spec.default.is_none()).then_some((param, from))

@@ -459,6 +459,44 @@ fn what_failed_of_a_graph_is_tried_once_more_from_there() {
 }
 
 #[test]
+fn what_gave_no_result_is_tried_once_more_with_what_takes_it() {
+    check(
+        "job list io
+         job each io after=list params=n:integer<list",
+        "0s submit list each
+         1s end 1 ok
+         2s again 1 2
+         3s end 1.2 ok=7
+         4s end 2 ok",
+        expect![[r#"
+            0s submit list each
+                run 1 (list) accepted
+                run 2 (each) accepted after 1
+                run 1 (list) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2)])
+                -> start 1.1 in io
+            1s end 1 ok
+                run 1 (list) succeeded
+                run 2 (each) skipped: its argument `n` is missing: `list` gave no result
+            2s again 1 2
+                run 1 (list) retried
+                run 2 (each) retried after [RunId(1)]
+                run 1 (list) started, attempt 2
+                -> answer RetriedGraph([RunId(1), RunId(2)])
+                -> start 1.2 in io
+            3s end 1.2 ok=7
+                run 1 (list) succeeded
+                run 2 (each) met 1, Succeeded, {"n":7}
+                run 2 (each) released
+                run 2 (each) started, attempt 1
+                -> start 2.1 in io
+            4s end 2 ok
+                run 2 (each) succeeded
+        "#]],
+    );
+}
+
+#[test]
 fn parts_that_failed_are_tried_once_more_and_the_others_kept() {
     check(
         "job each io foreach=n params=n:integer",
