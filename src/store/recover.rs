@@ -9,10 +9,10 @@ use super::chain::Link;
 use super::error::{Damage, Fault};
 use super::fold::number_of;
 use super::row::{COLUMNS, Raw};
-use super::specs::Specs;
+use super::specs::{Interned, Specs};
 use super::write::Tail;
 use crate::engine::StateKind;
-use crate::engine::fact::Record;
+use crate::engine::fact::{Fact, Record};
 use crate::engine::time::Now;
 
 /// How many of the newest records have to form a chain before a daemon goes on.
@@ -34,14 +34,24 @@ pub struct Recovered {
     pub is_new: bool,
 }
 
-/// Reads it, and where to go on writing.
-pub(super) fn recover(conn: &Connection, is_new: bool) -> Result<(Recovered, Tail), Fault> {
+/// Reads it, where to go on writing, and what is known of the jobs in force then.
+pub(super) fn recover(
+    conn: &Connection,
+    is_new: bool,
+) -> Result<(Recovered, Tail, Interned), Fault> {
     let (tail, _) = tail_and_anchor(conn)?;
     let last = check_newest(conn, &tail)?;
     let mut specs = Specs::unbounded();
     let mut records = in_force(conn, &mut specs)?;
     of_live_runs(conn, &mut specs, &mut records)?;
     records.sort_unstable_by_key(|record| record.number);
+    let interned = records.iter().find_map(|record| {
+        if let Fact::Configured { definitions } = &record.fact {
+            Some(Interned::known_by(&specs, definitions))
+        } else {
+            None
+        }
+    });
     let recovered = Recovered {
         records,
         next_run: tail.top_run.cast_unsigned() + 1,
@@ -49,7 +59,7 @@ pub(super) fn recover(conn: &Connection, is_new: bool) -> Result<(Recovered, Tai
         last,
         is_new,
     };
-    Ok((recovered, tail))
+    Ok((recovered, tail, interned.unwrap_or_default()))
 }
 
 /// Where the chain ends, and what its first record follows.

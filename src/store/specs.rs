@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::chain::{self, Link};
 use super::error::{Damage, Fault};
-use crate::engine::spec::JobSpec;
+use crate::engine::spec::{Definitions, JobSpec};
 
 /// How many specifications are remembered, beside those of the jobs in force: what comes with submissions is
 /// seldom seen again.
@@ -119,6 +119,23 @@ impl Interned {
         };
         *self.uses.entry(id).or_insert(0) += 1;
         Ok(id)
+    }
+
+    /// What a reader has found of the jobs in force, so that nothing of them is looked up again.
+    pub(super) fn known_by(specs: &Specs, definitions: &Definitions) -> Self {
+        let ids: Table<usize, i64> = specs
+            .known
+            .iter()
+            .map(|(id, job)| (Arc::as_ptr(job).addr(), *id))
+            .collect();
+        let jobs = definitions.jobs.values().filter_map(|job| {
+            let address = Arc::as_ptr(job).addr();
+            Some((address, (Arc::clone(job), *ids.get(&address)?)))
+        });
+        Self {
+            defined: jobs.collect(),
+            ..Self::default()
+        }
     }
 
     /// These are the jobs in force from here on, and are remembered however many they are.

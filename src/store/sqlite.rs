@@ -82,7 +82,8 @@ impl SqliteLog {
         place.mark()?;
         // What cannot be read in full is not written to.
         let conn = schema::open_to_read(&db)?;
-        let (recovered, tail) = recover(&conn, is_new).map_err(|fault| fault.of("read", &db))?;
+        let (recovered, tail, specs) =
+            recover(&conn, is_new).map_err(|fault| fault.of("read", &db))?;
         look_at_whole(&conn, &db)?;
         drop(conn);
         let mut conn = schema::open_to_write(&db)?;
@@ -102,7 +103,7 @@ impl SqliteLog {
         let (commits, troubles) = (Newest::new(), Newest::new());
         let outdated = Newest::new();
         let thread = Thread {
-            writer: Writer::new(conn, epoch, tail),
+            writer: Writer::new(conn, epoch, tail, specs),
             db: db.clone(),
             orders: taken,
             hurry: hurried,

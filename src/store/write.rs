@@ -90,12 +90,12 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Goes on after `tail`, in the name of `epoch`.
-    pub(super) fn new(conn: Connection, epoch: i64, tail: Tail) -> Self {
+    pub(super) fn new(conn: Connection, epoch: i64, tail: Tail, specs: Interned) -> Self {
         Self {
             conn,
             epoch,
             tail,
-            specs: Interned::default(),
+            specs,
             changes: Vec::new(),
             places: Places::default(),
             payload: Vec::new(),
