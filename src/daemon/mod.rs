@@ -152,6 +152,7 @@ pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
     turn.commit();
     while !turn.is_over() {
         turn.wait();
+        turn.let_futures_go();
         turn.commit();
     }
     turn.leave()

@@ -76,6 +76,21 @@ impl Shutdown {
         }
     }
 
+    /// Whether what runs may still end by itself.
+    pub(super) const fn waits(&self) -> bool {
+        matches!(self, Self::Emptying | Self::Draining { .. })
+    }
+
+    /// Nothing will end by itself: what is left is asked to stop now.
+    pub(super) fn hurry(&mut self, now: Mono) -> Step {
+        let leave_at = match *self {
+            Self::Draining { leave_at, .. } | Self::Stopping { leave_at } => leave_at,
+            Self::No | Self::Emptying | Self::Leaving => now.plus(STOP_TIME),
+        };
+        *self = Self::Stopping { leave_at };
+        Step::Stop
+    }
+
     /// When to look again.
     pub(super) const fn deadline(&self) -> Option<Mono> {
         match self {

@@ -12,7 +12,7 @@ use super::callers::Callers;
 use super::outbox::{Batch, Outbox};
 use super::reload::{Rejected, Reloader, Reread};
 use super::retaining::Retaining;
-use super::shutdown::{Shutdown, Step};
+use super::shutdown::Shutdown;
 use super::supervisor::Supervisor;
 use super::watch::ClockWatch;
 use super::{
@@ -516,41 +516,6 @@ impl Turn {
         }
     }
 
-    fn deadline(&mut self) {
-        let now = self.clock.mono();
-        if let Some(step) = self.shutdown.tick(now) {
-            self.step_down(step);
-        }
-        if !self.outbox.is_full() {
-            self.apply(Input::Tick);
-        }
-    }
-
-    fn end(&mut self, signal: EndSignal, by: By) {
-        self.asked.get_or_insert(signal);
-        self.asked_by = Some(by);
-        let step = self.shutdown.ask(self.clock.mono(), self.patience);
-        self.step_down(step);
-    }
-
-    fn step_down(&mut self, step: Step) {
-        report::step_down(step, &self.engine, self.patience);
-        let by = self.asked_by.clone();
-        match step {
-            Step::Drain => self.apply_for(by, Input::Drain),
-            Step::Stop => {
-                self.apply_for(by.clone(), Input::Drain);
-                if self.until_done {
-                    // Without a store, nobody will be there to start what waits.
-                    self.apply_for(by.clone(), Input::CancelWaiting);
-                }
-                let durable = self.log.is_durable();
-                self.apply_for(by, Input::StopRunning { durable });
-            }
-            Step::Leave => {}
-        }
-    }
-
     fn reread(&mut self, result: Result<Reread, Rejected>) {
         let told = match result {
             Ok(reread) => {
@@ -584,6 +549,7 @@ impl Turn {
     }
 }
 
+mod leaving;
 mod requests;
 mod sending;
 mod supervise;

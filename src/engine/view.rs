@@ -145,6 +145,22 @@ impl Engine {
         self.state.active.len()
     }
 
+    /// Whether attempts are active, and of none of them anything executes that could end by itself soon: they
+    /// wait for what somebody brings, or are unresponsive.
+    #[must_use]
+    pub fn waits_for_futures_only(&self) -> bool {
+        let runs = self.state.active.iter().map(|id| self.state.run(*id));
+        let mut futures = 0;
+        for run in runs {
+            if run.job.task.is_future() {
+                futures += 1;
+            } else if run.state.kind() != StateKind::Unresponsive {
+                return false;
+            }
+        }
+        futures > 0
+    }
+
     /// Whether nothing will happen any more by itself, unless unresponsive attempts leave their lanes: there
     /// are some, nothing else runs, and nothing waits for a time.
     #[must_use]

@@ -90,6 +90,31 @@ fn s04_a_future_ends_with_what_somebody_brings() {
     assert_eq!(process.finish().code, Some(0));
 }
 
+/// Nothing of a future executes that could end by itself: on the way down it goes, and is there again after.
+#[test]
+fn what_somebody_may_bring_one_day_is_not_waited_for_on_the_way_down() {
+    let place = daemon("[jobs.approval]\nfuture = \"yes or no\"\n");
+    let mut process = started(&place);
+    let run = submit(&place, &["approval"]);
+    for way_down in ["stop", "drain"] {
+        process.wait_for("approval: started");
+        ask(&place, &[way_down]);
+        let ended = process.finish();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        process = started(&place);
+    }
+    process.wait_for("approval: started");
+    ask(&place, &["complete", &run, "--result", "\"yes\""]);
+    let shown = show(&place, &run);
+    assert_eq!(shown["state"], "succeeded", "{shown}");
+    let history = shown["history"].as_array().unwrap();
+    let interrupted = history.iter().filter(|e| e["event"] == "interrupted");
+    let reasons: Vec<&Value> = interrupted.map(|event| &event["reason"]).collect();
+    assert_eq!(reasons, ["the daemon was shut down"; 2], "{shown}");
+    process.signal(Signal::TERM);
+    assert_eq!(process.finish().code, Some(0));
+}
+
 /// A job that blocks is named, those beside it are not held up, and it finds its own lane.
 #[test]
 fn s09_what_blocks_is_named_and_moved_and_holds_up_nobody() {
