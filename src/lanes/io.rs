@@ -7,24 +7,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use super::priority::{IO_SLICE, set_slice};
 use super::queue::Queue;
 use super::timer::Timers;
-use super::{LaneError, lock};
+use super::{LaneError, lock, runtime};
 
 /// Something to wait for. Dropping it unrun tells whoever waits for it that it will not run.
 pub(crate) type IoJob = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Virtual memory for each thread's stack; only what is used of it becomes real.
-const STACK: usize = 2 << 20;
-
-/// Threads that wait for file operations, which the kernel offers no other way to wait for. They
-/// come when needed and go when idle. A disk gets no faster by more than this.
-const FILE_THREADS: usize = 64;
 
 /// Jobs that the feeder moves in a row before the thread looks after timers and other tasks again:
 /// some ten microseconds of work.
@@ -47,19 +39,7 @@ impl IoLane {
         concurrency: usize,
         queue: usize,
     ) -> Result<Self, LaneError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(threads)
-            .max_blocking_threads(FILE_THREADS)
-            .thread_name_fn(thread_name)
-            .thread_stack_size(STACK)
-            .on_thread_start(|| {
-                // Refused where the kernel is old or a sandbox forbids it; waits are then as late
-                // as any thread's on a busy machine, which needs no word.
-                let _refused = set_slice(IO_SLICE);
-            })
-            // All: code that is embedded may use tokio's own timers, where that part is built in.
-            .enable_all()
-            .build()
+        let runtime = runtime::start(threads, thread_name)
             .map_err(|source| LaneError::Runtime { threads, source })?;
         let handle = runtime.handle().clone();
         let timers = Timers::start(runtime.handle()).map_err(LaneError::Timer)?;

@@ -16,6 +16,7 @@ mod panics;
 mod place;
 mod priority;
 mod queue;
+mod runtime;
 mod secrets;
 mod spare;
 mod tasks;
