@@ -35,11 +35,18 @@ impl Seen {
 /// A process, if there is one of this number.
 pub(super) fn look(pid: Pid) -> Option<Seen> {
     let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    told_by(pid, &stat)
+}
+
+/// What a line of `stat` says of a process.
+fn told_by(pid: Pid, stat: &[u8]) -> Option<Seen> {
     // The name stands in parentheses and may hold anything: parentheses, and bytes that are no text.
     let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = str::from_utf8(&stat[name_ends + 1..]).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let number = |at: usize| fields.get(at)?.parse().ok().and_then(Pid::from_raw);
+    // Of one that is just being buried, the kernel says that its group and its session are -1.
+    let is_one = |number: &i32| *number > 0;
+    let number = |at: usize| Pid::from_raw(fields.get(at)?.parse().ok().filter(is_one)?);
     Some(Seen {
         pid,
         parent: number(1),
@@ -126,6 +133,35 @@ fn children() -> io::Result<Vec<u8>> {
             Ok(read) => text.extend_from_slice(&chunk[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_stands_in_a_line_is_a_process_or_none() {
+        let pid = Pid::from_raw(7).unwrap();
+        let told = |line: &str| told_by(pid, line.as_bytes());
+        let of = |state, group: &str, session: &str| {
+            told(&format!(
+                "7 (a) b) {state} 3 {group} {session} 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 99 0"
+            ))
+        };
+        let lives = of("S", "5", "6").unwrap();
+        let numbers =
+            [lives.parent, lives.group, lives.session].map(|of| of.map(Pid::as_raw_nonzero));
+        assert_eq!(
+            (numbers, lives.is_dead, lives.began),
+            ([3, 5, 6].map(NonZeroI32::new), false, 99)
+        );
+        // It is just being buried: found by a start beside others that ended.
+        let gone = of("Z", "-1", "-1").unwrap();
+        assert_eq!((gone.group, gone.session, gone.is_dead), (None, None, true));
+        for broken in ["", "7", "7 (a", "7 (a) S", "7 (a) S x y z"] {
+            assert_eq!(told(broken), None);
         }
     }
 }
