@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,6 +39,10 @@ const HEAD_BYTES: usize = 64 << 10;
 /// How long is waited before the next connection when the system has no descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
+/// Threads for questions to the store; each has a connection of its own, and the disk is one. The first is there from
+/// the beginning, and they stay: where the system gives no more, questions wait for these, and with none tokio panics.
+const LOOKS: usize = 8;
+
 /// The listening side. Ends when it is stopped or dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -55,9 +60,16 @@ impl Server {
         let (end, ending) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // Questions to the store; each has a connection of its own, and the disk is one.
-            .max_blocking_threads(8)
+            .max_blocking_threads(LOOKS)
+            .thread_keep_alive(Duration::MAX)
             .build()?;
+        if catch_unwind(AssertUnwindSafe(|| drop(runtime.spawn_blocking(|| ())))).is_err() {
+            // Tokio has said it on standard error.
+            return Err(io::Error::new(
+                io::ErrorKind::WouldBlock,
+                "the system gives no thread",
+            ));
+        }
         if roles.are_given() {
             // Whoever has a role need not be in the socket's group; who has none is told so.
             socket.open_to_all()?;

@@ -2,6 +2,8 @@
 //! its panic waits for ever for the threads that there are already. Knows nothing of what is run.
 
 use std::io::{Error as IoError, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -11,8 +13,10 @@ use super::priority::{IO_SLICE, set_slice};
 /// Virtual memory for each thread's stack; only what is used of it becomes real.
 const STACK: usize = 2 << 20;
 
-/// Threads that wait for file operations, which the kernel offers no other way to wait for. They
-/// come when needed and go when idle. A disk gets no faster by more than this.
+/// Threads that wait for file operations, which the kernel offers no other way to wait for. The first is there from
+/// the beginning and the others come when needed, and they stay: where the system gives no more of them, work waits
+/// for these. With none at all tokio panics, and does the work all the same when there is one again: a command
+/// whose attempt has failed by then. A disk gets no faster by more than this.
 const FILE_THREADS: usize = 64;
 
 /// A runtime with `threads` threads, 1 or more, all of which are there; `name` makes their names.
@@ -27,6 +31,7 @@ pub(super) fn start(
     builder
         .worker_threads(threads)
         .max_blocking_threads(FILE_THREADS)
+        .thread_keep_alive(Duration::MAX)
         .thread_name_fn(name)
         .thread_stack_size(STACK)
         .on_thread_start(|| {
@@ -52,13 +57,22 @@ fn build(mut builder: Builder) -> Result<Runtime, IoError> {
         Ok(()) => built,
         Err(_) => Some(catch(|| builder.build())),
     };
-    built
+    let runtime = built
         .unwrap_or_else(|| Err("nothing was built".into()))
-        .map_err(|panic| {
-            // Where in tokio that is helps nobody.
-            let said = panic.rsplit_once(" (").map_or(&*panic, |(said, _)| said);
-            IoError::new(ErrorKind::WouldBlock, said)
-        })?
+        .map_err(no_thread)??;
+    match catch(|| drop(runtime.spawn_blocking(|| ()))) {
+        Ok(()) => Ok(runtime),
+        Err(panic) => {
+            runtime.shutdown_background();
+            Err(no_thread(panic))
+        }
+    }
+}
+
+/// What tokio has said. Where in tokio that is helps nobody.
+fn no_thread(panic: Arc<str>) -> IoError {
+    let said = panic.rsplit_once(" (").map_or(&*panic, |(said, _)| said);
+    IoError::new(ErrorKind::WouldBlock, said)
 }
 
 #[cfg(test)]
