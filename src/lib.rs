@@ -35,7 +35,7 @@ pub mod daemon;
 
 pub mod cli;
 
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 
 pub use cli::App;

@@ -1,6 +1,6 @@
-//! Any bytes as the body of a request, and as a job that comes along with one: it is understood, or refused.
+//! Any bytes as the body of a request, and as a job that comes along with one.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|body: &[u8]| twolane::fuzzing::request(body));
+fuzz_target!(|input: &[u8]| twolane::fuzzing::request(input));

@@ -35,7 +35,7 @@ pub use shared::{AdHoc, AdHocSchema, Losses, Parts};
 pub use socket::{Socket, SocketError};
 pub use tcp::{Tcp, Token};
 
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub use submit::fuzz;
 
 /// A body that is not what it has to be.

@@ -276,7 +276,7 @@ async fn with_dependencies(
 }
 
 /// Reads any bytes as a request for a run; gives the job that may come along.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub fn fuzz(body: &[u8]) -> Option<(String, serde_json::Value)> {
     let submit = parse(body).ok()?;
     if let Some(key) = &submit.key {

@@ -310,7 +310,7 @@ fn as_file(name: &str, task: &Value, definitions: &Definitions) -> Result<String
 }
 
 /// Reads a job that comes along with a request where nothing is configured.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub(crate) fn fuzz(name: &str, task: &Value, settings: &config::Settings) {
     let definitions = Definitions::empty(4);
     let Ok(text) = as_file(name, task, &definitions) else {

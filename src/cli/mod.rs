@@ -55,7 +55,7 @@ use std::sync::Arc;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub(crate) use answer::fuzz;
 pub use exit::Exit;
 use out::Out;

@@ -19,7 +19,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 pub use line::{RunLine, Stream};
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub use read::fuzz;
 pub use read::{ReadError, lines};
 

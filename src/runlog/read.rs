@@ -93,7 +93,7 @@ fn parse(text: &[u8]) -> Option<RunLine> {
 }
 
 /// Reads any bytes as a part of a log; what are lines comes back as it is when it is written again.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub fn fuzz(file: &[u8]) {
     for line in file.split(|byte| *byte == b'\n').filter_map(parse) {
         let mut written = Vec::new();

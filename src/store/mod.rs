@@ -7,7 +7,7 @@ mod codec;
 mod decode;
 mod error;
 mod fold;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 mod fuzz;
 mod memory;
 mod past;
@@ -36,7 +36,7 @@ use crate::engine::fact::Record;
 use crate::engine::time::Wall;
 pub use backup::{Info, backup, info};
 pub use error::{Damage, StoreError, Trouble};
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub use fuzz::record as fuzz_record;
 pub use memory::MemoryLog;
 pub use past::{Active, SCAN_BOUND, Span};
