@@ -38,6 +38,8 @@ pub mod cli;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 
+mod sync;
+
 pub use cli::App;
 pub use executor::{
     BuildError, Context, Handle, Lane, Lanes, LanesBuilder, Policy, Progress, Stopped, TaskError,

@@ -3,14 +3,11 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Wake, Waker};
-use std::thread::{Thread, current, park_timeout};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::clock::kernel_nanos;
+use crate::sync::{AtomicBool, Notify, Ordering, Thread, current, park_timeout};
 
 /// Whether something was asked to stop.
 #[derive(Debug, Default)]
@@ -46,8 +43,9 @@ impl Cancel {
     pub(crate) async fn cancelled(&self) {
         // A `Notified` hears of every `notify_waiters` after its creation, also before its first
         // poll; so looking at the flag after creating it leaves no gap.
+        let too_early = bug!("cancel-between-two-looks") && !self.is_cancelled();
         let told = self.told.notified();
-        if !self.is_cancelled() {
+        if too_early || !self.is_cancelled() {
             told.await;
         }
     }

@@ -2,11 +2,11 @@
 //! finds no room is dropped, counted, and told of at its place in the stream. Knows no output.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::engine::time::Mono;
+use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Lines that may wait to be written, those that are being written included: all that the io lane
 /// says when it starts full, several times over. The bytes are bounded apart, so a reader that is
