@@ -13,6 +13,7 @@ mod metrics;
 mod object;
 mod openapi;
 pub mod past;
+mod peers;
 mod problem;
 mod refusals;
 mod roles;

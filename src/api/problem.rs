@@ -58,6 +58,7 @@ impl Problem {
     /// Somebody without the role that something needs.
     pub(super) fn forbidden(who: &By, needed: Role) -> Self {
         let (who, gives) = match who {
+            By::User(u32::MAX) => ("a user whom the daemon cannot see".to_owned(), "api.roles"),
             By::User(uid) => (format!("user {uid}"), "api.roles"),
             By::Token(name) => (format!("the token `{name}`"), "api.tokens"),
             By::Daemon | By::Signal => (who.to_string(), "api.roles"),

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, watch};
 
+use super::peers::Peers;
 use super::refusals::Refusals;
 use super::roles::{Caller, Roles};
 use super::routes::router;
@@ -138,14 +139,20 @@ async fn listen(
         .as_ref()
         .map(|(_, guard)| tcp::guarded(router.clone(), guard.clone()));
     let users = Users::default();
+    let peers = Peers::here();
+    if roles.are_given() && peers.look_alike() {
+        tracing::warn!(
+            target: "twolane::api",
+            "the daemon is in a user namespace, where other users look alike: those whom `api.roles` names have no \
+             role (PrivateUsers=no in the unit lets them be told apart)"
+        );
+    }
     let roles = Arc::new(roles);
     loop {
         let accepted = tokio::select! {
             () = told_to_end(&mut ends) => break,
             accepted = unix.accept() => accepted.map(|(stream, _)| {
-                let (user, group) = stream
-                    .peer_cred()
-                    .map_or((u32::MAX, u32::MAX), |peer| (peer.uid(), peer.gid()));
+                let (user, group) = peers.of(&stream);
                 if let Some(place) = users.enter(user) {
                     let known = Known::By(Arc::clone(&roles), user, group);
                     serve(stream, (router.clone(), known), place, ending.clone());
