@@ -1,6 +1,7 @@
 //! Where the daemon's files are: what the settings say, else what the surroundings suggest.
 
 use std::env;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use rustix::process::getuid;
@@ -12,6 +13,9 @@ const AUTO: &str = "auto";
 
 /// The socket's name in its directory.
 pub(super) const SOCKET: &str = "twolane.sock";
+
+/// Where the service of the machine has its socket.
+const OF_THE_SYSTEM: &str = "/run/twolane";
 
 /// The directory of the store and of run logs.
 pub(super) fn state_dir(loaded: &Loaded) -> PathBuf {
@@ -38,10 +42,30 @@ pub(super) fn runtime_dir(loaded: &Loaded) -> PathBuf {
 pub(super) fn default_runtime_dir() -> PathBuf {
     auto(
         "RUNTIME_DIRECTORY",
-        "/run/twolane",
+        OF_THE_SYSTEM,
         "XDG_RUNTIME_DIR",
         ".local/run",
     )
+}
+
+/// The socket of whoever may be asked where nobody says whom: this user's own daemon, or where that has none
+/// the machine's.
+pub(super) fn default_socket() -> PathBuf {
+    let system = PathBuf::from(OF_THE_SYSTEM).join(SOCKET);
+    nearer(default_runtime_dir().join(SOCKET), system)
+}
+
+/// The first of two sockets that is there; the first also where none is. One in a directory that this user may not
+/// enter counts as there: that is what the user has to be told.
+fn nearer(own: PathBuf, system: PathBuf) -> PathBuf {
+    let is_there = |path: &PathBuf| match path.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    };
+    if !is_there(&own) && is_there(&system) {
+        return system;
+    }
+    own
 }
 
 /// What systemd gives, else what root or another user would expect.
@@ -61,5 +85,24 @@ fn auto(systemd: &str, for_root: &str, xdg: &str, in_home: &str) -> PathBuf {
         (None, Some(home)) => PathBuf::from(home).join(in_home).join("twolane"),
         // Who has no home is told by the system what is missing there.
         (None, None) => PathBuf::from(for_root),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn who_has_no_daemon_asks_the_machines() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (own, system) = (place.path().join("own"), place.path().join("system"));
+        let nearer = || nearer(own.clone(), system.clone());
+        assert_eq!(nearer(), own, "none is there");
+        fs::write(&system, "").expect("it is made");
+        assert_eq!(nearer(), system, "only the machine's is there");
+        fs::write(&own, "").expect("it is made");
+        assert_eq!(nearer(), own, "both are there");
     }
 }

@@ -11,13 +11,18 @@ use crate::api::client::Client;
 #[derive(Args, Debug)]
 pub(super) struct SocketArgs {
     /// Ask the daemon on this socket instead of the one of $TWOLANE_SOCKET, of this user
-    /// ($XDG_RUNTIME_DIR/twolane/twolane.sock) or, for root, of the system
+    /// ($XDG_RUNTIME_DIR/twolane/twolane.sock) or, for root and who has none, of the system
     /// (/run/twolane/twolane.sock)
     #[arg(long, global = true, value_name = "PATH")]
     socket: Option<PathBuf>,
 }
 
 impl SocketArgs {
+    /// The socket that the command line names.
+    pub(super) fn named(&self) -> Option<PathBuf> {
+        self.socket.clone()
+    }
+
     pub(super) fn client(&self) -> Client {
         let socket = self.socket.clone().unwrap_or_else(default_socket);
         Client::new(&socket)
@@ -30,5 +35,5 @@ pub(super) fn default_socket() -> PathBuf {
     if let Some(socket) = named("TWOLANE_SOCKET") {
         return socket.into();
     }
-    place::default_runtime_dir().join(place::SOCKET)
+    place::default_socket()
 }
