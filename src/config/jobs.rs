@@ -86,7 +86,15 @@ pub(super) fn from_disk(report: &mut Report, path: &Path) -> Option<Source> {
 }
 
 fn text_of(path: &Path) -> Result<String, Complaint> {
-    let unable = |error: std::io::Error| Complaint::new(format!("cannot read this file: {error}"));
+    let unable = |error: std::io::Error| {
+        let complaint = Complaint::new(format!("cannot read this file: {error}"));
+        if error.kind() != std::io::ErrorKind::PermissionDenied {
+            return complaint;
+        }
+        complaint.hint(
+            "whom the daemon runs as has to be able to read it, as with `chmod go+r`, or `chgrp` and `chmod g+r`",
+        )
+    };
     // A pipe would have us wait for its writer, for ever if there is none.
     let file = OpenOptions::new()
         .read(true)

@@ -231,6 +231,10 @@ fn streams(order: &mut Order) -> io::Result<(Theirs, Ours)> {
     Ok((Theirs(their_stdin, their_stdout, their_stderr), ours))
 }
 
+fn may_enter(directory: &Path) -> bool {
+    rustix::fs::access(directory, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
 /// What an error of making a process means.
 fn explain(error: io::Error, directory: &Path, program: &str) -> SpawnError {
     let scarce = [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
@@ -246,6 +250,11 @@ fn explain(error: io::Error, directory: &Path, program: &str) -> SpawnError {
         Err(source) => SpawnError::Directory {
             directory: directory.display().to_string(),
             source,
+        },
+        // It can be seen, and not be entered.
+        Ok(_) if !may_enter(directory) => SpawnError::Directory {
+            directory: directory.display().to_string(),
+            source: error,
         },
         Ok(_) => SpawnError::Program {
             program: program.to_owned(),
