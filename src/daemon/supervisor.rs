@@ -77,7 +77,7 @@ impl Supervisor {
     }
 
     /// Tells this socket; with a watchdog, often enough for that.
-    fn on(socket: UnixDatagram, watchdog: Option<Duration>) -> io::Result<Self> {
+    pub(super) fn on(socket: UnixDatagram, watchdog: Option<Duration>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket: Some(socket),

@@ -444,6 +444,7 @@ impl Turn {
     /// The log says what keeps it from committing.
     fn troubled(&mut self, trouble: Trouble) {
         report::trouble(&trouble, self.outbox.len());
+        self.supervisor.stir();
         // What would start needs room to be recorded, which what runs needs more.
         self.engine.hold(true);
         match trouble {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::*;
 use crate::daemon::outbox::UNCOMMITTED_BOUND;
 use crate::daemon::signals::{SignalPort, signal_channels};
+use crate::daemon::supervisor::Phase;
 use crate::engine::StateKind;
 use crate::engine::id::{AttemptId, RunId};
 use crate::engine::input::{Submission, SubmitItem};
@@ -272,4 +273,30 @@ fn leaving_at_once_still_asks_what_runs_to_stop() {
         [],
         "it stopped when it was asked to, at the last moment"
     );
+}
+
+/// Nothing else may happen for hours, and the status line would say it all that time.
+#[test]
+fn the_service_manager_is_told_when_trouble_comes_and_when_it_goes() {
+    let (ours, _theirs) = std::os::unix::net::UnixDatagram::pair().expect("a pair of sockets");
+    let mut rig = rig(Patience::Stop(Duration::ZERO));
+    rig.turn.supervisor = Supervisor::on(ours, None).expect("it tells");
+    let troubles = [
+        Trouble::Full {
+            why: "full".to_owned(),
+        },
+        Trouble::Recovered,
+    ];
+    for (hour, trouble) in (1..).zip(troubles) {
+        // What came before was told long ago.
+        let now = Mono(hour * 3_600_000_000_000);
+        rig.turn.supervisor.look(now, Phase::Ready, String::new);
+        assert_eq!(
+            rig.turn.supervisor.deadline(),
+            None,
+            "nothing is left to tell"
+        );
+        rig.turn.troubled(trouble);
+        assert!(rig.turn.supervisor.deadline().is_some(), "it is to be told");
+    }
 }
