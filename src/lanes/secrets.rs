@@ -70,7 +70,8 @@ fn read(secret: &Secret) -> Result<String, String> {
             PathBuf::from(directory).join(&**name)
         }
     };
-    let text = read_file(&path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let text = read_file(&path)
+        .map_err(|why| format!("{}: {why}{}", path.display(), hint(secret, &path)))?;
     let value = text.strip_suffix('\n').unwrap_or(&text);
     let value = value.strip_suffix('\r').unwrap_or(value);
     if value.is_empty() || value.contains('\0') {
@@ -80,6 +81,23 @@ fn read(secret: &Secret) -> Result<String, String> {
         ));
     }
     Ok(value.to_owned())
+}
+
+/// What to do about a credential that is not there. Those of a whole directory bear its name before their own.
+fn hint(secret: &Secret, path: &Path) -> String {
+    let Secret::Credential(name) = secret else {
+        return String::new();
+    };
+    if path.exists() {
+        return String::new();
+    }
+    let of_directory = format!("credentials_{name}");
+    if path.with_file_name(&of_directory).exists() {
+        return format!("\nhint: there is one that is called `{of_directory}`");
+    }
+    "\nhint: credentials are taken in when the daemon starts: what was put into /etc/twolane/credentials since is \
+     there after `systemctl restart twolane`, as `credentials_` and the name of the file"
+        .to_owned()
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
