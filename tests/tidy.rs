@@ -35,7 +35,7 @@ const DIRECTIONS: &[Row] = &[
     Row::new("store", &["engine", "inbox"]),
     Row::new("logging", &["clock", "engine", "inbox", "sync"]),
     Row::new("meters", &["engine"]),
-    Row::new("otlp", &["engine"]),
+    Row::new("otlp", &["clock", "engine"]),
     Row::new("process", &[]),
     Row::new("lanes", &["clock", "engine", "inbox", "process", "sync"]),
     Row::new("runlog", &["engine", "inbox"]),

@@ -3,6 +3,7 @@
 //!
 //! The loop is never held up: what finds no room in the queue, or no collector, is dropped and counted.
 
+mod lines;
 mod send;
 mod span;
 
@@ -13,7 +14,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, after, bounded, select};
 
+use crate::clock::Clock;
 use crate::engine::fact::Record;
+use lines::Lines;
 use send::{Collector, Sent};
 use span::{Span, Spans};
 
@@ -85,8 +88,8 @@ impl Traces {
             waiting,
             ends,
             dropped: Arc::clone(&dropped),
-            told: 0,
-            fails: false,
+            lines: Lines::default(),
+            clock: Clock::start(),
         };
         let spawned = std::thread::Builder::new()
             .name("otlp".to_owned())
@@ -142,9 +145,8 @@ struct Exporter {
     /// Closed at the end.
     ends: Receiver<()>,
     dropped: Arc<AtomicU64>,
-    /// How many were dropped when that was last told.
-    told: u64,
-    fails: bool,
+    lines: Lines,
+    clock: Clock,
 }
 
 impl Exporter {
@@ -190,7 +192,7 @@ impl Exporter {
         };
         self.dropped
             .fetch_add(batch.len() as u64, Ordering::Relaxed);
-        if !std::mem::replace(&mut self.fails, true) {
+        if self.lines.failed(self.clock.mono()) {
             tracing::warn!(
                 target: "twolane::otlp",
                 spans = batch.len(),
@@ -201,10 +203,8 @@ impl Exporter {
 
     fn taken(&mut self) {
         let dropped = self.dropped.load(Ordering::Relaxed);
-        if std::mem::take(&mut self.fails) || dropped > self.told {
-            let lost = dropped - self.told;
+        if let Some(lost) = self.lines.taken(self.clock.mono(), dropped) {
             tracing::warn!(target: "twolane::otlp", lost, "traces are sent again; what was lost is dropped");
-            self.told = dropped;
         }
     }
 }
