@@ -6,16 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::Value;
 
 use super::out::{Out, complain};
 use super::start::{self, Plan};
+use super::submit::{argument, values};
 use super::summary::Summary;
 use super::{Exit, SettingsArgs, groups, load};
 use crate::clock::Clock;
 use crate::config::{Jobs, Settings, nearest};
 use crate::daemon::{EndSignal, Patience, SignalListener, Supervisor};
 use crate::engine::Engine;
-use crate::engine::input::SubmitItem;
+use crate::engine::input::{JobRef, SubmitItem};
 use crate::engine::spec::Name;
 use crate::lanes::{Handlers, Outside};
 use crate::logging::{Bars, Format, Output, OutputLines};
@@ -37,6 +39,9 @@ pub(super) struct Run {
     /// What ends in `.toml`, contains a `/` or names an existing file is a file.
     #[arg(required = true, value_name = "FILE|JOB")]
     what: Vec<String>,
+    /// An argument of the job that is named: JSON where it is, else text; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = argument)]
+    arg: Vec<(String, String)>,
     /// Print one JSON object a line, and a last one with the summary
     #[arg(long)]
     json: bool,
@@ -75,11 +80,12 @@ fn run_jobs(
     let (jobs, report) = load::jobs(&files, settings, handlers);
     load::show(&report);
     let jobs = jobs.ok_or(Exit::Config)?;
-    let items = select(&jobs, &names)?;
+    let mut items = select(&jobs, &names)?;
     if items.is_empty() {
         complain("there is no job in these files\nhint: `twolane init` writes an example");
         return Err(Exit::Config);
     }
+    give(&args.arg, &names, &mut items)?;
 
     let listener = start::listen()?;
     let clock = Clock::start();
@@ -112,7 +118,11 @@ fn run_jobs(
     end_by_signal(&listener);
     if let Some(refusal) = &farewell.refused {
         complain(&format!("nothing was started: {refusal}"));
-        return Err(Exit::Config);
+        return Err(if args.arg.is_empty() {
+            Exit::Config
+        } else {
+            Exit::Usage
+        });
     }
     let printed = if !is_read && farewell.asked.is_some() {
         complain("standard output is not read, so the summary is left out");
@@ -208,4 +218,26 @@ fn select(jobs: &Jobs, names: &[Name]) -> Result<Vec<SubmitItem>, Exit> {
         _ => wanted.contains(name),
     });
     Ok(selected.map(SubmitItem::of).collect())
+}
+
+/// Gives the arguments of the command line to the one job that they can be meant for.
+fn give(given: &[(String, String)], names: &[Name], items: &mut [SubmitItem]) -> Result<(), Exit> {
+    if given.is_empty() {
+        return Ok(());
+    }
+    let one = match (names, items) {
+        ([name], items) => items
+            .iter_mut()
+            .find(|item| matches!(&item.job, JobRef::Named(job) if job == name)),
+        ([], [item]) => Some(item),
+        _ => None,
+    };
+    let Some(item) = one else {
+        complain(
+            "`--arg` is for one job, and several run\nhint: name that job alone; what it comes after runs too",
+        );
+        return Err(Exit::Usage);
+    };
+    item.args = Some(Arc::new(Value::Object(values(given))));
+    Ok(())
 }

@@ -164,7 +164,7 @@ fn command(args: &Submit) -> Result<Option<Value>, String> {
 }
 
 /// Reads `--arg`. The value is left as it is, with its spaces.
-fn argument(text: &str) -> Result<(String, String), &'static str> {
+pub(super) fn argument(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         Some(_) | None => Err("expected KEY=VALUE, as in `width=300`"),
@@ -186,11 +186,16 @@ fn arguments(args: &Submit) -> Option<Value> {
         Some(Value::Object(all)) => all.clone(),
         Some(_) | None => Map::new(),
     };
-    for (key, text) in &args.arg {
-        let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
-        all.insert(key.clone(), value);
-    }
+    all.extend(values(&args.arg));
     Some(Value::Object(all))
+}
+
+/// What each `--arg` gives: JSON where it is, else text.
+pub(super) fn values(given: &[(String, String)]) -> Map<String, Value> {
+    let value =
+        |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
+    let values = given.iter().map(|(key, text)| (key.clone(), value(text)));
+    values.collect()
 }
 
 /// For programs the number alone; for people a sentence.
