@@ -7,7 +7,7 @@ use super::Exit;
 use super::ask::{Asked, json, path};
 use super::moments::{ago, now, took};
 use super::out::{Out, complain};
-use super::past::{From, Past, moment};
+use super::past::{From, Past, earlier};
 use super::table::Table;
 use crate::api::past::{HistoryQuery, history};
 use crate::api::wire::{History as Told, JobHistory, Spread};
@@ -31,7 +31,7 @@ pub(super) struct History {
     #[arg(long, value_name = "N", default_value_t = 1000)]
     last: usize,
     /// Only runs accepted since then: `7d`, `23:30`, or a moment such as 2026-11-21T23:30:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = earlier)]
     since: Option<String>,
     #[command(flatten)]
     from: From,
@@ -41,7 +41,7 @@ pub(super) struct History {
 }
 
 pub(super) fn run(args: &History, past: &Past<'_>, out: &mut Out) -> Asked {
-    let since = moment(args.since.as_ref())?;
+    let since = args.since.clone();
     let query = HistoryQuery {
         job: args.job.clone(),
         last: Some(args.last),

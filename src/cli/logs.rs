@@ -10,7 +10,7 @@ use super::Exit;
 use super::ask::{Asked, json, path};
 use super::moments::local;
 use super::out::{Out, complain, tell};
-use super::past::{From, Past, moment, present};
+use super::past::{From, Past, earlier, is_backwards, present};
 use crate::api::client::{Client, ClientError};
 use crate::api::past::{SearchQuery, newest_run, run_log, search};
 use crate::api::wire::{Found, LogLine, Runs};
@@ -37,10 +37,10 @@ pub(super) struct Logs {
     #[arg(long, value_name = "JOB")]
     job: Option<String>,
     /// Only what was said since then: `10m`, `23:30`, or a moment such as 2026-11-21T23:30:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = earlier)]
     since: Option<String>,
     /// Only what was said until then
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = earlier)]
     until: Option<String>,
     /// Only lines of this level or a graver one. A line may name its own (`<3>`, `ERROR`, `level=warn`);
     /// else standard error is `warn` and all other output `info`
@@ -134,11 +134,14 @@ fn told(args: &Logs, run: u64, client: &Client, out: &mut Out) -> Asked {
 
 /// Prints the lines that fit.
 fn look_for(args: &Logs, past: &Past<'_>, out: &mut Out) -> Asked {
+    if is_backwards(args.since.as_ref(), args.until.as_ref()) {
+        return Ok(Exit::Usage);
+    }
     let query = SearchQuery {
         run: args.run,
         job: args.job.clone(),
-        since: moment(args.since.as_ref())?,
-        until: moment(args.until.as_ref())?,
+        since: args.since.clone(),
+        until: args.until.clone(),
         level: args.level.clone(),
         text: args.text.clone(),
         limit: Some(args.limit),

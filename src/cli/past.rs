@@ -4,11 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::durable::LOGS;
-use super::out::tell;
+use super::out::{complain, tell};
 use super::{SettingsArgs, load, moments, place};
 use crate::api::client::{Client, ClientError};
 use crate::api::past::PastError;
@@ -102,17 +101,23 @@ pub(super) fn present() -> Wall {
     Wall(moments::now().as_microsecond())
 }
 
-/// Reads an option that names a moment of the past, as the API writes it.
-pub(super) fn moment(text: Option<&String>) -> Result<Option<String>, ClientError> {
-    let read = |text: &String| moments::earlier(text, moments::now(), &TimeZone::system());
-    let moment: Option<Result<Timestamp, String>> = text.map(read);
-    let wrong = |detail| {
-        ClientError::Problem(Problem {
-            kind: "urn:twolane:bad-request".to_owned(),
-            title: "bad request".to_owned(),
-            status: 400,
-            detail,
-        })
+/// Whether a time that is asked for ends before it begins, which is told here. Moments of the API, which are in
+/// the order of their texts.
+pub(super) fn is_backwards(since: Option<&String>, until: Option<&String>) -> bool {
+    let (Some(since), Some(until)) = (since, until) else {
+        return false;
     };
-    Ok(moment.transpose().map_err(wrong)?.map(moments::written))
+    if since <= until {
+        return false;
+    }
+    complain(&format!(
+        "nothing is between {since} and {until}, which is before that\nhint: `--since` is the earlier one of both"
+    ));
+    true
+}
+
+/// Reads an option that names a moment of the past, and gives it as the API writes it.
+pub(super) fn earlier(text: &str) -> Result<String, String> {
+    // A mistake's hint stands on a line of its own, which clap leaves as it is.
+    moments::earlier(text, moments::now(), &TimeZone::system()).map(moments::written)
 }

@@ -1,6 +1,6 @@
 //! `twolane timeline`: which attempt ran when, in which lane.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -9,7 +9,7 @@ use super::Exit;
 use super::ask::{Asked, json, path};
 use super::gantt;
 use super::out::{Out, complain};
-use super::past::{From, Past, moment, present};
+use super::past::{From, Past, earlier, is_backwards, present};
 use crate::api::past::{TimelineQuery, timeline};
 use crate::api::wire::Timeline as Told;
 
@@ -27,10 +27,10 @@ const COLUMNS: usize = 100;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Timeline {
     /// From then on: `10m`, `23:30`, or a moment such as 2026-11-21T23:30:00Z
-    #[arg(long, value_name = "TIME", default_value = "1h")]
+    #[arg(long, value_name = "TIME", value_parser = earlier, default_value = "1h")]
     since: String,
     /// Up to then; up to now where nothing is said
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = earlier)]
     until: Option<String>,
     /// Only this job
     #[arg(long, value_name = "JOB")]
@@ -41,8 +41,8 @@ pub(super) struct Timeline {
     /// From the first begin to the last end, instead of the whole time
     #[arg(long)]
     fit: bool,
-    /// Write a picture into this file
-    #[arg(long, value_name = "FILE")]
+    /// Write a picture into this file, `-` for standard output
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
     svg: Option<PathBuf>,
     #[command(flatten)]
     from: From,
@@ -52,10 +52,13 @@ pub(super) struct Timeline {
 }
 
 pub(super) fn run(args: &Timeline, past: &Past<'_>, out: &mut Out) -> Asked {
+    if is_backwards(Some(&args.since), args.until.as_ref()) {
+        return Ok(Exit::Usage);
+    }
     let query = TimelineQuery {
         job: args.job.clone(),
-        since: moment(Some(&args.since))?,
-        until: moment(args.until.as_ref())?,
+        since: Some(args.since.clone()),
+        until: args.until.clone(),
         limit: Some(args.limit),
     };
     let pairs = [
@@ -70,21 +73,11 @@ pub(super) fn run(args: &Timeline, past: &Past<'_>, out: &mut Out) -> Asked {
         |reader, _| timeline(reader, &query, present()),
     )?;
     let chart = gantt::Chart::of(&told, args.fit, &TimeZone::system());
-    if let Some(file) = &args.svg
-        && let Err(error) = std::fs::write(file, chart.svg())
-    {
-        complain(&format!("cannot write {}: {error}", file.display()));
-        return Ok(Exit::System);
-    }
     if args.json {
         return json(out, &told);
     }
     if let Some(file) = &args.svg {
-        return Ok(out.line(format_args!(
-            "{} attempts drawn into {}",
-            told.bars.len(),
-            file.display()
-        )));
+        return Ok(draw(&chart, told.bars.len(), file, out));
     }
     let width = out.width().unwrap_or(COLUMNS);
     let mut exit = Exit::Success;
@@ -97,4 +90,18 @@ pub(super) fn run(args: &Timeline, past: &Past<'_>, out: &mut Out) -> Asked {
         ));
     }
     Ok(exit)
+}
+
+/// Writes the picture, and says so where it is not the answer itself.
+fn draw(chart: &gantt::Chart, bars: usize, file: &Path, out: &mut Out) -> Exit {
+    let svg = chart.svg();
+    if file == Path::new("-") {
+        return out.line(format_args!("{}", svg.trim_end()));
+    }
+    if let Err(error) = std::fs::write(file, svg) {
+        complain(&format!("cannot write {}: {error}", file.display()));
+        return Exit::System;
+    }
+    let file = file.display();
+    out.line(format_args!("{bars} attempts drawn into {file}"))
 }
