@@ -1,7 +1,10 @@
 //! What outlives the daemon: the store, opened and recovered, and the logs of runs.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use nix::unistd::{Uid, User};
 
 use super::Exit;
 use super::out::complain;
@@ -41,12 +44,30 @@ pub(super) struct Durable {
     is_new: bool,
 }
 
+/// Whether the state directory is not another user's: what root leaves there, that user's daemon could not use.
+fn own(directory: &Path) -> Result<(), Exit> {
+    let owner = std::fs::metadata(directory).map_or(0, |there| there.uid());
+    if owner == 0 || !rustix::process::getuid().is_root() {
+        return Ok(());
+    }
+    let user = User::from_uid(Uid::from_raw(owner)).ok().flatten();
+    let name = user.map_or_else(|| owner.to_string(), |user| user.name);
+    complain(&format!(
+        "the state directory {0} belongs to the user `{name}`, whose daemon could not use what root leaves there\n\
+         hint: `systemctl start twolane` starts the daemon as that user; one of root's own needs a directory of its \
+         own, as with `--set daemon.state_dir=PATH`, or `chown -R root {0}`",
+        directory.display()
+    ));
+    Err(Exit::System)
+}
+
 impl Durable {
     /// Opens the store and recovers from it. What is wrong is told here.
     pub(super) fn open(loaded: &Loaded, definitions: &Definitions) -> Result<Self, Exit> {
         // Whatever the daemon makes from here on is its own alone.
         let usual = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
         let directory = place::state_dir(loaded);
+        own(&directory)?;
         let keep = &loaded.settings.store;
         let retention = Retention {
             max_age: Some(keep.keep_for),

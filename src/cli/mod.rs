@@ -129,7 +129,10 @@ impl App {
             Command::Schema(args) => schema::run(args, &mut out),
             Command::Init(args) => init::run(args, &mut out),
             Command::Import(args) => import::run(args, &mut out),
-            Command::Doctor(args) => doctor::run(args, &cli.settings, &handlers, &mut out),
+            Command::Doctor(args) => {
+                let named = cli.socket.named();
+                doctor::run(args, (&cli.settings, named), &handlers, &mut out)
+            }
             Command::Store(args) => store::run(args, &cli.settings, &mut out),
             Command::Completions(args) => completions::run(args, &mut out),
             Command::Man(args) => man::run(args, &mut out),

@@ -3,7 +3,7 @@
 use rustix::process::{Resource, getrlimit};
 
 use super::finding::Finding;
-use super::{Patient, kernel_number};
+use super::{Patient, kernel, kernel_number, printed};
 
 /// Files that are open beside those of attempts: the store, the log, sockets.
 const OWN_FILES: u64 = 200;
@@ -16,25 +16,44 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     vec![files(attempts), all_files(attempts), processes(attempts)]
 }
 
-/// The unit of the package sets the first bound; this process may have another one.
+/// Of the daemon, where systemd runs one; else of this process, whose bound may be another one.
 fn files(attempts: u64) -> Finding {
-    let Some(hard) = getrlimit(Resource::Nofile).maximum else {
-        return Finding::fine("files", "any number of files may be open");
+    let show = ["show", "twolane.service", "-p", "MainPID", "--value"];
+    let main = printed("systemctl", &show).filter(|pid| pid != "0");
+    let limits = main.and_then(|pid| kernel(&format!("/proc/{pid}/limits")));
+    let (hard, whose) = match limits.as_deref().and_then(hard_of) {
+        Some(hard) => (hard, "by the daemon"),
+        None => (
+            getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX),
+            "from here",
+        ),
     };
-    judge_files(hard, attempts)
+    judge_files(hard, whose, attempts)
 }
 
-fn judge_files(hard: u64, attempts: u64) -> Finding {
+/// The hard bound on open files in what the kernel says of a process; the greatest number where there is none.
+fn hard_of(limits: &str) -> Option<u64> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    match line.split_whitespace().nth(1)? {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    }
+}
+
+fn judge_files(hard: u64, whose: &str, attempts: u64) -> Finding {
     let needed = OWN_FILES + FILES_EACH * attempts;
-    let what = format!("{hard} files may be open");
+    if hard == u64::MAX {
+        return Finding::fine("files", format!("any number of files may be open {whose}"));
+    }
+    let what = format!("{hard} files may be open {whose}");
     if hard >= needed {
         return Finding::fine("files", what);
     }
     Finding::advice(
         "files",
-        format!(
-            "{what} from here, and {attempts} commands at once (`lanes.io.concurrency`) need {needed}"
-        ),
+        format!("{what}, and {attempts} commands at once (`lanes.io.concurrency`) need {needed}"),
         "LimitNOFILE=1024:65536 in the unit, as the package has it, or a smaller `lanes.io.concurrency`",
     )
 }
@@ -80,10 +99,25 @@ mod tests {
             (1024, 200, Verdict::Fine),
         ] {
             assert_eq!(
-                judge_files(hard, attempts).verdict,
+                judge_files(hard, "from here", attempts).verdict,
                 expected,
                 "{hard} {attempts}"
             );
         }
+    }
+
+    #[test]
+    fn the_hard_bound_of_a_process_is_read() {
+        let told =
+            |hard| format!("Limit  Soft  Hard  Units\nMax open files   1024   {hard}   files\n");
+        let cases = [
+            ("65536", Some(65_536)),
+            ("unlimited", Some(u64::MAX)),
+            ("x", None),
+        ];
+        for (hard, expected) in cases {
+            assert_eq!(hard_of(&told(hard)), expected, "{hard}");
+        }
+        assert_eq!(hard_of("Max processes 1 2 processes"), None);
     }
 }

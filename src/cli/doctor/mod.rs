@@ -44,6 +44,8 @@ struct Patient {
     jobs: Option<Jobs>,
     state: PathBuf,
     runtime: PathBuf,
+    /// The socket that is named on the command line.
+    socket: Option<PathBuf>,
 }
 
 /// A group of checks.
@@ -62,7 +64,7 @@ const GROUPS: [Group; 8] = [
 
 pub(super) fn run(
     args: &Doctor,
-    settings: &SettingsArgs,
+    (settings, socket): (&SettingsArgs, Option<PathBuf>),
     handlers: &Arc<Handlers>,
     out: &mut Out,
 ) -> Exit {
@@ -75,6 +77,7 @@ pub(super) fn run(
         state: place::state_dir(&loaded),
         runtime: place::runtime_dir(&loaded),
         jobs: read,
+        socket,
         loaded,
     };
     let mut all: Vec<(&str, Finding)> = vec![("jobs", jobs)];

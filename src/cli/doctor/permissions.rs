@@ -1,11 +1,15 @@
 //! Who else may read what is the daemon's, and who may tell it what to run.
 
+use std::ffi::CString;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Gid, Uid, User, getgrouplist, getuid};
+
 use super::Patient;
 use super::finding::Finding;
+use crate::cli::durable::LOGS;
 use crate::config;
 
 /// The permissions of a group's members and of everybody else.
@@ -23,8 +27,92 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     if secrets.exists() {
         found.push(private("credentials", &secrets, NOT_OWNER, "chmod 700"));
     }
-    found.push(writers(&orders(patient)));
+    let orders = orders(patient);
+    found.push(writers(&orders));
+    // The daemon's user is whom its state belongs to; as root, this looks at another's.
+    if let Ok(state) = fs::metadata(&patient.state)
+        && getuid().is_root()
+        && state.uid() != 0
+    {
+        found.push(owners(&patient.state, state.uid()));
+        found.push(readers(&orders, &Reader::of(state.uid(), state.gid())));
+    }
     found
+}
+
+/// Whether all in the state directory is the daemon's. What root leaves there, the daemon cannot use.
+fn owners(state: &Path, uid: u32) -> Finding {
+    let logs = state.join(LOGS);
+    let entries = [state, &logs].map(|directory| fs::read_dir(directory).into_iter().flatten());
+    let of_others = entries.into_iter().flatten().flatten().filter(|entry| {
+        let there = entry.metadata();
+        there.is_ok_and(|there| there.uid() != uid)
+    });
+    let of_others: Vec<String> = of_others
+        .map(|entry| entry.path().display().to_string())
+        .collect();
+    if of_others.is_empty() {
+        return Finding::fine(
+            "owner",
+            format!("all in {} is the daemon's", state.display()),
+        );
+    }
+    Finding::wrong(
+        "owner",
+        format!("the daemon has no right to {}", of_others.join(", ")),
+        format!("chown -R --reference={0} {0}", state.display()),
+    )
+}
+
+/// A user with all its groups.
+struct Reader {
+    uid: u32,
+    groups: Vec<u32>,
+}
+
+impl Reader {
+    fn of(uid: u32, gid: u32) -> Self {
+        let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+        let name = user.and_then(|user| CString::new(user.name).ok());
+        let all = name.and_then(|name| getgrouplist(&name, Gid::from_raw(gid)).ok());
+        let all = all.unwrap_or_else(|| vec![Gid::from_raw(gid)]);
+        Self {
+            uid,
+            groups: all.into_iter().map(Gid::as_raw).collect(),
+        }
+    }
+
+    /// Whether it may read a file, or list a directory and look into it; by its mode alone.
+    fn may(&self, of: &Metadata) -> bool {
+        let shift = match of {
+            of if of.uid() == self.uid => 6,
+            of if self.groups.contains(&of.gid()) => 3,
+            _ => 0,
+        };
+        let needed = if of.is_dir() { 0o5 } else { 0o4 };
+        of.mode() >> shift & needed == needed
+    }
+}
+
+/// Whether the daemon may read what is written for it. Files with an access list are not judged.
+fn readers(orders: &[PathBuf], reader: &Reader) -> Finding {
+    let is_closed = |path: &&PathBuf| {
+        let listed = rustix::fs::getxattr(*path, "system.posix_acl_access", &mut [0; 0][..]);
+        listed.is_err() && fs::metadata(path).is_ok_and(|there| !reader.may(&there))
+    };
+    let closed = orders.iter().filter(is_closed);
+    let closed: Vec<String> = closed.map(|path| path.display().to_string()).collect();
+    if closed.is_empty() {
+        return Finding::fine("readable", "the daemon may read what is written for it");
+    }
+    let them = closed.join(" ");
+    Finding::wrong(
+        "readable",
+        format!("the daemon may not read {}", closed.join(", ")),
+        format!(
+            "chmod o+rX {them}, or where others are not to read it: chgrp twolane {them}; chmod g+rX {them}"
+        ),
+    )
 }
 
 /// Whether nobody but those who should has any right to a directory.
@@ -120,5 +208,42 @@ mod tests {
         }
         let missing = private("state", Path::new("/does/not/exist"), NOT_OWNER, "");
         assert_eq!(missing.verdict, Verdict::Fine);
+    }
+
+    #[test]
+    fn what_the_daemon_has_no_right_to_is_named() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("jobs.toml");
+        fs::write(&file, "").unwrap();
+        let there = fs::metadata(&file).unwrap();
+        let own = owners(place.path(), there.uid());
+        assert_eq!(own.verdict, Verdict::Fine, "{own:?}");
+        let others = owners(place.path(), there.uid() + 1);
+        assert_eq!(others.verdict, Verdict::Wrong);
+        assert!(others.what.contains("jobs.toml"), "{}", others.what);
+        let reader = |uid, groups| Reader { uid, groups };
+        let cases = [
+            (0o600, reader(there.uid(), vec![]), Verdict::Fine),
+            (
+                0o640,
+                reader(there.uid() + 1, vec![there.gid()]),
+                Verdict::Fine,
+            ),
+            (0o640, reader(there.uid() + 1, vec![]), Verdict::Wrong),
+            (0o604, reader(there.uid() + 1, vec![]), Verdict::Fine),
+            (
+                0o044,
+                reader(there.uid(), vec![there.gid()]),
+                Verdict::Wrong,
+            ),
+        ];
+        for (bits, reader, expected) in cases {
+            fs::set_permissions(&file, fs::Permissions::from_mode(bits)).unwrap();
+            let found = readers(std::slice::from_ref(&file), &reader);
+            assert_eq!(found.verdict, expected, "{bits:o}: {found:?}");
+        }
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o704)).unwrap();
+        let closed = readers(&[place.path().to_owned()], &reader(there.uid() + 1, vec![]));
+        assert_eq!(closed.verdict, Verdict::Wrong, "a directory needs more");
     }
 }

@@ -1,10 +1,12 @@
 //! What the daemon has: jobs that can be read, a store, and somebody who answers.
 
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::Patient;
 use super::finding::Finding;
+use crate::api::client::{Client, ClientError};
 use crate::cli::{load, place};
 use crate::config::{self, Jobs, Loaded};
 use crate::lanes::Handlers;
@@ -79,17 +81,30 @@ fn stored(patient: &Patient) -> Finding {
     }
 }
 
+/// Whether a daemon answers, and not only somebody listens.
 fn answering(patient: &Patient) -> Finding {
-    let socket = patient.runtime.join(place::SOCKET);
-    match UnixStream::connect(&socket) {
-        Ok(_) => Finding::fine(
+    let usual = || patient.runtime.join(place::SOCKET);
+    let socket = patient.socket.clone().unwrap_or_else(usual);
+    let place = socket.display();
+    match Client::new(&socket).get::<Value>("/status") {
+        Ok(_) => Finding::fine("daemon", format!("a daemon answers on {place}")),
+        Err(ClientError::Problem(problem)) => Finding::fine(
             "daemon",
-            format!("somebody listens on {}", socket.display()),
+            format!("a daemon answers on {place}: {}", problem.detail),
         ),
-        Err(error) => Finding::advice(
+        Err(ClientError::NoDaemon { source, .. }) => {
+            let what = format!("nobody answers on {place}: {source}");
+            match &patient.socket {
+                Some(_) => Finding::wrong("daemon", what, "name the socket of a daemon that runs"),
+                None => {
+                    Finding::advice("daemon", what, "systemctl start twolane, or twolane serve")
+                }
+            }
+        }
+        Err(ClientError::Broken(why)) => Finding::wrong(
             "daemon",
-            format!("nobody answers on {}: {error}", socket.display()),
-            "systemctl start twolane, or twolane serve",
+            format!("what listens on {place} answers as no twolane does: {why}"),
+            "see what it is: journalctl -u twolane -e, or ss -xlp",
         ),
     }
 }

@@ -49,6 +49,39 @@ fn parsed(text: &str) -> BTreeMap<&str, &str> {
         .collect()
 }
 
+/// Whether it runs.
+fn active(unit: &BTreeMap<&str, &str>) -> Finding {
+    let is = |name| unit.get(name).copied().unwrap_or_default();
+    let state = format!(
+        "twolane.service is {} ({})",
+        is("ActiveState"),
+        is("SubState")
+    );
+    match is("ActiveState") {
+        "active" | "reloading" => Finding::fine("state", format!("{state}: {}", is("StatusText"))),
+        "failed" => Finding::wrong(
+            "state",
+            format!("{state}: {}", is("Result")),
+            "see why: journalctl -u twolane -e",
+        ),
+        // It comes and goes.
+        "activating" if is("SubState").starts_with("auto-restart") => Finding::wrong(
+            "state",
+            format!(
+                "{state}: it has failed, and is started anew: {}",
+                is("Result")
+            ),
+            "see why: journalctl -u twolane -e",
+        ),
+        "activating" => Finding::advice(
+            "state",
+            format!("{state}: it is not ready yet"),
+            "wait, or see what it does: journalctl -u twolane -f",
+        ),
+        _ => Finding::advice("state", state, "systemctl start twolane"),
+    }
+}
+
 fn unit(unit: &BTreeMap<&str, &str>, found: &mut Vec<Finding>) {
     let is = |name| unit.get(name).copied().unwrap_or_default();
     if is("LoadState") != "loaded" {
@@ -59,20 +92,7 @@ fn unit(unit: &BTreeMap<&str, &str>, found: &mut Vec<Finding>) {
         ));
         return;
     }
-    let state = format!(
-        "twolane.service is {} ({})",
-        is("ActiveState"),
-        is("SubState")
-    );
-    found.push(match is("ActiveState") {
-        "active" | "reloading" => Finding::fine("state", format!("{state}: {}", is("StatusText"))),
-        "failed" => Finding::wrong(
-            "state",
-            format!("{state}: {}", is("Result")),
-            "see why: journalctl -u twolane -e",
-        ),
-        _ => Finding::advice("state", state, "systemctl start twolane"),
-    });
+    found.push(active(unit));
     if is("NeedDaemonReload") == "yes" {
         found.push(Finding::advice(
             "changed",
@@ -123,11 +143,17 @@ mod tests {
         let good = "LoadState=loaded\nActiveState=active\nSubState=running\nType=notify\nNRestarts=0\n\
                     UnitFileState=enabled\nNeedDaemonReload=no\nDelegate=yes\nStatusText=0 running";
         type Expected = [(&'static str, Verdict)];
-        let cases: [(&str, &str, &Expected); 6] = [
+        let cases: [(&str, &str, &Expected); 8] = [
             ("", "", &[("state", Verdict::Fine)]),
             ("=loaded", "=not-found", &[("unit", Verdict::Advice)]),
             ("=active", "=failed", &[("state", Verdict::Wrong)]),
             ("=active", "=inactive", &[("state", Verdict::Advice)]),
+            ("=active", "=activating", &[("state", Verdict::Advice)]),
+            (
+                "=active\nSubState=running",
+                "=activating\nSubState=auto-restart",
+                &[("state", Verdict::Wrong)],
+            ),
             (
                 "NRestarts=0",
                 "NRestarts=3",
