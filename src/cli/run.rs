@@ -241,3 +241,36 @@ fn give(given: &[(String, String)], names: &[Name], items: &mut [SubmitItem]) ->
     item.args = Some(Arc::new(Value::Object(values(given))));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What each of two jobs is given, the second of which is named or none.
+    fn given(names: &[&str], jobs: &[&str]) -> Result<Vec<Option<Value>>, Exit> {
+        let names: Vec<Name> = names.iter().map(|name| Name::from(*name)).collect();
+        let items = jobs.iter().map(|job| SubmitItem::of(&Name::from(*job)));
+        let mut items: Vec<SubmitItem> = items.collect();
+        let texts = [("n", "3"), ("name", "a=b"), ("n", "4")];
+        let args = texts.map(|(key, text)| (key.to_owned(), text.to_owned()));
+        give(&args, &names, &mut items)?;
+        let args = items.iter().map(|item| item.args.as_deref().cloned());
+        Ok(args.collect())
+    }
+
+    #[test]
+    fn arguments_are_for_the_one_job_that_is_meant() {
+        let args = Some(json!({ "n": 4, "name": "a=b" }));
+        let cases: [(&[&str], &[&str], Option<Vec<Option<Value>>>); 4] = [
+            (&["b"], &["a", "b"], Some(vec![None, args.clone()])),
+            (&[], &["a"], Some(vec![args])),
+            (&[], &["a", "b"], None),
+            (&["a", "b"], &["a", "b"], None),
+        ];
+        for (names, jobs, expected) in cases {
+            assert_eq!(given(names, jobs).ok(), expected, "{names:?} of {jobs:?}");
+        }
+    }
+}

@@ -343,6 +343,20 @@ fn in_url(bytes: &[u8], space: &str, upper: bool) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_credential_that_is_not_there_says_what_to_do() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("db");
+        let told = |secret: &Secret| hint(secret, &path);
+        let credential = Secret::Credential("db".into());
+        assert!(told(&credential).contains("systemctl restart twolane"));
+        std::fs::write(place.path().join("credentials_db"), "x").expect("it is made");
+        assert!(told(&credential).contains("called `credentials_db`"));
+        assert_eq!(told(&Secret::File(path.clone())), "");
+        std::fs::write(&path, [0xff]).expect("it is made");
+        assert_eq!(told(&credential), "", "another thing is wrong with it");
+    }
+
     fn mask(values: &[&str]) -> Mask {
         let mut mask = Mask::default();
         for value in values {

@@ -75,7 +75,7 @@ fn an_answer_that_breaks_off_is_told() {
 
 #[test]
 fn command_lines_that_make_no_sense_ask_nobody() {
-    let cases: [&[&str]; 13] = [
+    let cases: [&[&str]; 19] = [
         &["submit"],
         &["submit", "--name", "x"],
         &["submit", "--task", "{}"],
@@ -89,6 +89,12 @@ fn command_lines_that_make_no_sense_ask_nobody() {
         &["complete", "1"],
         &["complete", "1", "--error", "a", "--result", "1"],
         &["wait", "1", "--timeout", "5"],
+        &["logs", "--since", "yesterday"],
+        &["logs", "--since", "10m", "--until", "20m"],
+        &["history", "--since", "yesterday"],
+        &["timeline", "--until", "25:00"],
+        &["timeline", "--since", "10m", "--until", "20m"],
+        &["run", "jobs.toml", "--arg", "novalue"],
     ];
     for args in cases {
         let left = alone(args);
