@@ -263,7 +263,8 @@ mod tests {
     #[test]
     fn arguments_are_for_the_one_job_that_is_meant() {
         let args = Some(json!({ "n": 4, "name": "a=b" }));
-        let cases: [(&[&str], &[&str], Option<Vec<Option<Value>>>); 4] = [
+        type Given = Option<Vec<Option<Value>>>;
+        let cases: [(&[&str], &[&str], Given); 4] = [
             (&["b"], &["a", "b"], Some(vec![None, args.clone()])),
             (&[], &["a"], Some(vec![args])),
             (&[], &["a", "b"], None),
