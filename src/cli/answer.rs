@@ -14,7 +14,7 @@ use super::durable::Durable;
 use super::out::complain;
 use super::{Exit, place};
 use crate::api::{AdHoc, AdHocSchema, Losses, Parts, Role, Roles, Server, Socket, Tcp, Token};
-use crate::config::{self, ApiRole, JobContext, Loaded, Source, schema};
+use crate::config::{self, ApiRole, JobContext, Loaded, Shown, Source, schema};
 use crate::daemon::Observer;
 use crate::engine::fact::Record;
 use crate::engine::spec::{Definitions, JobSpec, Name};
@@ -73,8 +73,8 @@ pub(super) fn start(
         None => Socket::bind(path),
     };
     let socket = socket.map_err(|error| unable(&error))?;
-    let wrong = |mistake: String| {
-        complain(&mistake);
+    let wrong = |text: String| {
+        complain(&mistake(loaded).map_or(text, |mistake| mistake.told()));
         Exit::Config
     };
     let tcp = tcp(loaded, &durable.directory).map_err(wrong)?;
@@ -130,12 +130,57 @@ fn address(loaded: &Loaded) -> Result<Option<SocketAddr>, String> {
     })
 }
 
+/// What is wrong with a setting, and only this machine or another setting shows.
+pub(super) struct Mistake {
+    what: String,
+    /// Where the setting is from.
+    place: String,
+    hint: Option<String>,
+}
+
+impl Mistake {
+    /// `key` is the setting, or the table in which the setting is that has what the text names first.
+    fn new(loaded: &Loaded, key: &str, text: &str) -> Self {
+        let (what, hint) = match text.split_once("\nhint: ") {
+            Some((what, hint)) => (what, Some(hint.to_owned())),
+            None => (text, None),
+        };
+        let named = format!("{:?}", what.split('`').nth(1).unwrap_or_default());
+        let within = |shown: &Shown| {
+            let rest = shown.key.strip_prefix(key);
+            rest.is_some_and(|rest| rest.starts_with('.')) && shown.value.contains(&named)
+        };
+        let mut all = loaded.shown.iter();
+        let shown = all.rfind(|shown| shown.key == key || within(shown));
+        Self {
+            what: what.to_owned(),
+            place: shown.map_or_else(|| key.to_owned(), |shown| shown.origin.to_string()),
+            hint,
+        }
+    }
+
+    /// For people, in lines.
+    pub(super) fn told(&self) -> String {
+        let hint = self.hint.as_ref();
+        let hint = hint.map_or(String::new(), |hint| format!("\n = hint: {hint}"));
+        format!("{}\n--> {}{hint}", self.what, self.place)
+    }
+
+    /// In one line, as other mistakes stand in the log.
+    pub(super) fn line(&self) -> String {
+        let hint = self.hint.as_ref();
+        let hint = hint.map_or(String::new(), |hint| format!(" (hint: {hint})"));
+        format!("{}: {}{hint}", self.place, self.what)
+    }
+}
+
 /// What is wrong with who may come in by these settings, and how: a daemon would not start with it.
-pub(super) fn mistake(loaded: &Loaded) -> Option<String> {
-    let roles = roles(loaded).err();
+pub(super) fn mistake(loaded: &Loaded) -> Option<Mistake> {
+    let wrong = |key| move |text: String| Mistake::new(loaded, key, &text);
+    let roles = roles(loaded).err().map(wrong("api.roles"));
     roles
-        .or_else(|| tokens(loaded, Path::new("")).err())
-        .or_else(|| address(loaded).err())
+        .or_else(|| tokens(loaded, Path::new("")).err().map(wrong("api.tokens")))
+        .or_else(|| address(loaded).err().map(wrong("api.tcp")))
 }
 
 /// Who comes in over TCP, and what each may do.

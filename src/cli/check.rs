@@ -6,9 +6,10 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::out::{Out, complain};
-use super::{Exit, SettingsArgs, answer, load};
+use super::{Exit, SettingsArgs, answer, load, start};
 use crate::config;
 use crate::lanes::Handlers;
+use crate::logging::check_filter;
 
 /// The command's arguments.
 #[derive(Args, Debug)]
@@ -43,9 +44,13 @@ fn check(
         show(&loaded.shown, out);
     }
     if let Some(mistake) = answer::mistake(&loaded) {
-        complain(&mistake);
+        complain(&mistake.told());
         return Err(Exit::Config);
     }
+    check_filter(&start::log_filter(&loaded.settings)).map_err(|error| {
+        complain(&error.to_string());
+        Exit::Config
+    })?;
     let files = if args.files.is_empty() {
         config::expand(&loaded.settings.daemon.jobs, &loaded.directory).map_err(|error| {
             complain(&error.to_string());

@@ -207,7 +207,7 @@ fn reader(
     Arc::new(move |purpose| {
         let loaded = config::load_settings(&sources).map_err(|report| rejected(report.lines()))?;
         if let Some(mistake) = answer::mistake(&loaded) {
-            return Err(rejected(vec![mistake]));
+            return Err(rejected(vec![mistake.line()]));
         }
         let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
         let (jobs, report) = load::jobs(&files, &loaded.settings, &handlers);

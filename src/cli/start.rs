@@ -121,6 +121,13 @@ pub(super) fn log_format(settings: &Settings) -> Format {
     }
 }
 
+/// What is logged: by the environment, else by the settings.
+pub(super) fn log_filter(settings: &Settings) -> String {
+    let named = std::env::var("TWOLANE_LOG").ok();
+    let named = named.filter(|filter| !filter.trim().is_empty());
+    named.unwrap_or_else(|| settings.log.level.clone())
+}
+
 /// Sets up the log; what cannot be understood is told here.
 pub(super) fn logging(
     settings: &Settings,
@@ -129,8 +136,7 @@ pub(super) fn logging(
     bars: Bars,
     clock: Clock,
 ) -> Result<Logging, Exit> {
-    let filter = std::env::var("TWOLANE_LOG").ok();
-    let filter = filter.filter(|filter| !filter.trim().is_empty());
+    let filter = log_filter(settings);
     let output = match format {
         Format::Text | Format::Json => output,
         Format::Journal => Output::Writer(Box::new(Journal::system().map_err(|error| {
@@ -140,7 +146,7 @@ pub(super) fn logging(
     };
     let settings = LogSettings {
         format,
-        filter: filter.as_deref().unwrap_or(&settings.log.level),
+        filter: &filter,
         output,
         bars,
         color: Color::Auto,

@@ -34,6 +34,14 @@ pub enum FilterErrorKind {
     Twice,
 }
 
+/// Whether a filter can be read.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_filter(filter: &str) -> Result<(), FilterError> {
+    parse(filter).map(drop)
+}
+
 /// Reads a filter: levels for targets (and what is below them) as `TARGET=LEVEL`, one for all others
 /// as `LEVEL`, which is `info` unless said otherwise. A blank filter says nothing, so `info`.
 pub(super) fn parse(filter: &str) -> Result<Targets, FilterError> {

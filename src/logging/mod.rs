@@ -38,7 +38,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 pub use escape::{harmless, harmless_json};
 pub use event::Event;
-pub use filter::{FilterError, FilterErrorKind};
+pub use filter::{FilterError, FilterErrorKind, check_filter};
 pub use journald::Journal;
 pub use narrator::{DAEMON_TARGET, Narrator, RUN_TARGET};
 pub use outlet::OutputLines;

@@ -32,7 +32,7 @@ pub enum StoreError {
         db: PathBuf,
     },
     /// There is no store where one is to be read.
-    #[error("there is no store at `{}`\nhint: give the path of a `twolane.db`", db.display())]
+    #[error("there is no store at `{}`\nhint: name the directory of one with `--state-dir`", db.display())]
     Absent {
         /// The file that is not there.
         db: PathBuf,

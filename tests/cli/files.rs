@@ -52,13 +52,26 @@ fn check_says_of_every_setting_where_it_comes_from() {
 
 #[test]
 fn check_and_serve_refuse_the_same_ways_in() {
-    for (api, told) in [
-        ("tcp = \"banana\"", "`api.tcp` is \"banana\""),
-        ("tcp = \"0.0.0.0:99\"", "a loopback address with a port"),
-        ("tokens = [\"ops:admin\"]", "`api.tokens` has \"ops:admin\""),
+    for (api, told, there) in [
+        (
+            "tcp = \"banana\"",
+            "`api.tcp` is \"banana\"",
+            "--> twolane.toml:6:1",
+        ),
+        (
+            "tcp = \"0.0.0.0:99\"",
+            "a loopback address with a port",
+            "--> twolane.toml:6:1",
+        ),
+        (
+            "tokens = [\"ops:admin\"]",
+            "`api.tokens` has \"ops:admin\"",
+            "--> twolane.toml:7:1",
+        ),
         (
             "roles.read = [\"user:nobody-of-this-name\"]",
             "in `api.roles` is nobody",
+            "--> twolane.toml:7:7",
         ),
     ] {
         let settings = format!(
@@ -71,8 +84,31 @@ fn check_and_serve_refuse_the_same_ways_in() {
             let finished = place.twolane(&[command, "--config", "twolane.toml"]);
             assert_eq!(finished.code, Some(3), "{command} {api}: {finished:?}");
             assert!(
-                finished.stderr.contains(told),
+                finished.stderr.contains(told) && finished.stderr.contains(there),
                 "{command} {api}: {finished:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn check_and_serve_refuse_the_same_filters_of_the_log() {
+    let settings = "[daemon]\nstate_dir = \"state\"\nruntime_dir = \"run\"\njobs = []\n";
+    let place = Place::with(&[("twolane.toml", settings)]);
+    for command in ["check", "serve"] {
+        for (set, env) in [
+            ("log.level=twolane=loud", ""),
+            ("log.level=info", "twolane=loud"),
+        ] {
+            let args = [command, "--config", "twolane.toml", "--set", set];
+            let env = [("TWOLANE_LOG", env)];
+            let finished = place.start_with(&args, &env).finish();
+            assert_eq!(finished.code, Some(3), "{args:?}: {finished:?}");
+            assert!(
+                finished
+                    .stderr
+                    .contains("`twolane=loud` is wrong in the log filter"),
+                "{args:?}: {finished:?}"
             );
         }
     }
