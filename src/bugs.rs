@@ -7,6 +7,7 @@
 const ALL: &[&str] = &[
     "acknowledged-before-the-commit",
     "attempt-too-many",
+    "backfill-unbounded",
     "backlog-all-at-once",
     "cancel-between-two-looks",
     "damage-overlooked",

@@ -7,12 +7,12 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde_json::Value;
 
 use crate::engine::action::Answer;
-use crate::engine::id::{AttemptId, RunId};
-use crate::engine::input::{Forgotten, Submission};
+use crate::engine::id::{AttemptId, BackfillId, RunId};
+use crate::engine::input::{BackfillOrder, Forgotten, Submission};
 use crate::engine::outcome::End;
 use crate::engine::spec::JobSpec;
 use crate::engine::time::Now;
-use crate::engine::{By, CapacityName, Explanation, JobView, Status};
+use crate::engine::{BackfillView, By, CapacityName, Explanation, Ground, JobView, Status};
 
 /// An attempt has left its lane for good.
 #[derive(Clone, Debug, PartialEq)]
@@ -189,6 +189,14 @@ pub enum Ask {
     RetryGraph(Vec<(RunId, Forgotten)>),
     /// That a `future` ends, with this result or for this reason.
     Complete(RunId, Result<Arc<Value>, Arc<str>>),
+    /// What a backfill of this job stands on.
+    Ground(String),
+    /// That slots of the past are run. The caller inside is not looked at.
+    Backfill(Box<BackfillOrder>),
+    /// That no more slots of a backfill are run.
+    CancelBackfill(BackfillId),
+    /// The backfills that are remembered.
+    Backfills,
     /// That nothing starts that needs this.
     Pause(CapacityName),
     /// That what needs this starts again.
@@ -254,6 +262,10 @@ pub enum Told {
     Status(Box<DaemonStatus>),
     /// The jobs that are defined.
     Jobs(Vec<JobView>),
+    /// What a backfill of a job stands on, and the time; `None` if there is no such job.
+    Ground(Option<Ground>, Now),
+    /// The backfills that are remembered.
+    Backfills(Vec<BackfillView>),
     /// The configuration was read again: what has changed, a line each; or what is wrong with it.
     Reloaded(Result<Vec<String>, Vec<String>>),
     /// What was sent was delivered, or why not.

@@ -342,6 +342,9 @@ impl Tally {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::BackfillAccepted { .. }
+            | Fact::BackfillMoved { .. }
+            | Fact::BackfillEnded { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Announced { .. }

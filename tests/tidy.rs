@@ -154,6 +154,7 @@ const PROMISES: &[Promise] = &[
             "promise_6_a_full_queue_answers_429_and_names_the_bound",
             "promise_6_jobs_beyond_the_bound_share_a_label",
             "promise_6_no_question_about_the_past_looks_at_all_rows",
+            "promise_6_what_cannot_be_a_backfill_is_refused_with_its_reason",
         ],
         later: "",
     },

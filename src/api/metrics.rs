@@ -127,7 +127,7 @@ fn labelled(all: &mut Registry, status: &Status) {
 }
 
 fn gauges(all: &mut Registry, status: &Status, beside: &Beside<'_>) {
-    let gauges: [(&str, &str, u64); 10] = [
+    let gauges: [(&str, &str, u64); 11] = [
         (
             "unfinished_runs",
             "Runs that are not over",
@@ -140,6 +140,7 @@ fn gauges(all: &mut Registry, status: &Status, beside: &Beside<'_>) {
             "Jobs of which no success came within their `expect_within`",
             status.absent,
         ),
+        ("backfills", "Backfills that go on", status.backfills),
         (
             "uncommitted_batches",
             "Batches of facts that wait for the disk",

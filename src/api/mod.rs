@@ -5,6 +5,7 @@
     reason = "an answer of any other kind than the one asked for is a bug, and told as such"
 )]
 
+mod backfill;
 pub mod client;
 mod daemon;
 mod follow;

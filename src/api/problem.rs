@@ -119,6 +119,14 @@ impl From<Refusal> for Problem {
             Refusal::Draining => Self::unavailable("draining", detail),
             Refusal::KeyReused(_) => Self::conflict("key-reused", detail),
             Refusal::Duplicate { .. } => Self::conflict("duplicate", detail),
+            Refusal::UnknownSchedule { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "unknown-schedule", detail)
+            }
+            Refusal::Undecided(_) => Self::conflict("undecided", detail),
+            Refusal::Backfilling(_) => Self::conflict("backfilling", detail),
+            Refusal::TooManyBackfills { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "full", detail)
+            }
             Refusal::NoResult { .. } => Self::conflict("no-result", detail),
             Refusal::Empty
             | Refusal::MissingDependency { .. }

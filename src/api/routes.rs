@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::refusals::Refusals;
 use super::roles::{Caller, Role};
 use super::shared::Shared;
-use super::{daemon, follow, looks, openapi, runs, submit};
+use super::{backfill, daemon, follow, looks, openapi, runs, submit};
 
 /// The largest body of a single request, in bytes.
 const BODY: usize = 1 << 20;
@@ -64,6 +64,16 @@ fn table() -> Vec<Route> {
         ("/history", &[("get", Role::Read)], get(looks::history)),
         ("/timeline", &[("get", Role::Read)], get(looks::timeline)),
         ("/events", &[("get", Role::Read)], get(follow::events)),
+        (
+            "/backfills",
+            &[("get", Role::Read), ("post", Role::Submit)],
+            get(backfill::list).post(backfill::post),
+        ),
+        (
+            "/backfills/{backfill}/cancel",
+            &[("post", Role::Control)],
+            post(backfill::cancel),
+        ),
         ("/pause", &[("post", Role::Control)], post(daemon::pause)),
         ("/resume", &[("post", Role::Control)], post(daemon::resume)),
         ("/status", &[("get", Role::Read)], get(daemon::status)),

@@ -374,6 +374,10 @@ fn changed(answer: Answer) -> Result<Json<wire::Changed>, Problem> {
         Answer::Submitted(_)
         | Answer::SubmittedBefore(_)
         | Answer::Send(_)
+        | Answer::Backfilling(_)
+        | Answer::BackfillCancelled(_)
+        | Answer::BackfillOver(_)
+        | Answer::UnknownBackfill(_)
         | Answer::Paused(..)
         | Answer::Resumed(..)
         | Answer::UnknownCapacity(_) => {

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 
 use super::wire;
 use crate::engine::amounts::Amounts;
+use crate::engine::backfill::Ending;
 use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::flow::Over;
 use crate::engine::outcome::{End, Interruption, Measures, Outcome};
 use crate::engine::time::{Mono, Wall};
-use crate::engine::{CapacityName, CapacityView, JobView, ScheduleView, absent};
+use crate::engine::{BackfillView, CapacityName, CapacityView, JobView, ScheduleView, absent};
 use crate::inbox::DaemonStatus;
 use crate::runlog::RunLine;
 use crate::store::{AttemptEnd, Story};
@@ -79,6 +80,9 @@ pub(super) fn run(story: &Story) -> wire::Run {
             (parts.first.0, last)
         }),
         cause: story.ties.cause.map(|run| run.0),
+        slot: story.slot.as_ref().map(|slot| moment(slot.at)),
+        schedule: story.slot.as_ref().map(|slot| slot.schedule.to_string()),
+        backfill: story.slot.as_ref().and_then(|slot| Some(slot.backfill?.0)),
         by: story
             .facts
             .first()
@@ -151,6 +155,22 @@ fn said(fact: &Fact) -> Said {
         Fact::Misplaced { job, finding } => {
             let kind = if finding.moves { "moved" } else { "misplaced" };
             (kind, None, None, Some(format!("`{job}`: {finding}")))
+        }
+        Fact::BackfillAccepted { backfill } => {
+            let what = format!("`{}`: {backfill}", backfill.job);
+            ("backfill", None, None, Some(what))
+        }
+        Fact::BackfillMoved { id, went, .. } => {
+            let how = format!("backfill {id}: {went}");
+            ("backfill-moved", None, None, Some(how))
+        }
+        Fact::BackfillEnded {
+            backfill,
+            went,
+            ending,
+        } => {
+            let how = format!("`{}`: {}", backfill.job, backfill.over(went, ending));
+            ("backfill-over", None, None, Some(how))
         }
         Fact::ClockSet { by_micros } => {
             let seconds = by_micros / 1_000_000;
@@ -285,6 +305,7 @@ pub(super) fn status(status: &DaemonStatus, runs: Vec<(&'static str, u64)>) -> w
             .collect(),
         jobs: many(engine.jobs),
         absent: many(engine.absent),
+        backfills: many(engine.backfills),
         records: engine.records,
         uncommitted: many(status.uncommitted),
         max_uncommitted: many(status.max_uncommitted),
@@ -359,6 +380,11 @@ pub(super) fn job(view: &JobView) -> wire::Job {
         expect_within_seconds: job.expect_within.map(seconds),
         heard: view.heard.map(|(since, _)| moment(since)),
         absent: view.heard.is_some_and(|(_, is_absent)| is_absent),
+        backfills: view
+            .backfills
+            .iter()
+            .map(|(id, begun, slots)| (id.0, *begun, *slots))
+            .collect(),
     }
 }
 
@@ -368,6 +394,38 @@ fn schedule(view: &ScheduleView) -> wire::Schedule {
         next: view.next.map(moment),
         waiting: view.waiting as u64,
         paused: view.paused,
+    }
+}
+
+/// A backfill.
+pub(super) fn backfill(view: &BackfillView) -> wire::Backfill {
+    let BackfillView {
+        backfill,
+        went,
+        ending,
+    } = view;
+    let reason = match ending {
+        Some(Ending::Refused(why)) => Some(why.to_string()),
+        Some(Ending::Done | Ending::Cancelled | Ending::Removed) | None => None,
+    };
+    wire::Backfill {
+        backfill: backfill.id.0,
+        job: backfill.job.to_string(),
+        schedule: backfill.schedule.to_string(),
+        from: moment(backfill.from),
+        to: moment(backfill.to()),
+        max_concurrent: backfill.at_once,
+        accepted: moment(backfill.accepted),
+        state: ending.as_ref().map_or("running", Ending::as_str).to_owned(),
+        reason,
+        slots: backfill.slots,
+        left_out: backfill.left_out,
+        begun: went.begun,
+        succeeded: went.succeeded,
+        failed: went.failed,
+        cancelled: went.cancelled,
+        skipped: went.skipped,
+        at: moment(went.at.max(backfill.from)),
     }
 }
 

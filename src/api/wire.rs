@@ -1,12 +1,14 @@
 //! What goes over the API, as JSON: the same types on the side that answers and on the side that asks.
 //! Plain data; knows neither HTTP nor how anything is decided.
 
+mod backfill;
 mod past;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 
+pub use backfill::{Backfill, BackfillOrder, Backfilled, Backfills, Slot};
 pub use past::{Bar, Found, FoundLine, History, JobHistory, Spread, Timeline};
 
 /// A moment, in RFC 3339 with microseconds in UTC: `2026-11-21T09:12:00.123456Z`.
@@ -126,6 +128,15 @@ pub struct Run {
     /// The run after whose end it was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
+    /// The slot that it is for, where a schedule or a backfill asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Moment>,
+    /// The schedule whose slot that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// The backfill that asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<u64>,
     /// Who asked for it: `uid:NUMBER`, `token:NAME`, or `daemon`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -299,6 +310,9 @@ pub struct Status {
     /// Jobs of which no success came in time.
     #[serde(default)]
     pub absent: u64,
+    /// Backfills that go on.
+    #[serde(default)]
+    pub backfills: u64,
     /// Facts so far.
     pub records: u64,
     /// Batches of facts that are not committed yet.
@@ -403,6 +417,9 @@ pub struct Job {
     /// Whether none came in time.
     #[serde(default)]
     pub absent: bool,
+    /// Its backfills that go on: the number of each, how many runs it has made, and of how many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backfills: Vec<(u64, u64, u64)>,
 }
 
 /// A schedule of a job.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::capacity::CapacityName;
-use super::id::{AttemptId, CallerId, RunId};
+use super::id::{AttemptId, BackfillId, CallerId, RunId};
 use super::outcome::StopReason;
 use super::run::StateKind;
 use super::spec::{JobSpec, Name};
@@ -78,6 +78,14 @@ pub enum Answer {
     NotWaiting(RunId, StateKind),
     /// What is for the running attempt of a run may be handed to this one.
     Send(AttemptId),
+    /// This backfill was accepted.
+    Backfilling(BackfillId),
+    /// No more slots of this backfill are run.
+    BackfillCancelled(BackfillId),
+    /// This backfill was over before.
+    BackfillOver(BackfillId),
+    /// There is no such backfill.
+    UnknownBackfill(BackfillId),
     /// Nothing of this starts now; `false` if that was so before.
     Paused(CapacityName, bool),
     /// This starts again; `false` if it was not paused.
@@ -196,6 +204,28 @@ pub enum Refusal {
         job: Name,
         /// How many it would be.
         count: usize,
+        /// The bound.
+        bound: usize,
+    },
+    /// The job has no schedule that is told by this.
+    #[error("job `{job}` has no schedule {schedule}; it may have been changed meanwhile")]
+    UnknownSchedule {
+        /// The job.
+        job: Name,
+        /// The schedule.
+        schedule: Arc<str>,
+    },
+    /// The schedule of this job has yet to decide on slots that a backfill asks for.
+    #[error("the schedule of job `{0}` has yet to decide on some of these slots: ask again")]
+    Undecided(Name),
+    /// This backfill has slots of the same schedule in the same time.
+    #[error(
+        "backfill {0} has slots of the same schedule in this time: wait until it is over, or cancel it"
+    )]
+    Backfilling(BackfillId),
+    /// So many backfills go on.
+    #[error("{bound} backfills go on, which is the bound: wait for one, or cancel one")]
+    TooManyBackfills {
         /// The bound.
         bound: usize,
     },

@@ -37,6 +37,7 @@ impl Engine {
         check_announced(state)?;
         let fault = state.calendar.fault();
         let fault = fault.or_else(|| state.absences.fault(&state.definitions));
+        let fault = fault.or_else(|| state.backfills.fault());
         hold(fault.is_none(), || fault.clone().unwrap_or_default())
     }
 }

@@ -43,8 +43,16 @@ impl Turn<'_> {
         self.take(input);
         self.by = Some(By::Daemon);
         self.begin_waiting();
+        self.go_on_with_backfills();
         self.by = None;
         self.dispatch();
+        // A run that is spread into nothing ends as it starts.
+        while self.state.backfills.has_heard() {
+            self.by = Some(By::Daemon);
+            self.go_on_with_backfills();
+            self.by = None;
+            self.dispatch();
+        }
     }
 
     fn take(&mut self, input: Input) {
@@ -75,6 +83,15 @@ impl Turn<'_> {
             }
             Input::Send { run, bytes, caller } => {
                 let answer = self.send(run, bytes);
+                self.answer(caller, answer);
+            }
+            Input::Backfill(order) => {
+                let caller = order.caller;
+                let answer = self.backfill(order);
+                self.answer(caller, answer);
+            }
+            Input::CancelBackfill { id, caller } => {
+                let answer = self.cancel_backfill(id);
                 self.answer(caller, answer);
             }
             Input::Pause { what, caller } => {

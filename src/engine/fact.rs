@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::backfill::{Backfill, Ending, Went};
 use super::by::By;
 use super::capacity::CapacityName;
 use super::flow::{Over, Parts, Ties};
-use super::id::{AttemptId, RunId};
+use super::id::{AttemptId, BackfillId, RunId};
 use super::outcome::{End, Failure, Interruption, SkipReason, StopReason};
 use super::placing::Finding;
 use super::schedule::memory::Memory;
@@ -261,6 +262,29 @@ pub enum Fact {
         /// What has become of them.
         memory: Memory,
     },
+    /// Slots of the past are to be run.
+    BackfillAccepted {
+        /// Which, and how.
+        backfill: Arc<Backfill>,
+    },
+    /// A backfill has gone on: it makes the run that is accepted next, or runs of it have ended.
+    BackfillMoved {
+        /// Its number.
+        id: BackfillId,
+        /// Its place.
+        place: u8,
+        /// How far it has come.
+        went: Went,
+    },
+    /// No more slots of a backfill are run. Runs of it that execute go on.
+    BackfillEnded {
+        /// What it was.
+        backfill: Arc<Backfill>,
+        /// How far it has come.
+        went: Went,
+        /// Why.
+        ending: Ending,
+    },
     /// By what was measured of its attempts a job is in the wrong lane. If it finds its lane by itself, its
     /// runs go to the other one from here on, also those that wait.
     Misplaced {
@@ -320,6 +344,9 @@ pub struct Slot {
     pub schedule: Arc<str>,
     /// The instant.
     pub at: Wall,
+    /// The backfill that has it run; `None` where its schedule does, at its time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<BackfillId>,
 }
 
 /// What a caller calls its submission, so that sending it again does not make another one.
@@ -354,6 +381,9 @@ impl Fact {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::Misplaced { .. }
+            | Self::BackfillAccepted { .. }
+            | Self::BackfillMoved { .. }
+            | Self::BackfillEnded { .. }
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }

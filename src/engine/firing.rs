@@ -106,6 +106,7 @@ impl Turn<'_> {
             self.leave_out(&job, &key, one(slot), Why::Removed);
         }
         self.record(Fact::Configured { definitions });
+        self.end_removed_backfills();
         self.expect_new();
         // On record for themselves: that they began, and when, outlives the definitions.
         let now = self.now.wall;
@@ -225,28 +226,19 @@ impl Turn<'_> {
     fn begin(&mut self, id: ScheduleId, at: Wall) {
         let entry = &self.state.calendar.entries()[id];
         let (job, key) = (Arc::clone(&entry.job), Arc::clone(&entry.key));
-        let mut items: Vec<SubmitItem> = vec![SubmitItem::of(&job.name)];
-        if !job.after.is_empty() {
-            let names = self.state.definitions.with_all_before(&job.name);
-            let others = names.into_iter().filter(|name| **name != job.name);
-            items.extend(others.map(SubmitItem::of));
-        }
-        let logical = Value::String(Moment(at).to_string());
-        let args = Map::from_iter([(SCHEDULED.to_owned(), logical)]);
-        items[0].args = Some(Arc::new(Value::Object(args)));
-        let submission = Submission {
-            items,
-            key: None,
-            caller: None,
-        };
+        let submission = self.submission_of(&job, at);
         match plan(self.state, &submission) {
             Ok(plan) => {
                 if let [Source::There(run), ..] = plan.runs[..] {
                     let why = format!("run {run} of this unique job does it already");
                     return self.leave_out(&job, &key, one(at), Why::Refused(why.into()));
                 }
-                let slot = Arc::new(Slot { schedule: key, at });
-                self.accept(&submission, plan, Some(&slot));
+                let slot = Slot {
+                    schedule: key,
+                    at,
+                    backfill: None,
+                };
+                self.accept(&submission, plan, Some(&Arc::new(slot)));
             }
             Err(refusal) => {
                 self.leave_out(
@@ -259,12 +251,31 @@ impl Turn<'_> {
         }
     }
 
+    /// What is asked for where a slot of a job is run: the job, which is told the slot, and all that it comes after.
+    pub(super) fn submission_of(&self, job: &JobSpec, slot: Wall) -> Submission {
+        let mut items: Vec<SubmitItem> = vec![SubmitItem::of(&job.name)];
+        if !job.after.is_empty() {
+            let names = self.state.definitions.with_all_before(&job.name);
+            let others = names.into_iter().filter(|name| **name != job.name);
+            items.extend(others.map(SubmitItem::of));
+        }
+        let logical = Value::String(Moment(slot).to_string());
+        let args = Map::from_iter([(SCHEDULED.to_owned(), logical)]);
+        items[0].args = Some(Arc::new(Value::Object(args)));
+        Submission {
+            items,
+            key: None,
+            caller: None,
+        }
+    }
+
     /// Puts on record that slots do not run: a run that never starts.
     fn leave_out(&mut self, job: &Arc<JobSpec>, key: &Arc<str>, slots: Passed, why: Why) {
         let run = super::id::RunId(self.state.next_run);
         let slot = Slot {
             schedule: Arc::clone(key),
             at: slots.first,
+            backfill: None,
         };
         self.record(Fact::Accepted {
             run,
@@ -285,7 +296,7 @@ impl Turn<'_> {
         });
     }
 
-    fn remember(&mut self, id: ScheduleId, memory: Memory) {
+    pub(super) fn remember(&mut self, id: ScheduleId, memory: Memory) {
         let entry = &self.state.calendar.entries()[id];
         self.record(Fact::Evaluated {
             job: Name::clone(&entry.job.name),

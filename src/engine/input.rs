@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::capacity::CapacityName;
 use super::fact::SubmitKey;
 use super::flow::{Parts, Ties};
-use super::id::{AttemptId, CallerId, RunId};
+use super::id::{AttemptId, BackfillId, CallerId, RunId};
 use super::outcome::End;
 use super::spec::{Definitions, JobSpec, Name, Priority};
 use super::time::Wall;
@@ -64,6 +64,15 @@ pub enum Input {
         /// Who gets the answer.
         caller: Option<CallerId>,
     },
+    /// Slots of the past are to be run.
+    Backfill(BackfillOrder),
+    /// No more slots of a backfill are to be run.
+    CancelBackfill {
+        /// Which.
+        id: BackfillId,
+        /// Who gets the answer.
+        caller: Option<CallerId>,
+    },
     /// Nothing that needs this is to start.
     Pause {
         /// What.
@@ -115,6 +124,32 @@ pub struct Submission {
     /// What the caller calls it. While that is remembered, the same word with the same digest gives
     /// the run of the first item again, and with another digest a refusal.
     pub key: Option<Arc<SubmitKey>>,
+    /// Who gets the answer.
+    pub caller: Option<CallerId>,
+}
+
+/// A backfill that is asked for. Whoever asks has looked at the slots, and says which have run already: the
+/// engine knows of few runs that are over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackfillOrder {
+    /// Whose slots.
+    pub job: Name,
+    /// By which of its schedules.
+    pub schedule: Arc<str>,
+    /// Slots from here on,
+    pub from: Wall,
+    /// and up to here, this instant included. Its schedule has to have decided on all of them.
+    pub until: Wall,
+    /// How many of its runs may be unfinished at a time.
+    pub at_once: u32,
+    /// How many slots are to be run.
+    pub slots: u64,
+    /// How many are not,
+    pub left_out: u64,
+    /// and where those are: stretches from a slot to a slot, in order.
+    pub stretches: Box<[(Wall, Wall)]>,
+    /// The newest backfill that there was when the slots were looked at.
+    pub known: BackfillId,
     /// Who gets the answer.
     pub caller: Option<CallerId>,
 }

@@ -9,6 +9,7 @@ mod again;
 pub mod amounts;
 mod announce;
 mod arguments;
+pub mod backfill;
 pub mod braces;
 mod bucket;
 mod by;
@@ -65,7 +66,9 @@ use spec::Definitions;
 use state::State;
 use time::{Mono, Now, Wall};
 pub use timers::Timer;
-pub use view::{CapacityView, JobView, RunView, ScheduleView, Status};
+pub use view::{
+    BackfillView, CapacityView, Ground, JobView, RunView, ScheduleGround, ScheduleView, Status,
+};
 
 /// The scheduler as a state machine without I/O. Its methods are of four kinds:
 ///

@@ -9,11 +9,12 @@ use super::Recovery;
 use super::absence::Absences;
 use super::announce::Announced;
 use super::arguments::complete;
+use super::backfill::Backfills;
 use super::by_name::ByName;
 use super::calendar::Calendar;
 use super::capacity::{Capacities, CapacityName, ClassId};
 use super::fact::{Fact, FinalState, Record, SubmitKey};
-use super::flow::Parts;
+use super::flow::{Over, Parts};
 use super::id::RunId;
 use super::outcome::{Interruption, NO_ROOM_PAUSE};
 use super::placing::Placing;
@@ -39,6 +40,7 @@ pub(super) struct State {
     pub(super) timers: Timers,
     pub(super) calendar: Calendar,
     pub(super) absences: Absences,
+    pub(super) backfills: Backfills,
     /// What was found out of the lanes of jobs.
     pub(super) placing: Placing,
     /// The runs that hold capacities.
@@ -78,6 +80,7 @@ impl State {
             timers: Timers::default(),
             calendar: Calendar::default(),
             absences: Absences::default(),
+            backfills: Backfills::default(),
             placing: Placing::default(),
             active: BTreeSet::new(),
             announced: Announced::default(),
@@ -145,6 +148,13 @@ impl State {
                 schedule,
                 memory,
             } => self.calendar.remember(job, schedule, memory),
+            Fact::BackfillAccepted { backfill } => self.backfills.accept(backfill),
+            Fact::BackfillMoved { id, went, .. } => self.backfills.moved(*id, *went),
+            Fact::BackfillEnded {
+                backfill,
+                went,
+                ending,
+            } => self.backfills.end(backfill, *went, ending),
             Fact::Misplaced { job, finding } => self.misplaced(job, *finding),
             Fact::ClockSet { .. } => self.calendar.clock_set(record.at.wall),
             Fact::Heard { job, .. } => {
@@ -368,6 +378,9 @@ impl State {
         self.capacities.class_mut(class).runs -= 1;
         let job = Name::clone(&self.run(id).job.name);
         self.calendar.closed(&job, id);
+        if let Some(over) = Over::of(&self.run(id).state) {
+            self.backfills.closed(id, over);
+        }
         self.retire(class, id);
         let dependents = self.run(id).dependents().to_vec();
         for (dependent, born) in dependents {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::action::StartOrder;
+use super::backfill::{Backfill, Ending, Went};
 use super::bucket::Bucket;
 use super::calendar::Entry;
 use super::capacity::CapacityName;
-use super::id::{AttemptId, RunId};
+use super::id::{AttemptId, BackfillId, RunId};
 use super::placing::Finding;
 use super::run::{Run, RunState, StateKind};
+use super::schedule::ScheduleSpec;
 use super::spec::{Definitions, JobSpec, Name, Priority};
 use super::time::Wall;
 
@@ -69,6 +71,8 @@ pub struct JobView {
     /// From when the time counts in which a success is expected, and whether that is over; of a job with
     /// `expect_within` only.
     pub heard: Option<(Wall, bool)>,
+    /// Its backfills that go on: how many runs each has made, of how many.
+    pub backfills: Vec<(BackfillId, u64, u64)>,
 }
 
 /// A schedule of a job.
@@ -82,6 +86,41 @@ pub struct ScheduleView {
     pub waiting: usize,
     /// It is paused.
     pub paused: bool,
+}
+
+/// A backfill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackfillView {
+    /// What was accepted.
+    pub backfill: Arc<Backfill>,
+    /// How far it has come.
+    pub went: Went,
+    /// Why no more of its slots are run; `None` while it goes on.
+    pub ending: Option<Ending>,
+}
+
+/// What a backfill of a job stands on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ground {
+    /// Its definition.
+    pub job: Arc<JobSpec>,
+    /// Its schedules, in the order of the file.
+    pub schedules: Vec<ScheduleGround>,
+    /// The newest backfill of all jobs.
+    pub newest: BackfillId,
+}
+
+/// What a backfill of slots of a schedule stands on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScheduleGround {
+    /// What it is told by.
+    pub schedule: Arc<str>,
+    /// How its slots are made.
+    pub spec: Arc<ScheduleSpec>,
+    /// Up to here its slots are decided on; `None` where it is not in force.
+    pub decided: Option<Wall>,
+    /// Slots that wait until a run is over.
+    pub waiting: Vec<Wall>,
 }
 
 /// The whole, in numbers.
@@ -102,6 +141,8 @@ pub struct Status {
     pub jobs: usize,
     /// Jobs of which no success came in time.
     pub absent: usize,
+    /// Backfills that go on.
+    pub backfills: usize,
     /// Records so far.
     pub records: u64,
 }
@@ -217,6 +258,7 @@ impl Engine {
             draining: state.draining,
             jobs: state.jobs.len(),
             absent: state.absences.count(),
+            backfills: state.backfills.going.len(),
             records: state.next_record - 1,
         }
     }
@@ -240,7 +282,56 @@ impl Engine {
                     .absences
                     .of_job(name)
                     .map(|heard| (heard.since.wall, heard.is_absent)),
+                backfills: self.backfills_of(name),
             }
+        })
+    }
+
+    fn backfills_of(&self, job: &Name) -> Vec<(BackfillId, u64, u64)> {
+        let going = self.state.backfills.going.values();
+        let of_job = going.filter(|going| going.backfill.job == *job);
+        let told = of_job.map(|it| (it.backfill.id, it.went.begun, it.backfill.slots));
+        told.collect()
+    }
+
+    /// The backfills that go on, and those that are over and remembered, by number.
+    #[must_use]
+    pub fn backfills(&self) -> Vec<BackfillView> {
+        let backfills = &self.state.backfills;
+        let over = backfills.over.values().map(|ended| BackfillView {
+            backfill: Arc::clone(&ended.backfill),
+            went: ended.went,
+            ending: Some(ended.ending.clone()),
+        });
+        let going = backfills.going.values().map(|going| BackfillView {
+            backfill: Arc::clone(&going.backfill),
+            went: going.went,
+            ending: None,
+        });
+        let mut all: Vec<BackfillView> = over.chain(going).collect();
+        all.sort_unstable_by_key(|view| view.backfill.id);
+        all
+    }
+
+    /// What a backfill of a job stands on; `None` if there is no such job.
+    #[must_use]
+    pub fn ground(&self, job: &str) -> Option<Ground> {
+        let (job, _) = self.state.jobs.get(job)?;
+        let calendar = &self.state.calendar;
+        let entries = &calendar.entries()[calendar.of_job(&job.name)];
+        let ground = |entry: &Entry| ScheduleGround {
+            schedule: Arc::clone(&entry.key),
+            spec: Arc::clone(&entry.spec),
+            decided: entry.memory.as_ref().map(|memory| memory.at),
+            waiting: entry
+                .memory
+                .as_ref()
+                .map_or_else(Vec::new, |m| m.waiting.clone()),
+        };
+        Some(Ground {
+            job: Arc::clone(job),
+            schedules: entries.iter().map(ground).collect(),
+            newest: self.state.backfills.newest,
         })
     }
 

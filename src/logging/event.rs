@@ -2,6 +2,7 @@
 
 use tracing::Level;
 
+use crate::engine::backfill::Ending;
 use crate::engine::fact::{Fact, FinalState};
 
 /// What happened.
@@ -63,6 +64,14 @@ pub enum Event {
     Misplaced,
     /// The same of a job that finds its lane by itself: it goes to the other one.
     Moved,
+    /// Slots of the past are to be run.
+    Backfill,
+    /// A backfill has gone on.
+    BackfillMoved,
+    /// No more slots of a backfill are run: it is done, or was cancelled.
+    BackfillDone,
+    /// The same, and nobody has asked for that.
+    BackfillBroken,
     /// The clock was set, or the machine slept.
     ClockSet,
     /// A job of which a success is expected in a time was heard of.
@@ -77,7 +86,7 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 33] = [
+    pub(super) const ALL: [Self; 37] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
@@ -106,6 +115,10 @@ impl Event {
         Self::Evaluated,
         Self::Misplaced,
         Self::Moved,
+        Self::Backfill,
+        Self::BackfillMoved,
+        Self::BackfillDone,
+        Self::BackfillBroken,
         Self::ClockSet,
         Self::Heard,
         Self::HeardAgain,
@@ -150,6 +163,10 @@ impl Event {
             Self::Evaluated => 0x7d01_a854_042e_4f39_bce7_d33d_316a_f1f4,
             Self::Misplaced => 0xb8d0_cae1_6260_4a03_8f7d_bc1c_88e2_c928,
             Self::Moved => 0xf734_9b7f_7179_4de0_b448_f5c1_992a_01b1,
+            Self::Backfill => 0x6fa1_8556_1857_4959_8663_439b_a17a_a121,
+            Self::BackfillMoved => 0xe8e1_eb9a_de0f_4ed0_8b44_df1d_15ab_53ab,
+            Self::BackfillDone => 0x66bf_010b_ab86_4100_a92a_c074_e592_5010,
+            Self::BackfillBroken => 0x2d5e_0b6a_93c1_4f27_b8e4_71f3_0c9d_a652,
             Self::ClockSet => 0x7020_b226_b9a9_4d06_922a_6747_b16b_796f,
             Self::Heard => 0xd47a_7ae1_6142_41c2_af44_2898_f2c2_0620,
             Self::HeardAgain => 0xac5e_c171_8af4_4b93_a796_d2f4_9b56_269e,
@@ -192,6 +209,12 @@ impl Event {
             Fact::Evaluated { .. } => Self::Evaluated,
             Fact::Misplaced { finding, .. } if finding.moves => Self::Moved,
             Fact::Misplaced { .. } => Self::Misplaced,
+            Fact::BackfillAccepted { .. } => Self::Backfill,
+            Fact::BackfillMoved { .. } => Self::BackfillMoved,
+            Fact::BackfillEnded { ending, .. } => match ending {
+                Ending::Done | Ending::Cancelled => Self::BackfillDone,
+                Ending::Removed | Ending::Refused(_) => Self::BackfillBroken,
+            },
             Fact::ClockSet { .. } => Self::ClockSet,
             Fact::Heard { again: false, .. } => Self::Heard,
             Fact::Heard { again: true, .. } => Self::HeardAgain,
@@ -232,6 +255,10 @@ impl Event {
             Self::Evaluated => "evaluated",
             Self::Misplaced => "misplaced",
             Self::Moved => "moved",
+            Self::Backfill => "backfill",
+            Self::BackfillMoved => "backfill moved",
+            Self::BackfillDone => "backfill done",
+            Self::BackfillBroken => "backfill broken",
             Self::ClockSet => "clock set",
             Self::Heard => "heard",
             Self::HeardAgain => "heard again",
@@ -254,6 +281,7 @@ impl Event {
             | Self::Met
             | Self::Began
             | Self::Evaluated
+            | Self::BackfillMoved
             | Self::Heard
             | Self::Announced
             | Self::Due => Level::DEBUG,
@@ -270,6 +298,8 @@ impl Event {
             | Self::Cancelled
             | Self::HeardAgain
             | Self::Moved
+            | Self::Backfill
+            | Self::BackfillDone
             | Self::Skipped => Level::INFO,
             Self::Failed
             | Self::Interrupted
@@ -277,6 +307,7 @@ impl Event {
             | Self::Unresponsive
             | Self::Absent
             | Self::Misplaced
+            | Self::BackfillBroken
             | Self::ClockSet => Level::WARN,
         }
     }

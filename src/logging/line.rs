@@ -102,6 +102,19 @@ impl<'a> Line<'a> {
                 lane: Some(finding.lane.as_str()),
                 ..bare.because(finding)
             },
+            Fact::BackfillAccepted { backfill } => Self {
+                job: Some(&*backfill.job),
+                ..bare.because(backfill)
+            },
+            Fact::BackfillMoved { id, went, .. } => bare.because(&format!("backfill {id}: {went}")),
+            Fact::BackfillEnded {
+                backfill,
+                went,
+                ending,
+            } => Self {
+                job: Some(&*backfill.job),
+                ..bare.because(&backfill.over(went, ending))
+            },
             Fact::ClockSet { by_micros } => bare.because(&clock_set(*by_micros)),
             Fact::Heard { job, .. } => Self {
                 job: Some(&**job),
@@ -405,6 +418,10 @@ impl<'a> Line<'a> {
             | Event::Evaluated
             | Event::Misplaced
             | Event::Moved
+            | Event::Backfill
+            | Event::BackfillMoved
+            | Event::BackfillDone
+            | Event::BackfillBroken
             | Event::ClockSet
             | Event::Heard
             | Event::HeardAgain

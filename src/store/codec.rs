@@ -14,9 +14,10 @@ use definitions::WireDefinitions;
 pub(super) use written::{Written, write};
 
 use crate::engine::CapacityName;
+use crate::engine::backfill::{Backfill, Ending, Went};
 use crate::engine::fact::{Fact, FinalState, Slot, SubmitKey};
 use crate::engine::flow::{Over, Parts, Ties};
-use crate::engine::id::RunId;
+use crate::engine::id::{BackfillId, RunId};
 use crate::engine::outcome::{End, Failure, Interruption, SkipReason, StopReason};
 use crate::engine::placing::Finding;
 use crate::engine::schedule::memory::Memory;
@@ -144,6 +145,17 @@ pub(super) enum Wire {
         schedule: Arc<str>,
         memory: Memory,
     },
+    BackfillAccepted(Box<Backfill>),
+    BackfillMoved {
+        id: BackfillId,
+        place: u8,
+        went: Went,
+    },
+    BackfillEnded {
+        backfill: Box<Backfill>,
+        went: Went,
+        ending: Ending,
+    },
     Misplaced {
         job: Name,
         finding: Finding,
@@ -184,6 +196,10 @@ fn is_empty(after: &[RunId]) -> bool {
 
 impl Wire {
     /// `fact`, with each job replaced by the number that `intern` gives it.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each kind of fact, and nothing in them to split off"
+    )]
     pub(super) fn of<E>(
         fact: &Fact,
         mut intern: impl FnMut(&Arc<JobSpec>) -> Result<i64, E>,
@@ -204,6 +220,19 @@ impl Wire {
                 job: Name::clone(job),
                 schedule: Arc::clone(schedule),
                 memory: memory.clone(),
+            },
+            Fact::BackfillAccepted { backfill } => {
+                Self::BackfillAccepted(Box::new(Backfill::clone(backfill)))
+            }
+            &Fact::BackfillMoved { id, place, went } => Self::BackfillMoved { id, place, went },
+            Fact::BackfillEnded {
+                backfill,
+                went,
+                ending,
+            } => Self::BackfillEnded {
+                backfill: Box::new(Backfill::clone(backfill)),
+                went: *went,
+                ending: ending.clone(),
             },
             Fact::Misplaced { job, finding } => Self::Misplaced {
                 job: Name::clone(job),
@@ -362,6 +391,9 @@ impl Wire {
             | Fact::Leaving
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::BackfillAccepted { .. }
+            | Fact::BackfillMoved { .. }
+            | Fact::BackfillEnded { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
@@ -379,6 +411,9 @@ impl Wire {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::Misplaced { .. }
+            | Self::BackfillAccepted(_)
+            | Self::BackfillMoved { .. }
+            | Self::BackfillEnded { .. }
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }
@@ -419,6 +454,13 @@ impl Wire {
                 Some(format!("successes of `{job}`"))
             }
             Self::Misplaced { job, .. } => Some(format!("lane of `{job}`")),
+            // At its place the end of one stands for what it was, and another one's beginning for that.
+            Self::BackfillAccepted(backfill) | Self::BackfillEnded { backfill, .. } => {
+                Some(format!("backfill at {}", backfill.place))
+            }
+            Self::BackfillMoved { place, .. } => {
+                Some(format!("how far the backfill at {place} is"))
+            }
             Self::Announced { .. } => Some("announced".into()),
             Self::Opened
             | Self::ClockSet { .. }

@@ -34,6 +34,21 @@ impl Wire {
                     schedule,
                     memory,
                 }),
+                Self::BackfillAccepted(backfill) => Ok(Fact::BackfillAccepted {
+                    backfill: Arc::from(backfill),
+                }),
+                Self::BackfillMoved { id, place, went } => {
+                    Ok(Fact::BackfillMoved { id, place, went })
+                }
+                Self::BackfillEnded {
+                    backfill,
+                    went,
+                    ending,
+                } => Ok(Fact::BackfillEnded {
+                    backfill: Arc::from(backfill),
+                    went,
+                    ending,
+                }),
                 Self::Misplaced { job, finding } => Ok(Fact::Misplaced { job, finding }),
                 Self::ClockSet { by_micros } => Ok(Fact::ClockSet { by_micros }),
                 Self::Heard { job, again } => Ok(Fact::Heard { job, again }),
@@ -75,6 +90,9 @@ impl Wire {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::Misplaced { .. }
+            | Self::BackfillAccepted(_)
+            | Self::BackfillMoved { .. }
+            | Self::BackfillEnded { .. }
             | Self::ClockSet { .. }
             | Self::Heard { .. }
             | Self::Absent { .. }

@@ -45,6 +45,9 @@ impl Entry {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::BackfillAccepted { .. }
+            | Fact::BackfillMoved { .. }
+            | Fact::BackfillEnded { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
@@ -91,6 +94,9 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::Sent { .. }
         | Fact::Evaluated { .. }
         | Fact::Misplaced { .. }
+        | Fact::BackfillAccepted { .. }
+        | Fact::BackfillMoved { .. }
+        | Fact::BackfillEnded { .. }
         | Fact::ClockSet { .. }
         | Fact::Heard { .. }
         | Fact::Absent { .. }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::fold::{Entry, state_after};
-use crate::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use crate::engine::fact::{Fact, FinalState, Record, Slot, SubmitKey};
 use crate::engine::flow::{Parts, Ties};
 use crate::engine::id::RunId;
 use crate::engine::outcome::{End, Failure, Interruption, Outcome, StopReason};
@@ -26,6 +26,8 @@ pub struct Story {
     pub args: Option<Arc<Value>>,
     /// What its caller called the submission.
     pub key: Option<Arc<SubmitKey>>,
+    /// The slot that it is for, if it is for one.
+    pub slot: Option<Arc<Slot>>,
     /// The runs that it comes after.
     pub after: Box<[RunId]>,
     /// What else ties it to others.
@@ -101,6 +103,7 @@ impl Story {
             priority: job.priority,
             args: None,
             key: None,
+            slot: None,
             after: Box::default(),
             ties: Ties::default(),
             parts: None,
@@ -140,6 +143,7 @@ impl Story {
                 ties,
                 due,
                 key,
+                slot,
                 ..
             } => {
                 self.priority = *priority;
@@ -148,6 +152,7 @@ impl Story {
                 self.ties.clone_from(ties);
                 self.due = *due;
                 self.key.clone_from(key);
+                self.slot.clone_from(slot);
             }
             Fact::Started { epoch, job, .. } => {
                 // It may have been moved to the other lane while it waited.
@@ -229,6 +234,9 @@ impl Story {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::BackfillAccepted { .. }
+            | Fact::BackfillMoved { .. }
+            | Fact::BackfillEnded { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }
@@ -289,6 +297,9 @@ impl Story {
                 | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
                 | Fact::Misplaced { .. }
+                | Fact::BackfillAccepted { .. }
+                | Fact::BackfillMoved { .. }
+                | Fact::BackfillEnded { .. }
                 | Fact::ClockSet { .. }
                 | Fact::Heard { .. }
                 | Fact::Absent { .. }

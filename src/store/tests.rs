@@ -16,11 +16,11 @@ use crate::engine::id::{AttemptId, RunId};
 use crate::engine::outcome::{
     End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason,
 };
-use crate::engine::placing::Finding;
 use crate::engine::spec::{Definitions, JobSpec, Lane, LimitSpec, PoolSpec, Priority, TaskSpec};
 use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{By, CapacityName, StateKind};
 
+mod backfills;
 mod graphs;
 mod large;
 mod migration;
@@ -128,17 +128,6 @@ fn every_kind() -> Vec<Fact> {
         Fact::Configured {
             definitions: Arc::new(definitions),
         },
-        Fact::Misplaced {
-            job: "a".into(),
-            finding: Finding {
-                run: RunId(3),
-                lane: Lane::Io,
-                fits: Lane::Cpu,
-                took: Duration::from_secs(2),
-                busy: Duration::from_millis(1_990),
-                moves: true,
-            },
-        },
         Fact::Paused {
             what: CapacityName::Pool("p".into()),
         },
@@ -179,6 +168,7 @@ fn every_kind() -> Vec<Fact> {
     let (run, job) = of(1);
     facts.push(Fact::Due { run, job });
     facts.extend(graphs::of_graphs(&a));
+    facts.extend(backfills::of_backfills());
     let (run, job) = of(1);
     facts.push(Fact::Started { run, job, epoch });
     let (run, job) = of(1);
@@ -353,10 +343,14 @@ fn every_kind_of_fact_comes_back_as_it_was() {
         .cloned()
         .collect();
     assert_eq!(opened.recovered.records, kept);
-    assert_eq!(opened.recovered.next_run, 7);
-    assert_eq!(opened.recovered.next_record, all.len() as u64 + 1);
-    assert_eq!(opened.recovered.last, all.last().unwrap().at);
-    assert!(!opened.recovered.is_new);
+    let Recovered {
+        next_record, last, ..
+    } = opened.recovered;
+    assert_eq!(
+        (next_record, last),
+        (all.len() as u64 + 1, all.last().unwrap().at)
+    );
+    assert!(opened.recovered.next_run == 7 && !opened.recovered.is_new);
     let found = verify(&fixture.place.db()).unwrap();
     assert!(found.is_sound(), "{found:?}");
     assert_eq!((found.records, found.runs), (all.len() as u64, 6));

@@ -307,6 +307,9 @@ fn note(
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::BackfillAccepted { .. }
+            | Fact::BackfillMoved { .. }
+            | Fact::BackfillEnded { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }

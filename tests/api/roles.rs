@@ -56,7 +56,7 @@ impl Door {
 fn needed(method: &str, path: &str) -> usize {
     match (method, path) {
         ("GET", _) => 0,
-        ("POST", "/runs") => 1,
+        ("POST", "/runs" | "/backfills") => 1,
         (_, _) => 2,
     }
 }
@@ -68,7 +68,7 @@ fn each_route_is_for_who_has_its_role() {
         let document = door.daemon.get("/openapi.json").json();
         let mut asked = 0;
         for (path, methods) in document["paths"].as_object().unwrap() {
-            let path = path.replace("{run}", "1");
+            let path = path.replace("{run}", "1").replace("{backfill}", "1");
             let methods = methods.as_object().unwrap().keys();
             for method in methods.filter(|key| *key != "parameters") {
                 let method = method.to_uppercase();

@@ -281,6 +281,9 @@ impl Bench {
                 | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
                 | Fact::Misplaced { .. }
+                | Fact::BackfillAccepted { .. }
+                | Fact::BackfillMoved { .. }
+                | Fact::BackfillEnded { .. }
                 | Fact::ClockSet { .. }
                 | Fact::Heard { .. }
                 | Fact::Absent { .. }

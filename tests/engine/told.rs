@@ -94,6 +94,13 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::Retried { .. } => format!("{name} retried"),
         Fact::Evaluated { schedule, .. } => format!("evaluated {schedule}"),
         Fact::Announced { attempts } => format!("{} attempts announced", attempts.len()),
+        Fact::BackfillAccepted { backfill } => format!("{}: {backfill}", backfill.job),
+        Fact::BackfillMoved { id, went, .. } => format!("backfill {id}: {went}"),
+        Fact::BackfillEnded {
+            backfill,
+            went,
+            ending,
+        } => backfill.over(went, ending),
         Fact::Misplaced { job, finding } => format!("{job} {finding}"),
         Fact::ClockSet { by_micros } => format!("clock set by {by_micros} µs"),
         Fact::Heard { job, again } => {

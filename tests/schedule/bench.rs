@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use twolane::engine::action::Action;
+use twolane::engine::action::{Action, Answer};
 use twolane::engine::fact::{Fact, Record};
 use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::input::Input;
@@ -27,6 +27,8 @@ pub(crate) struct Bench {
     /// Attempts in their lanes, with the time at which they end.
     running: BTreeMap<(Mono, RunId), AttemptId>,
     out: Outputs,
+    /// What callers were told.
+    pub(crate) answers: Vec<Answer>,
     /// Whether every step is followed by all checks; not where only the time counts.
     pub(crate) thorough: bool,
 }
@@ -44,6 +46,7 @@ impl Bench {
             takes: BTreeMap::new(),
             running: BTreeMap::new(),
             out: Outputs::default(),
+            answers: Vec::new(),
             thorough: true,
         };
         bench.apply(Input::Configure(Arc::new(definitions)));
@@ -68,7 +71,8 @@ impl Bench {
                         self.running.insert((self.now.mono, attempt.run), attempt);
                     }
                 }
-                Action::Replace { .. } | Action::Answer { .. } => {}
+                Action::Answer { answer, .. } => self.answers.push(answer),
+                Action::Replace { .. } => {}
             }
         }
         self.records.append(&mut self.out.records);

@@ -85,9 +85,12 @@ fn promise_1_and_2_and_3_hold_whatever_fails() {
 }
 
 /// What has to come up.
-const FACTS: [&str; 25] = [
+const FACTS: [&str; 28] = [
     "Accepted",
     "Announced",
+    "BackfillAccepted",
+    "BackfillEnded",
+    "BackfillMoved",
     "Began",
     "Cancelled",
     "ClockSet",

@@ -155,6 +155,9 @@ impl Model {
             | Fact::Leaving
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::BackfillAccepted { .. }
+            | Fact::BackfillMoved { .. }
+            | Fact::BackfillEnded { .. }
             | Fact::ClockSet { .. }
             | Fact::Heard { .. }
             | Fact::Absent { .. }

@@ -15,6 +15,8 @@ pub(crate) enum Step {
     Retry,
     Complete,
     Pause,
+    Backfill,
+    CancelBackfill,
     Reload,
     SetClock,
     Stale,
@@ -24,7 +26,7 @@ pub(crate) enum Step {
 }
 
 /// How often each happens where it does, and whether it does in every world.
-const STEPS: [(Step, u64, bool); 14] = [
+const STEPS: [(Step, u64, bool); 16] = [
     (Step::Submit, 25, true),
     (Step::Commit, 20, true),
     (Step::Leave, 15, true),
@@ -33,6 +35,8 @@ const STEPS: [(Step, u64, bool); 14] = [
     (Step::Retry, 3, false),
     (Step::Complete, 3, false),
     (Step::Pause, 3, false),
+    (Step::Backfill, 2, false),
+    (Step::CancelBackfill, 1, false),
     (Step::Reload, 2, false),
     (Step::SetClock, 2, false),
     (Step::Stale, 2, false),

@@ -1,6 +1,7 @@
 //! The world: turns of the daemon's loop with a disk that commits when it likes, clients that ask for
 //! anything, and a plug that is pulled.
 
+mod backfill;
 mod early;
 mod end;
 mod power;
@@ -17,7 +18,7 @@ use twolane::engine::action::{Action, Answer};
 use twolane::engine::fact::{Fact, Record, SubmitKey};
 use twolane::engine::flow::Ties;
 use twolane::engine::id::{AttemptId, CallerId, RunId};
-use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
+use twolane::engine::input::{BackfillOrder, Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::End;
 use twolane::engine::schedule::ScheduleSpec;
 use twolane::engine::spec::{Definitions, JobSpec, Name, Priority};
@@ -91,6 +92,8 @@ pub(crate) struct World {
     schedules: BTreeMap<(Name, Arc<str>), Arc<ScheduleSpec>>,
     /// How many attempts began before their start was on the disk.
     unrecorded: usize,
+    /// Slots that somebody has looked at, and not asked for yet.
+    orders: Vec<BackfillOrder>,
 }
 
 impl World {
@@ -119,6 +122,7 @@ impl World {
             definitions: 0,
             schedules: BTreeMap::new(),
             unrecorded: 0,
+            orders: Vec::new(),
         };
         let swarm = world.swarm.clone();
         world.say(&swarm);
@@ -142,6 +146,8 @@ impl World {
             Step::Retry => self.retry(),
             Step::Complete => self.complete(),
             Step::Pause => self.pause_or_resume(),
+            Step::Backfill => self.backfill(),
+            Step::CancelBackfill => self.cancel_backfill(),
             Step::Reload => self.reload(),
             Step::SetClock => self.set_clock(),
             Step::Stale => self.stale_arrives(),
@@ -196,6 +202,7 @@ impl World {
             let caller = None;
             self.apply(Input::Resume { what, caller });
         }
+        self.finish_backfills();
         // Else there would always be something to come.
         self.swarm.scheduled = false;
         self.configure();
@@ -204,12 +211,7 @@ impl World {
             self.commit(u64::MAX);
             self.attempts_leave();
             self.arrive();
-            let futures: Vec<RunId> = self.futures().collect();
-            for run in futures {
-                let with = Ok(Arc::new(Value::Null));
-                let caller = None;
-                self.apply(Input::Complete { run, with, caller });
-            }
+            self.complete_all();
             let Some(next) = self.next() else {
                 if self.outbox.is_empty() && self.engine.live_count() == 0 {
                     break;
@@ -225,6 +227,7 @@ impl World {
             self.apply(Input::Tick);
         }
         self.check_end();
+        self.check_backfills();
         let slots = self.check_slots();
         let mut hasher = DefaultHasher::new();
         let mut facts = BTreeMap::new();
@@ -242,6 +245,15 @@ impl World {
             facts,
             unrecorded: self.unrecorded,
             unsure: self.model.unsure,
+        }
+    }
+
+    fn complete_all(&mut self) {
+        let futures: Vec<RunId> = self.futures().collect();
+        for run in futures {
+            let with = Ok(Arc::new(Value::Null));
+            let caller = None;
+            self.apply(Input::Complete { run, with, caller });
         }
     }
 

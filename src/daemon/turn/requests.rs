@@ -6,7 +6,7 @@ use crate::daemon::{EndSignal, Turn};
 
 use crate::engine::By;
 use crate::engine::id::CallerId;
-use crate::engine::input::{Input, Submission};
+use crate::engine::input::{BackfillOrder, Input, Submission};
 use crate::inbox::{Ask, DaemonStatus, Reply, Request, Told, Unable};
 
 impl Turn {
@@ -28,6 +28,17 @@ impl Turn {
             }),
             Ask::Complete(run, with) => {
                 self.decide_end((by, reply), |caller| Input::Complete { run, with, caller });
+            }
+            Ask::Ground(job) => {
+                let told = Told::Ground(self.engine.ground(&job), self.clock.now());
+                self.tell_committed(reply, told);
+            }
+            Ask::Backfill(order) => self.backfill(*order, (by, reply)),
+            Ask::CancelBackfill(id) => {
+                self.decide_end((by, reply), |caller| Input::CancelBackfill { id, caller });
+            }
+            Ask::Backfills => {
+                self.tell_committed(reply, Told::Backfills(self.engine.backfills()));
             }
             Ask::Pause(what) => self.decide((by, reply), |caller| Input::Pause { what, caller }),
             Ask::Resume(what) => self.decide((by, reply), |caller| Input::Resume { what, caller }),
@@ -93,6 +104,12 @@ impl Turn {
             self.apply_for(by.clone(), input);
         }
         inputs
+    }
+
+    fn backfill(&mut self, order: BackfillOrder, asked: (Option<By>, Reply)) {
+        self.decide(asked, |caller| {
+            Input::Backfill(BackfillOrder { caller, ..order })
+        });
     }
 
     /// Lets the engine decide, if anything can be decided now; it answers.

@@ -46,23 +46,29 @@ impl Memory {
     /// Takes in that slots until `until` are decided on, and that those after `from` are not to be decided
     /// on again. At `now`, which is not before that, goes over what had been decided on before.
     pub fn pass(&mut self, (from, until): (Wall, Wall), now: Wall) {
-        if from < until {
-            let after = self.done.partition_point(|(_, to)| *to < from);
-            let mut whole = (from, until);
-            while let Some(next) = self.done.get(after)
-                && next.0 <= whole.1
-            {
-                whole = (whole.0.min(next.0), whole.1.max(next.1));
-                self.done.remove(after);
-            }
-            self.done.insert(after, whole);
-            self.bound(after);
-        }
+        self.give_away((from, until));
         self.at = until;
         let within = |(from, to): &&(Wall, Wall)| *from <= until && *to > until;
         if let Some((_, to)) = self.done.iter().find(within) {
             self.at = (*to).min(now);
         }
+    }
+
+    /// Takes in that slots after `from` and until `until` are not to be decided on again, whatever the clock does.
+    pub fn give_away(&mut self, (from, until): (Wall, Wall)) {
+        if from >= until {
+            return;
+        }
+        let after = self.done.partition_point(|(_, to)| *to < from);
+        let mut whole = (from, until);
+        while let Some(next) = self.done.get(after)
+            && next.0 <= whole.1
+        {
+            whole = (whole.0.min(next.0), whole.1.max(next.1));
+            self.done.remove(after);
+        }
+        self.done.insert(after, whole);
+        self.bound(after);
     }
 
     /// Makes one of the two stretches that are nearest to each other where there are too many, but of none the

@@ -10,6 +10,7 @@
 pub mod blackout;
 pub mod cron;
 pub mod memory;
+pub mod notes;
 mod parse;
 mod slots;
 pub mod spec;

@@ -50,8 +50,10 @@ impl State {
         if let Some(key) = key {
             self.remember(key, *id);
         }
-        if slot.is_some() {
-            self.calendar.opened(&job.name, *id);
+        match slot.as_ref().map(|slot| slot.backfill) {
+            Some(Some(backfill)) => self.backfills.opened(backfill, *id),
+            Some(None) => self.calendar.opened(&job.name, *id),
+            None => {}
         }
         if after.is_empty() && ties.replaces.is_none() {
             self.wait(*id, *due, record.at);

@@ -23,6 +23,7 @@ impl World {
         }
         self.outbox.clear();
         self.asked.clear();
+        self.orders.clear();
         self.stale = self.lanes.crash();
         self.ledger.crash();
         let down = 5_000.max(self.swarm.pace);
@@ -108,6 +109,10 @@ fn stands_for(fact: &Fact) -> Option<String> {
         Fact::Configured { .. } => Some("configured".into()),
         Fact::Paused { what } | Fact::Resumed { what } => Some(what.to_string()),
         Fact::Evaluated { job, schedule, .. } => Some(format!("slots of `{job}` by {schedule}")),
+        Fact::BackfillAccepted { backfill } | Fact::BackfillEnded { backfill, .. } => {
+            Some(format!("backfill at {}", backfill.place))
+        }
+        Fact::BackfillMoved { place, .. } => Some(format!("how far the backfill at {place} is")),
         Fact::Announced { .. } => Some("announced".into()),
         _ => None,
     }

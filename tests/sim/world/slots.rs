@@ -71,7 +71,9 @@ impl World {
             assert!(first, "a slot of {} runs twice: {slot:?}", job.name);
             fired.insert((key.0, key.1, slot.at));
         }
-        let is_set = |fact: &Fact| matches!(fact, Fact::ClockSet { .. });
+        // A backfill makes a stretch of its own, too.
+        let is_set =
+            |fact: &Fact| matches!(fact, Fact::ClockSet { .. } | Fact::BackfillAccepted { .. });
         let set = self.disk.iter().filter(|record| is_set(&record.fact));
         if set.count() <= CLOCKS_SET {
             self.check_none_is_missing(&fired, &left_out);
