@@ -102,6 +102,9 @@ fn details(job: &wire::Job, now: Timestamp) -> String {
             false => format!("expected within {within}, counted from {since}"),
         });
     }
+    for (id, begun, slots) in &job.backfills {
+        details.push(format!("backfill {id}: {begun} of {slots} slots run"));
+    }
     for schedule in &job.schedules {
         let next = match (&schedule.next, schedule.paused) {
             (_, true) => "paused".to_owned(),

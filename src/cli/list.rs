@@ -100,10 +100,12 @@ pub(super) fn table(runs: &[Run], now: Timestamp) -> Table {
     let mut table = Table::new(&header, &[0, 5, 6]);
     for run in runs {
         let result = run.result.as_ref().filter(|result| !result.is_null());
-        let what = run
+        let backfill = run.backfill.map(|id| format!("of backfill {id}"));
+        let said = run
             .reason
             .clone()
             .or_else(|| result.map(ToString::to_string));
+        let what: Vec<String> = backfill.into_iter().chain(said).collect();
         table.row([
             run.run.to_string(),
             run.state.clone(),
@@ -112,7 +114,7 @@ pub(super) fn table(runs: &[Run], now: Timestamp) -> Table {
             ago(&run.accepted, now),
             took(run.wait_seconds),
             took(run.run_seconds),
-            what.unwrap_or_default(),
+            what.join(": "),
         ]);
     }
     table

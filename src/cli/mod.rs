@@ -3,6 +3,7 @@
 mod activation;
 mod answer;
 mod ask;
+mod backfill;
 mod cancel;
 mod check;
 mod complete;
@@ -126,6 +127,10 @@ impl App {
             Command::Serve(args) => serve::run(args, &cli.settings, &handlers),
             Command::Check(args) => check::run(args, &cli.settings, &handlers, &mut out),
             Command::Next(args) => next::run(args, &cli.settings, &handlers, &mut out),
+            Command::Backfill(args) => {
+                let own = (&cli.settings, &handlers);
+                backfill::run(args, &cli.socket.client(), own, &mut out)
+            }
             Command::Schema(args) => schema::run(args, &mut out),
             Command::Init(args) => init::run(args, &mut out),
             Command::Import(args) => import::run(args, &mut out),
@@ -176,6 +181,8 @@ enum Command {
     Check(check::Check),
     /// Show when jobs run next by their schedules, from the files
     Next(next::Next),
+    /// Run slots of a schedule that are in the past, or list them
+    Backfill(Box<backfill::Backfill>),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(schema::Schema),
     /// Write a commented configuration to start from

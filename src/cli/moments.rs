@@ -83,6 +83,32 @@ pub(super) fn earlier(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Tim
         .map_err(|_| unreadable())
 }
 
+/// Reads a moment of the past as [`earlier`] does, or a day or a civil time of the zone.
+pub(super) fn day_or_earlier(
+    text: &str,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Result<Timestamp, String> {
+    if let Ok(moment) = earlier(text, now, zone) {
+        return Ok(moment);
+    }
+    // A day is a civil time too: its midnight. A zone that is written down is not passed over.
+    let civil = jiff::fmt::temporal::DateTimeParser::new();
+    let pieces = civil.parse_pieces(text).ok();
+    let pieces = pieces.filter(|pieces| pieces.offset().is_none());
+    let pieces = pieces.filter(|pieces| pieces.time_zone_annotation().is_none());
+    let zoned = pieces.and_then(|pieces| {
+        let time = pieces.time().unwrap_or_else(Time::midnight);
+        pieces.date().to_datetime(time).to_zoned(zone.clone()).ok()
+    });
+    zoned.map(|zoned| zoned.timestamp()).ok_or_else(|| {
+        format!(
+            "`{text}` is no time\nhint: write `2026-11-21`, `2026-11-21T23:30`, `2026-11-21T23:30:00Z`, or `7d` for \
+             seven days ago"
+        )
+    })
+}
+
 /// A moment as the API writes it.
 pub(super) fn written(moment: Timestamp) -> String {
     format!("{moment:.6}")

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use super::table::Table;
 use super::{Exit, SettingsArgs, ask, load, moments};
 use crate::config;
 use crate::engine::schedule::upcoming::{Coming, Upcoming};
-use crate::engine::schedule::{Dst, ScheduleSpec};
+use crate::engine::schedule::{ScheduleSpec, notes};
 use crate::engine::spec::{Definitions, JobSpec};
 use crate::engine::time::Wall;
 use crate::lanes::Handlers;
@@ -91,7 +91,7 @@ fn next(
         })?,
         None => now,
     };
-    let definitions = definitions(args, settings_args, handlers)?;
+    let definitions = definitions(&args.files, settings_args, handlers)?;
     let jobs = chosen(&args.jobs, &definitions)?;
     if jobs.iter().all(|job| job.schedules.is_empty()) {
         let message = format_args!("no job has a schedule");
@@ -118,19 +118,20 @@ fn next(
     Ok(table(&coming, from, Wall(now.as_microsecond()), zone.as_ref()).print(out))
 }
 
-fn definitions(
-    args: &Next,
+/// What stands in these job files; in those that the settings name where there are none.
+pub(super) fn definitions(
+    files: &[PathBuf],
     settings_args: &SettingsArgs,
     handlers: &Arc<Handlers>,
 ) -> Result<Definitions, Exit> {
     let loaded = load::settings(settings_args)?;
-    let files = if args.files.is_empty() {
+    let files = if files.is_empty() {
         config::expand(&loaded.settings.daemon.jobs, &loaded.directory).map_err(|error| {
             complain(&error.to_string());
             Exit::Config
         })?
     } else {
-        args.files.clone()
+        files.to_vec()
     };
     let (jobs, report) = load::jobs(&files, &loaded.settings, handlers);
     load::show(&report);
@@ -138,7 +139,7 @@ fn definitions(
 }
 
 /// The jobs of these names; all where there are none.
-fn chosen<'a>(
+pub(super) fn chosen<'a>(
     names: &[String],
     definitions: &'a Definitions,
 ) -> Result<Vec<&'a Arc<JobSpec>>, Exit> {
@@ -160,7 +161,7 @@ fn chosen<'a>(
 }
 
 /// The zone that times are shown in.
-fn zone(name: &str) -> Result<TimeZone, Exit> {
+pub(super) fn zone(name: &str) -> Result<TimeZone, Exit> {
     let bundled = || TimeZoneDatabase::bundled().get(name);
     jiff::tz::db().get(name).or_else(|_| bundled()).map_err(|_| {
         complain(&format!(
@@ -193,7 +194,7 @@ fn table(coming: &[Coming<'_>], from: Wall, now: Wall, zone: Option<&TimeZone>) 
         if !seen.contains(&what) {
             seen.push(what);
             for (at, why) in coming.schedule.lost(from, last) {
-                rows.push((at, what, why_not(why)));
+                rows.push((at, what, notes::why_not(why)));
             }
         }
         rows.push((coming.slot, what, note(coming).unwrap_or_default()));
@@ -213,17 +214,13 @@ fn table(coming: &[Coming<'_>], from: Wall, now: Wall, zone: Option<&TimeZone>) 
 
 /// What clocks show at `at`, with their offset: those of `zone`, or those of the schedule.
 fn shown(schedule: &ScheduleSpec, at: Wall, zone: Option<&TimeZone>) -> String {
-    let moment = timestamp(at);
-    let zoned = match zone {
-        Some(zone) => moment.to_zoned(zone.clone()),
-        None => {
-            let offset = schedule.zone.offset(moment.as_second());
-            let seconds = i32::try_from(offset).unwrap_or(0);
-            let offset = Offset::from_seconds(seconds).unwrap_or(Offset::UTC);
-            moment.to_zoned(offset.to_time_zone())
+    match zone {
+        Some(zone) => {
+            let zoned = timestamp(at).to_zoned(zone.clone());
+            zoned.strftime(notes::SHOWN).to_string()
         }
-    };
-    zoned.strftime("%a %F %T %:z").to_string()
+        None => notes::shown(schedule, at),
+    }
 }
 
 fn timestamp(at: Wall) -> Timestamp {
@@ -242,15 +239,7 @@ fn until(at: Wall, now: Wall) -> String {
 /// What is peculiar about a slot.
 fn note(coming: &Coming<'_>) -> Option<String> {
     let schedule = coming.schedule;
-    let mut notes = Vec::new();
-    match schedule.dst(coming.slot) {
-        Some(Dst::Moved(shown)) => {
-            notes.push(format!("for {}, which the clock skips", civil(shown)));
-        }
-        Some(Dst::First) => notes.push("the first time that the clock shows this".to_owned()),
-        Some(Dst::Second) => notes.push("the second time that the clock shows this".to_owned()),
-        Some(Dst::Skipped(_) | Dst::NotTwice(_)) | None => {}
-    }
+    let mut notes: Vec<String> = notes::of_clock(schedule, coming.slot).into_iter().collect();
     if let Some(blackout) = schedule.blackout_at(coming.slot) {
         notes.push(format!("not run: blackout `{blackout}`"));
     }
@@ -259,20 +248,4 @@ fn note(coming: &Coming<'_>) -> Option<String> {
         notes.push(format!("begins {later:#} later (jitter)"));
     }
     (!notes.is_empty()).then(|| notes.join("; "))
-}
-
-fn why_not(why: Dst) -> String {
-    match why {
-        Dst::Skipped(shown) => format!("not run: the clock skips {}", civil(shown)),
-        Dst::NotTwice(shown) => {
-            format!("not run: the clock shows {} a second time", civil(shown))
-        }
-        Dst::Moved(_) | Dst::First | Dst::Second => String::new(),
-    }
-}
-
-/// A civil time.
-fn civil(shown: i64) -> String {
-    let at = Timestamp::from_second(shown).unwrap_or(Timestamp::MAX);
-    at.strftime("%H:%M:%S").to_string()
 }

@@ -61,9 +61,14 @@ fn tell(story: &RunStory, now: Timestamp, out: &mut Out) -> Exit {
 }
 
 /// What is known of a run, in the order in which people ask for it.
-fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 19] {
+fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 20] {
     let when = |at: &String| format!("{} ({at})", ago(at, now));
     let json = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string);
+    let slot = run.slot.as_ref().map(|slot| {
+        let schedule = run.schedule.as_deref().unwrap_or_default();
+        let by = run.backfill.map(|id| format!(", by backfill {id}"));
+        format!("{slot} of {schedule}{}", by.unwrap_or_default())
+    });
     let after: Vec<String> = run.after.iter().map(ToString::to_string).collect();
     [
         (
@@ -87,6 +92,7 @@ fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 19] {
             "because",
             run.cause.map(|run| format!("of the end of run {run}")),
         ),
+        ("slot", slot),
         ("args", json(&run.args)),
         ("by", run.by.clone()),
         ("accepted", Some(when(&run.accepted))),

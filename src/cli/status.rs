@@ -62,7 +62,7 @@ fn tell(status: &wire::Status, out: &mut Out) -> Exit {
         "jobs: {} defined; facts: {}, {} of {} batches uncommitted",
         status.jobs, status.records, status.uncommitted, status.max_uncommitted
     ));
-    tell_absent(status, out);
+    tell_beside(status, out);
     let mut table = Table::new(&["KIND", "NAME", "USED", "SIZE", "RATE", "PAUSED"], &[2, 3]);
     for capacity in &status.capacities {
         table.row([
@@ -100,11 +100,17 @@ fn tell(status: &wire::Status, out: &mut Out) -> Exit {
     printed
 }
 
-fn tell_absent(status: &wire::Status, out: &mut Out) {
+fn tell_beside(status: &wire::Status, out: &mut Out) {
     if status.absent > 0 {
         out.line(format_args!(
             "absent: {} of which no success came in time (`twolane jobs`)",
             status.absent
+        ));
+    }
+    if status.backfills > 0 {
+        out.line(format_args!(
+            "backfills: {} go on (`twolane backfill --list`)",
+            status.backfills
         ));
     }
 }
