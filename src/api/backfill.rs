@@ -24,7 +24,7 @@ use crate::engine::spec::Name;
 use crate::engine::time::Wall;
 use crate::engine::{Ground, ScheduleGround, StateKind};
 use crate::inbox::{Ask, Told};
-use crate::store::SlotRun;
+use crate::store::{Reader, SlotRun};
 
 /// Slots that are listed.
 const LISTED: usize = 1_000;
@@ -64,9 +64,14 @@ pub(super) async fn post(
     };
     let schedule = chosen(&ground, order.schedule.as_deref())?.clone();
     let span = span(&order, now)?;
-    let (job, key) = (order.job.clone(), Arc::clone(&schedule.schedule));
-    let runs = shared
-        .read(move |reader| reader.slots(&job, &key, span))
+    let (job, of) = (order.job.clone(), schedule.clone());
+    // Of a job with many runs this takes seconds.
+    let looked = move |reader: &Reader| {
+        let runs = reader.slots(&job, &of.schedule, span)?;
+        Ok(runs.map(|runs| (survey(&of, span, (&runs, again)), runs)))
+    };
+    let (survey, runs) = shared
+        .read(looked)
         .await?
         .ok_or_else(|| {
             Problem::unprocessable(format!(
@@ -75,7 +80,7 @@ pub(super) async fn post(
                 order.job
             ))
         })?;
-    let survey = survey(&schedule, span, (&runs, again))?;
+    let survey = survey?;
     let slots = survey.count() as u64;
     let mut answer = wire::Backfilled {
         backfill: None,

@@ -12,7 +12,7 @@ use crate::engine::id::RunId;
 use crate::engine::outcome::SkipReason;
 use crate::engine::time::Wall;
 
-/// Runs of one job that are looked at: as many as there may be unfinished ones of all. It takes a second or two.
+/// Runs of one job that are looked at: as many as there may be unfinished ones of all. So many take seconds.
 const RUNS_BOUND: usize = 1_000_000;
 
 /// Skipped runs whose reasons are looked at, the newest: they are told, and decide nothing.
@@ -55,7 +55,7 @@ impl Reader {
                 } else {
                     RUNS_BOUND - looked_at + 1
                 };
-                let runs = runs(conn, job, state, (from, most))?;
+                let runs = runs(conn, job, state, most)?;
                 if state != StateKind::Skipped {
                     looked_at += runs.len();
                 }
@@ -72,22 +72,15 @@ impl Reader {
     }
 }
 
-/// The newest runs of a job in a state that were accepted at `from` or later: no run of a slot is accepted
-/// before that.
-fn runs(
-    conn: &Connection,
-    job: &str,
-    state: StateKind,
-    (from, most): (Wall, usize),
-) -> Result<Vec<i64>, Fault> {
+/// The newest runs of a job in a state. When one was accepted says little of its slot: the clock may have been
+/// set back since the slot came.
+fn runs(conn: &Connection, job: &str, state: StateKind, most: usize) -> Result<Vec<i64>, Fault> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let mut statement = conn.prepare_cached(
         "SELECT run FROM runs INDEXED BY runs_by_job
-         WHERE job = ?1 AND state = ?2 AND accepted >= ?3 ORDER BY run DESC LIMIT ?4",
+         WHERE job = ?1 AND state = ?2 ORDER BY run DESC LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![job, number_of(state), from.0, most], |row| {
-        row.get(0)
-    })?;
+    let rows = statement.query_map(params![job, number_of(state), most], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
