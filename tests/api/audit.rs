@@ -119,7 +119,17 @@ fn who_comes_with_a_token_is_known_by_its_name_and_is_told_of_where_refused() {
     let accepted = told.iter().find(|(kind, ..)| kind == "accepted").unwrap();
     assert_eq!(accepted.2.as_deref(), Some("token:ci"));
     assert!(told.iter().all(|(kind, ..)| kind != "stopping"), "{told:?}");
-    let log = std::fs::read_to_string(door.daemon.place.path().join("daemon.log")).unwrap();
+    // The log is written beside what is answered.
+    let path = door.daemon.place.path().join("daemon.log");
+    let read = || std::fs::read_to_string(&path).unwrap();
+    wait_for("what was refused in the log", || {
+        read()
+            .lines()
+            .filter(|line| line.contains("refused"))
+            .count()
+            >= 2
+    });
+    let log = read();
     let refused: Vec<&str> = log
         .lines()
         .filter(|line| line.contains("refused"))
