@@ -156,6 +156,7 @@ fn said(fact: &Fact) -> Said {
             let kind = if finding.moves { "moved" } else { "misplaced" };
             (kind, None, None, Some(format!("`{job}`: {finding}")))
         }
+        Fact::Reconsidered { job } => ("reconsidered", None, None, Some(format!("`{job}`"))),
         Fact::BackfillAccepted { backfill } => {
             let what = format!("`{}`: {backfill}", backfill.job);
             ("backfill", None, None, Some(what))

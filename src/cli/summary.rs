@@ -113,6 +113,7 @@ impl Row {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::Reconsidered { .. }
             | Fact::BackfillAccepted { .. }
             | Fact::BackfillMoved { .. }
             | Fact::BackfillEnded { .. }

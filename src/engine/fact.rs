@@ -293,6 +293,11 @@ pub enum Fact {
         /// What was measured, and what follows.
         finding: Finding,
     },
+    /// What was found of the lane of a job counts no more: its definition says otherwise now.
+    Reconsidered {
+        /// Its job.
+        job: Name,
+    },
     /// The wall clock was set, or the machine slept.
     ClockSet {
         /// By how many microseconds it has gone on more than the monotonic clock; negative where it was
@@ -381,6 +386,7 @@ impl Fact {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::Misplaced { .. }
+            | Self::Reconsidered { .. }
             | Self::BackfillAccepted { .. }
             | Self::BackfillMoved { .. }
             | Self::BackfillEnded { .. }

@@ -105,6 +105,7 @@ impl Turn<'_> {
         for (job, key, slot) in gone {
             self.leave_out(&job, &key, one(slot), Why::Removed);
         }
+        self.reconsider(&definitions);
         self.record(Fact::Configured { definitions });
         self.end_removed_backfills();
         self.expect_new();

@@ -165,16 +165,33 @@ impl Placing {
         found.finding = Some(finding);
     }
 
-    /// Lets go of what was found of jobs that are no more, or that now say otherwise.
+    /// What was found of a job counts no more.
+    pub(super) fn forget(&mut self, job: &Name) {
+        self.jobs.remove(job);
+    }
+
+    /// Lets go of what attempts of jobs have said that are no more.
     fn keep(&mut self, definitions: &Definitions) {
-        self.jobs.retain(|name, found| {
-            let job = definitions.jobs.get(name);
-            job.is_some_and(|job| match found.finding {
-                Some(finding) if finding.moves => job.auto,
-                Some(finding) => !job.auto && job.lane == finding.lane,
-                None => true,
+        self.jobs
+            .retain(|name, found| found.finding.is_some() || definitions.jobs.contains_key(name));
+    }
+
+    /// The jobs of which something was found that counts no more with these definitions: they are no more, or
+    /// now say otherwise.
+    fn outdated(&self, definitions: &Definitions) -> Vec<Name> {
+        let found = self.jobs.iter();
+        let found = found.filter_map(|(name, found)| Some((name, found.finding?)));
+        let outdated = found.filter(|(name, finding)| {
+            let job = definitions.jobs.get(*name);
+            !job.is_some_and(|job| {
+                if finding.moves {
+                    job.auto
+                } else {
+                    !job.auto && job.lane == finding.lane
+                }
             })
         });
+        outdated.map(|(name, _)| Name::clone(name)).collect()
     }
 }
 
@@ -329,6 +346,13 @@ impl Capacities {
 }
 
 impl Turn<'_> {
+    /// These definitions are about to be put in force. On record, since what was found stands there, too.
+    pub(super) fn reconsider(&mut self, definitions: &Definitions) {
+        for job in self.state.placing.outdated(definitions) {
+            self.record(Fact::Reconsidered { job });
+        }
+    }
+
     /// Tells of a job that the attempt which has just ended has made plain to be in the wrong lane.
     pub(super) fn judge(&mut self, job: &JobSpec, run: RunId, measures: &Measures) {
         if let Some(finding) = self.state.placing.verdict(job, run, measures) {

@@ -156,6 +156,7 @@ impl State {
                 ending,
             } => self.backfills.end(backfill, *went, ending),
             Fact::Misplaced { job, finding } => self.misplaced(job, *finding),
+            Fact::Reconsidered { job } => self.placing.forget(job),
             Fact::ClockSet { .. } => self.calendar.clock_set(record.at.wall),
             Fact::Heard { job, .. } => {
                 let definitions = Arc::clone(&self.definitions);

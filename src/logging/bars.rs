@@ -88,6 +88,7 @@ impl Board {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::Reconsidered { .. }
             | Fact::BackfillAccepted { .. }
             | Fact::BackfillMoved { .. }
             | Fact::BackfillEnded { .. }

@@ -64,6 +64,8 @@ pub enum Event {
     Misplaced,
     /// The same of a job that finds its lane by itself: it goes to the other one.
     Moved,
+    /// What was found of the lane of a job counts no more.
+    Reconsidered,
     /// Slots of the past are to be run.
     Backfill,
     /// A backfill has gone on.
@@ -86,7 +88,7 @@ pub enum Event {
 
 impl Event {
     /// All of them.
-    pub(super) const ALL: [Self; 37] = [
+    pub(super) const ALL: [Self; 38] = [
         Self::Opened,
         Self::Configured,
         Self::Draining,
@@ -115,6 +117,7 @@ impl Event {
         Self::Evaluated,
         Self::Misplaced,
         Self::Moved,
+        Self::Reconsidered,
         Self::Backfill,
         Self::BackfillMoved,
         Self::BackfillDone,
@@ -163,6 +166,7 @@ impl Event {
             Self::Evaluated => 0x7d01_a854_042e_4f39_bce7_d33d_316a_f1f4,
             Self::Misplaced => 0xb8d0_cae1_6260_4a03_8f7d_bc1c_88e2_c928,
             Self::Moved => 0xf734_9b7f_7179_4de0_b448_f5c1_992a_01b1,
+            Self::Reconsidered => 0x4c1f_93d7_20be_4a6b_9e35_7f08_c2d1_86ea,
             Self::Backfill => 0x6fa1_8556_1857_4959_8663_439b_a17a_a121,
             Self::BackfillMoved => 0xe8e1_eb9a_de0f_4ed0_8b44_df1d_15ab_53ab,
             Self::BackfillDone => 0x66bf_010b_ab86_4100_a92a_c074_e592_5010,
@@ -209,6 +213,7 @@ impl Event {
             Fact::Evaluated { .. } => Self::Evaluated,
             Fact::Misplaced { finding, .. } if finding.moves => Self::Moved,
             Fact::Misplaced { .. } => Self::Misplaced,
+            Fact::Reconsidered { .. } => Self::Reconsidered,
             Fact::BackfillAccepted { .. } => Self::Backfill,
             Fact::BackfillMoved { .. } => Self::BackfillMoved,
             Fact::BackfillEnded { ending, .. } => match ending {
@@ -255,6 +260,7 @@ impl Event {
             Self::Evaluated => "evaluated",
             Self::Misplaced => "misplaced",
             Self::Moved => "moved",
+            Self::Reconsidered => "reconsidered",
             Self::Backfill => "backfill",
             Self::BackfillMoved => "backfill moved",
             Self::BackfillDone => "backfill done",
@@ -298,6 +304,7 @@ impl Event {
             | Self::Cancelled
             | Self::HeardAgain
             | Self::Moved
+            | Self::Reconsidered
             | Self::Backfill
             | Self::BackfillDone
             | Self::Skipped => Level::INFO,

@@ -102,6 +102,12 @@ impl<'a> Line<'a> {
                 lane: Some(finding.lane.as_str()),
                 ..bare.because(finding)
             },
+            Fact::Reconsidered { job } => Self {
+                job: Some(&**job),
+                ..bare.because(
+                    &"its definition has changed: what was found of its lane counts no more",
+                )
+            },
             Fact::BackfillAccepted { backfill } => Self {
                 job: Some(&*backfill.job),
                 ..bare.because(backfill)
@@ -417,6 +423,7 @@ impl<'a> Line<'a> {
             | Event::Resumed
             | Event::Evaluated
             | Event::Misplaced
+            | Event::Reconsidered
             | Event::Moved
             | Event::Backfill
             | Event::BackfillMoved

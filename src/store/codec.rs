@@ -160,6 +160,9 @@ pub(super) enum Wire {
         job: Name,
         finding: Finding,
     },
+    Reconsidered {
+        job: Name,
+    },
     ClockSet {
         by_micros: i64,
     },
@@ -237,6 +240,9 @@ impl Wire {
             Fact::Misplaced { job, finding } => Self::Misplaced {
                 job: Name::clone(job),
                 finding: *finding,
+            },
+            Fact::Reconsidered { job } => Self::Reconsidered {
+                job: Name::clone(job),
             },
             &Fact::ClockSet { by_micros } => Self::ClockSet { by_micros },
             Fact::Heard { job, again } => Self::Heard {
@@ -391,6 +397,7 @@ impl Wire {
             | Fact::Leaving
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::Reconsidered { .. }
             | Fact::BackfillAccepted { .. }
             | Fact::BackfillMoved { .. }
             | Fact::BackfillEnded { .. }
@@ -411,6 +418,7 @@ impl Wire {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::Misplaced { .. }
+            | Self::Reconsidered { .. }
             | Self::BackfillAccepted(_)
             | Self::BackfillMoved { .. }
             | Self::BackfillEnded { .. }
@@ -453,7 +461,9 @@ impl Wire {
             Self::Heard { job, .. } | Self::Absent { job, .. } => {
                 Some(format!("successes of `{job}`"))
             }
-            Self::Misplaced { job, .. } => Some(format!("lane of `{job}`")),
+            Self::Misplaced { job, .. } | Self::Reconsidered { job } => {
+                Some(format!("lane of `{job}`"))
+            }
             // At its place the end of one stands for what it was, and another one's beginning for that.
             Self::BackfillAccepted(backfill) | Self::BackfillEnded { backfill, .. } => {
                 Some(format!("backfill at {}", backfill.place))

@@ -50,6 +50,7 @@ impl Wire {
                     ending,
                 }),
                 Self::Misplaced { job, finding } => Ok(Fact::Misplaced { job, finding }),
+                Self::Reconsidered { job } => Ok(Fact::Reconsidered { job }),
                 Self::ClockSet { by_micros } => Ok(Fact::ClockSet { by_micros }),
                 Self::Heard { job, again } => Ok(Fact::Heard { job, again }),
                 Self::Absent { job, since, within } => Ok(Fact::Absent { job, since, within }),
@@ -90,6 +91,7 @@ impl Wire {
             | Self::Leaving
             | Self::Evaluated { .. }
             | Self::Misplaced { .. }
+            | Self::Reconsidered { .. }
             | Self::BackfillAccepted(_)
             | Self::BackfillMoved { .. }
             | Self::BackfillEnded { .. }

@@ -45,6 +45,7 @@ impl Entry {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::Reconsidered { .. }
             | Fact::BackfillAccepted { .. }
             | Fact::BackfillMoved { .. }
             | Fact::BackfillEnded { .. }
@@ -94,6 +95,7 @@ pub(super) fn state_after(record: &Record, due: Option<i64>) -> Option<StateKind
         | Fact::Sent { .. }
         | Fact::Evaluated { .. }
         | Fact::Misplaced { .. }
+        | Fact::Reconsidered { .. }
         | Fact::BackfillAccepted { .. }
         | Fact::BackfillMoved { .. }
         | Fact::BackfillEnded { .. }

@@ -234,6 +234,7 @@ impl Story {
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::Reconsidered { .. }
             | Fact::BackfillAccepted { .. }
             | Fact::BackfillMoved { .. }
             | Fact::BackfillEnded { .. }
@@ -297,6 +298,7 @@ impl Story {
                 | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
                 | Fact::Misplaced { .. }
+                | Fact::Reconsidered { .. }
                 | Fact::BackfillAccepted { .. }
                 | Fact::BackfillMoved { .. }
                 | Fact::BackfillEnded { .. }

@@ -252,6 +252,10 @@ impl Writer {
 
 /// Takes a record into the changes that follow from its transaction, where that of its run stands at `place`.
 /// Gives the place of one that is new: a record need not change anything.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each kind of fact, and most of them say nothing"
+)]
 fn note(
     conn: &Connection,
     changes: &mut Vec<(i64, Change)>,
@@ -307,6 +311,7 @@ fn note(
             | Fact::Sent { .. }
             | Fact::Evaluated { .. }
             | Fact::Misplaced { .. }
+            | Fact::Reconsidered { .. }
             | Fact::BackfillAccepted { .. }
             | Fact::BackfillMoved { .. }
             | Fact::BackfillEnded { .. }

@@ -230,6 +230,45 @@ fn what_waits_goes_back_after_three_in_a_row_and_what_is_in_between_stays() {
 }
 
 #[test]
+fn what_was_found_counts_until_the_definition_says_otherwise() {
+    check(
+        "job a io auto=yes",
+        "0 submit a\n1 end 1 ok 1s/1s\n2 define job a io\n3 submit a\n4 define job a io auto=yes\n5 submit a\n6 crash\n6 submit a",
+        expect![[r#"
+            0 submit a
+                run 1 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            1 end 1 ok 1s/1s
+                run 1 (a) succeeded
+                a it computes, or keeps a thread from others, and is on the io lane: run 1 was busy for 1.000 s of 1.000 s; as it has `lane = "auto"`, it goes to the cpu lane
+            2 define job a io
+                what was found of the lane of a counts no more
+                configured: 1 jobs
+            3 submit a
+                run 2 (a) accepted
+                run 2 (a) started, attempt 1
+                -> answer Submitted([RunId(2)])
+                -> start 2.1 in io
+            4 define job a io auto=yes
+                configured: 1 jobs
+            5 submit a
+                run 3 (a) accepted
+                run 3 (a) started, attempt 1
+                -> answer Submitted([RunId(3)])
+                -> start 3.1 in io
+            6 crash
+                2 running
+                lane `io`: 2 of 10000
+                lane `cpu`: 0 of 2
+            6 submit a
+                -> answer Refused(Draining)
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_short_or_not_measured_says_nothing() {
     check(
         "job a io auto=yes",
@@ -301,6 +340,7 @@ fn a_job_that_somebody_has_put_on_the_io_lane_is_told_once() {
                 -> answer Submitted([RunId(6)])
                 -> start 6.1 in io
             5 define job a cpu
+                what was found of the lane of a counts no more
                 configured: 1 jobs
             6 define job a io
                 configured: 1 jobs
@@ -361,6 +401,7 @@ fn a_reload_keeps_what_was_found_of_jobs_that_still_find_their_lane() {
                 run 2 (b) succeeded
                 b it computes, or keeps a thread from others, and is on the io lane: run 2 was busy for 2.000 s of 2.000 s; as it has `lane = "auto"`, it goes to the cpu lane
             3 define job a io auto=yes timeout=9s;job b io
+                what was found of the lane of b counts no more
                 configured: 2 jobs
             4 submit a b
                 run 3 (a) accepted

@@ -281,6 +281,7 @@ impl Bench {
                 | Fact::Sent { .. }
                 | Fact::Evaluated { .. }
                 | Fact::Misplaced { .. }
+                | Fact::Reconsidered { .. }
                 | Fact::BackfillAccepted { .. }
                 | Fact::BackfillMoved { .. }
                 | Fact::BackfillEnded { .. }

@@ -102,6 +102,7 @@ pub(crate) fn fact(fact: &Fact) -> String {
             ending,
         } => backfill.over(went, ending),
         Fact::Misplaced { job, finding } => format!("{job} {finding}"),
+        Fact::Reconsidered { job } => format!("what was found of the lane of {job} counts no more"),
         Fact::ClockSet { by_micros } => format!("clock set by {by_micros} µs"),
         Fact::Heard { job, again } => {
             format!("{job} is heard of{}", if *again { " again" } else { "" })

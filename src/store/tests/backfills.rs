@@ -47,21 +47,26 @@ fn ended(id: u64, place: u8, ending: Ending) -> Fact {
     }
 }
 
+fn misplaced(job: &str) -> Fact {
+    Fact::Misplaced {
+        job: job.into(),
+        finding: Finding {
+            run: RunId(3),
+            lane: Lane::Io,
+            fits: Lane::Cpu,
+            took: Duration::from_secs(2),
+            busy: Duration::from_millis(1_990),
+            moves: true,
+        },
+    }
+}
+
 /// One of each kind, and what else stays in force of a job.
 pub(super) fn of_backfills() -> Vec<Fact> {
     let id = BackfillId(3);
     vec![
-        Fact::Misplaced {
-            job: "a".into(),
-            finding: Finding {
-                run: RunId(3),
-                lane: Lane::Io,
-                fits: Lane::Cpu,
-                took: Duration::from_secs(2),
-                busy: Duration::from_millis(1_990),
-                moves: true,
-            },
-        },
+        misplaced("a"),
+        Fact::Reconsidered { job: "b".into() },
         Fact::BackfillAccepted {
             backfill: backfill(3, 1),
         },
@@ -101,6 +106,20 @@ fn what_a_backfill_needs_is_in_force_until_it_is_over() {
     // The second one's end stands no more: another one has its place.
     let expected: Vec<Fact> = [0, 3, 4, 6].map(|at: usize| facts[at].clone()).into();
     assert_eq!(found, expected);
+}
+
+#[test]
+fn what_was_found_of_a_lane_is_in_force_until_it_is_reconsidered() {
+    let fixture = Fixture::new();
+    let facts = vec![
+        misplaced("a"),
+        misplaced("b"),
+        Fact::Reconsidered { job: "a".into() },
+    ];
+    fixture.fill(&[records(1, facts.clone())]);
+    let found = fixture.open().recovered.records;
+    let found: Vec<Fact> = found.into_iter().map(|record| record.fact).collect();
+    assert_eq!(found, facts[1..]);
 }
 
 /// A run of a slot, one of another schedule, one that stands for slots that did not run, one of none.
