@@ -103,7 +103,7 @@ pub(super) async fn post(
             slots,
             left_out: answer.left_out,
             stretches: survey.stretches(),
-            known: ground.newest,
+            unseen: ground.unseen,
             caller: None,
         };
         answer.backfill = match shared.decide(by, Ask::Backfill(Box::new(order))).await? {

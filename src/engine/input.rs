@@ -148,8 +148,8 @@ pub struct BackfillOrder {
     pub left_out: u64,
     /// and where those are: stretches from a slot to a slot, in order.
     pub stretches: Box<[(Wall, Wall)]>,
-    /// The newest backfill that there was when the slots were looked at.
-    pub known: BackfillId,
+    /// Number of the first record that was not known when the slots were looked at.
+    pub unseen: u64,
     /// Who gets the answer.
     pub caller: Option<CallerId>,
 }

@@ -154,7 +154,7 @@ impl State {
                 backfill,
                 went,
                 ending,
-            } => self.backfills.end(backfill, *went, ending),
+            } => self.backfills.end(backfill, (*went, ending), record.number),
             Fact::Misplaced { job, finding } => self.misplaced(job, *finding),
             Fact::Reconsidered { job } => self.placing.forget(job),
             Fact::ClockSet { .. } => self.calendar.clock_set(record.at.wall),

@@ -106,8 +106,8 @@ pub struct Ground {
     pub job: Arc<JobSpec>,
     /// Its schedules, in the order of the file.
     pub schedules: Vec<ScheduleGround>,
-    /// The newest backfill of all jobs.
-    pub newest: BackfillId,
+    /// Number of the first record that comes after this.
+    pub unseen: u64,
 }
 
 /// What a backfill of slots of a schedule stands on.
@@ -331,7 +331,7 @@ impl Engine {
         Some(Ground {
             job: Arc::clone(job),
             schedules: entries.iter().map(ground).collect(),
-            newest: self.state.backfills.newest,
+            unseen: self.state.next_record,
         })
     }
 

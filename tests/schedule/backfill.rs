@@ -85,7 +85,7 @@ fn survey(bench: &Bench, slots: i64, again: Again) -> (Survey, BackfillOrder) {
         slots: survey.count() as u64,
         left_out: survey.slots.len() as u64 - survey.count() as u64,
         stretches: survey.stretches(),
-        known: ground.newest,
+        unseen: ground.unseen,
         caller: Some(CallerId(1)),
     };
     (survey, order)

@@ -83,10 +83,10 @@ impl Turn<'_> {
         let meets = |other: &Backfill| other.meets(&order.job, schedule, stretch);
         let going = backfills.going.values().map(|going| &going.backfill);
         let going = going.filter(|other| meets(other)).map(|other| other.id);
-        // What has run of these was not known when the slots were looked at.
-        let since = backfills.over.values().map(|ended| &ended.backfill);
-        let since = since.filter(|other| other.id > order.known && meets(other));
-        if let Some(other) = going.chain(since.map(|other| other.id)).next() {
+        // What it has run at last was not known when the slots were looked at.
+        let since = backfills.over.values();
+        let since = since.filter(|ended| ended.record >= order.unseen && meets(&ended.backfill));
+        if let Some(other) = going.chain(since.map(|ended| ended.backfill.id)).next() {
             return Err(Refusal::Backfilling(other));
         }
         let place = backfills.place().ok_or(Refusal::TooManyBackfills {

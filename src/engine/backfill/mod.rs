@@ -249,6 +249,8 @@ pub(super) struct Ended {
     pub(super) backfill: Arc<Backfill>,
     pub(super) went: Went,
     pub(super) ending: Ending,
+    /// Number of the record that says so.
+    record: u64,
 }
 
 /// All of them.
@@ -298,13 +300,19 @@ impl Backfills {
         }
     }
 
-    pub(super) fn end(&mut self, backfill: &Arc<Backfill>, went: Went, ending: &Ending) {
+    pub(super) fn end(
+        &mut self,
+        backfill: &Arc<Backfill>,
+        (went, ending): (Went, &Ending),
+        record: u64,
+    ) {
         self.newest = self.newest.max(backfill.id);
         self.going.remove(&backfill.id);
         let ended = Ended {
             backfill: Arc::clone(backfill),
             went,
             ending: ending.clone(),
+            record,
         };
         self.over.insert(backfill.id, ended);
     }

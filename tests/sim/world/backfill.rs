@@ -69,7 +69,7 @@ impl World {
             slots,
             left_out: survey.slots.len() as u64 - slots,
             stretches: survey.stretches(),
-            known: ground.newest,
+            unseen: ground.unseen,
             caller,
         })
     }
