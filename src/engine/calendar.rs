@@ -152,14 +152,17 @@ impl Calendar {
         }
     }
 
-    /// Takes in that the clock was set, and shows `now`.
-    pub(super) fn clock_set(&mut self, now: Wall) {
-        for id in 0..self.entries.len() {
-            if let Some(memory) = &mut self.entries[id].memory {
-                memory.clock_set(now);
-                self.plan(id);
-            }
-        }
+    /// The schedules that have come further than to `now`, as the clock was set back: what each is to
+    /// remember.
+    pub(super) fn set_back(&self, now: Wall) -> Vec<(ScheduleId, Memory)> {
+        let entries = self.entries.iter().enumerate();
+        let back = entries.filter_map(|(id, entry)| {
+            let memory = entry.memory.as_ref().filter(|memory| memory.at > now)?;
+            let mut memory = memory.clone();
+            memory.clock_set(now);
+            Some((id, memory))
+        });
+        back.collect()
     }
 
     /// Takes in that the schedules of a job are paused, or no more.

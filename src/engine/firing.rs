@@ -49,6 +49,10 @@ impl Turn<'_> {
         let by_micros = self.now.wall.0.saturating_sub(expected);
         if by_micros.saturating_abs() >= SET {
             self.record(Fact::ClockSet { by_micros });
+            // On record for each of them: of what was, only the last that is on record of a schedule counts.
+            for (id, memory) in self.state.calendar.set_back(self.now.wall) {
+                self.remember(id, memory);
+            }
         }
     }
 

@@ -140,7 +140,7 @@ impl State {
             }
             Fact::Draining => self.draining = true,
             // For the record alone: what follows from it has facts of its own.
-            Fact::Leaving | Fact::Sent { .. } => {}
+            Fact::Leaving | Fact::Sent { .. } | Fact::ClockSet { .. } => {}
             Fact::Announced { attempts } => self.announced.announce(attempts, record.number),
             Fact::Configured { definitions } => self.configure(definitions, Some(record.at.wall)),
             Fact::Evaluated {
@@ -157,7 +157,6 @@ impl State {
             } => self.backfills.end(backfill, (*went, ending), record.number),
             Fact::Misplaced { job, finding } => self.misplaced(job, *finding),
             Fact::Reconsidered { job } => self.placing.forget(job),
-            Fact::ClockSet { .. } => self.calendar.clock_set(record.at.wall),
             Fact::Heard { job, .. } => {
                 let definitions = Arc::clone(&self.definitions);
                 self.absences.heard(job, record.at, false, &definitions);

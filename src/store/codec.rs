@@ -450,7 +450,7 @@ impl Wire {
         }
     }
 
-    /// What it stays in force for until a later one says otherwise; `None` where nothing does.
+    /// The same as [`Fact::stands_for`], without a look at the jobs.
     pub(super) fn stands_for(&self) -> Option<String> {
         match self {
             Self::Configured(_) => Some("configured".into()),

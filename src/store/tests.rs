@@ -334,6 +334,10 @@ fn every_kind_of_fact_comes_back_as_it_was() {
     let reader = opened.log.reader();
     assert_eq!(reader.facts_after(0, 100).unwrap(), all.to_vec());
     assert_eq!(reader.facts_after(3, 2).unwrap(), all[3..5].to_vec());
+    for record in all.iter() {
+        let wire = codec::Wire::of(&record.fact, |_| Ok::<_, ()>(1)).unwrap();
+        assert_eq!(wire.stands_for(), record.fact.stands_for(), "{record:?}");
+    }
     let kept: Vec<Record> = all
         .iter()
         .filter(|record| match record.fact.run() {

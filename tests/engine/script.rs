@@ -174,12 +174,22 @@ impl Bench {
             );
             retries.map(|record| record.number).max().unwrap_or(0)
         };
+        // Of what is about no run, the last for each thing.
+        let standing: BTreeMap<String, u64> = self
+            .records
+            .iter()
+            .filter_map(|record| Some((record.fact.stands_for()?, record.number)))
+            .collect();
+        let is_last = |record: &Record| {
+            let what = record.fact.stands_for();
+            what.is_some_and(|what| standing[&what] == record.number)
+        };
         let records = self
             .records
             .iter()
             .filter(|record| match record.fact.run() {
                 Some((run, _)) => is_live(run) && record.number >= last_retry(run),
-                None => true,
+                None => is_last(record),
             });
         let last = self.records.last().map(|record| record.at);
         let recovery = Recovery {

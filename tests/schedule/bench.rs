@@ -164,10 +164,19 @@ impl Bench {
             let view = self.engine.run(run);
             view.is_some_and(|view| !view.state.kind().is_final())
         };
-        let live = self
+        // Of what is about no run, the last for each thing.
+        let standing: BTreeMap<String, u64> = self
             .records
             .iter()
-            .filter(|record| record.fact.run().is_none_or(|(run, _)| is_live(run)));
+            .filter_map(|record| Some((record.fact.stands_for()?, record.number)))
+            .collect();
+        let live = self.records.iter().filter(|record| {
+            let what = record.fact.stands_for();
+            match record.fact.run() {
+                Some((run, _)) => is_live(run),
+                None => what.is_some_and(|what| standing[&what] == record.number),
+            }
+        });
         let recovery = Recovery {
             next_run: self
                 .records

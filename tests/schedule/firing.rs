@@ -418,6 +418,22 @@ fn an_edit_never_fires_at_once_and_what_is_not_edited_keeps_its_phase() {
     check_once(&bench);
 }
 
+/// What is on record of a schedule says how far it has come, also where the clock was set back since.
+#[test]
+fn a_clock_that_was_set_back_is_known_after_a_crash() {
+    let mut bench = Bench::new(at("2026-11-21T10:30:00Z"), one(&hourly()));
+    bench.until(at("2026-11-21T12:30:00Z"));
+    bench.set_clock(at("2026-11-20T12:30:00Z"));
+    bench.crash(at("2026-11-20T12:31:00Z"), None);
+    bench.until(at("2026-11-20T15:30:00Z"));
+    let fired = bench.fired().len();
+    assert_eq!(
+        fired,
+        2 + 3,
+        "it does not wait until the clock shows what it did"
+    );
+}
+
 #[test]
 fn what_a_pause_leaves_out_is_made_up_for_by_the_same_policy() {
     for (policy, expected) in [

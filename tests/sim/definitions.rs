@@ -15,9 +15,9 @@ use twolane::engine::spec::{
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 17] = [
-    "io", "cpu", "once", "mutex", "slow", "late", "again", "then", "future", "alone", "spread",
-    "clean", "made", "heavy", "rated", "auto", "short",
+pub(crate) const JOBS: [&str; 18] = [
+    "io", "awaited", "cpu", "once", "mutex", "slow", "late", "again", "then", "future", "alone",
+    "spread", "clean", "made", "heavy", "rated", "auto", "short",
 ];
 
 /// Those that have schedules; nobody submits them.
@@ -83,12 +83,7 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     if scheduled {
         come_by_the_clock(&mut add);
     }
-    if number == 1 {
-        jobs.remove("now-and-then");
-    }
-    if number == 2 {
-        jobs.remove("late");
-    }
+    change(&mut jobs, number);
     let size = [2, 3, 1][usize::try_from(number).unwrap()];
     Definitions {
         jobs,
@@ -106,6 +101,20 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
         max_runs: 60,
         ended_kept: 10,
         ..Definitions::empty(3)
+    }
+}
+
+/// What differs in some versions.
+fn change(jobs: &mut BTreeMap<Name, Arc<JobSpec>>, number: u64) {
+    if number == 1 {
+        jobs.remove("now-and-then");
+    }
+    if number == 2 {
+        jobs.remove("late");
+        // It is put on a lane by hand.
+        if let Some(auto) = jobs.get_mut("auto") {
+            Arc::make_mut(auto).auto = false;
+        }
     }
 }
 
@@ -177,8 +186,12 @@ fn come_by_the_clock(add: Add<'_>) {
     with("now-and-then", vec![now_and_then]);
 }
 
-/// Jobs that take more than one of something.
+/// Jobs that take more than one of something, or of which something is found out.
 fn take_much(add: Add<'_>) {
+    add("awaited", Lane::Io, &|job| {
+        job.expect_within = Some(Duration::from_secs(20));
+        job.on_absent = Some("io".into());
+    });
     add("auto", Lane::Io, &|job| {
         job.auto = true;
         job.limits = Amounts::one_of_each(["two"]);

@@ -85,7 +85,8 @@ fn promise_1_and_2_and_3_hold_whatever_fails() {
 }
 
 /// What has to come up.
-const FACTS: [&str; 28] = [
+const FACTS: [&str; 32] = [
+    "Absent",
     "Accepted",
     "Announced",
     "BackfillAccepted",
@@ -101,10 +102,13 @@ const FACTS: [&str; 28] = [
     "Evaluated",
     "Gathered",
     "GivenUp",
+    "Heard",
     "Interrupted",
     "Met",
+    "Misplaced",
     "Opened",
     "Paused",
+    "Reconsidered",
     "Released",
     "Resumed",
     "Retried",
