@@ -11,6 +11,7 @@ mod files;
 mod graph;
 mod http;
 mod import;
+mod package;
 mod run;
 mod schedule;
 mod serve;
