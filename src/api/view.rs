@@ -49,7 +49,7 @@ pub(super) fn run(story: &Story) -> wire::Run {
     let accepted = story.facts.first().map(|record| record.at.mono);
     let wait = first
         .zip(accepted)
-        .map(|(first, accepted)| first.started.mono.since(accepted));
+        .map(|(first, accepted)| first.begun().since(accepted));
     let last = story.attempts.last();
     wire::Run {
         run: story.run.0,

@@ -98,7 +98,8 @@ pub struct Run {
     pub started: Option<Moment>,
     /// When it ended.
     pub ended: Option<Moment>,
-    /// From being accepted to the first start, in seconds.
+    /// From being accepted until the code or process of its first attempt really began, in seconds; while
+    /// that attempt runs, until it was handed to its lane.
     pub wait_seconds: Option<f64>,
     /// How long its last attempt ran, in seconds.
     pub run_seconds: Option<f64>,

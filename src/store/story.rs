@@ -70,6 +70,16 @@ pub struct AttemptStory {
 }
 
 impl AttemptStory {
+    /// When its own code began, as its lane has measured it: a command may wait in the lane until its process can be
+    /// made. When it was started where that is not known, as while it runs or after a crash.
+    #[must_use]
+    pub fn begun(&self) -> Mono {
+        match &self.outcome {
+            Some(AttemptEnd::Left(end)) => end.measures.began.mono.max(self.started.mono),
+            Some(AttemptEnd::Interrupted(_)) | None => self.started.mono,
+        }
+    }
+
     const fn begin(epoch: u32, started: Now) -> Self {
         Self {
             epoch,
@@ -309,5 +319,46 @@ impl Story {
                 | Fact::Paused { .. }
                 | Fact::Resumed { .. } => epoch,
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::outcome::Measures;
+
+    #[test]
+    fn an_attempt_has_begun_when_its_lane_says_so() {
+        let now = |seconds: u64| Now {
+            wall: Wall(0),
+            mono: Mono(seconds * 1_000_000),
+        };
+        let measured = |began: u64| {
+            let measures = Measures {
+                began: now(began),
+                ..Measures::default()
+            };
+            AttemptEnd::Left(End {
+                outcome: Outcome::Stopped,
+                teardown: None,
+                words: None,
+                measures,
+            })
+        };
+        let cases = [
+            // Its process could be made 16 s after it was handed to its lane.
+            (Some(measured(20)), 20),
+            (Some(measured(4)), 4),
+            // Nothing was measured.
+            (Some(measured(0)), 4),
+            (None, 4),
+        ];
+        for (outcome, begun) in cases {
+            let attempt = AttemptStory {
+                outcome,
+                ..AttemptStory::begin(1, now(4))
+            };
+            assert_eq!(attempt.begun(), now(begun).mono, "{:?}", attempt.outcome);
+        }
     }
 }

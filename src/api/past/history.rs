@@ -150,12 +150,12 @@ impl Sums {
     }
 }
 
-/// From when a run could start, as far as it and not the machine is concerned, to its first start.
+/// From when a run could start, as far as it and not the machine is concerned, until its first attempt began.
 fn wait(story: &Story) -> Option<f64> {
     let accepted = story.facts.first()?.at.mono;
     let from = story.due.map_or(accepted, |due| due.max(accepted));
     let first = story.attempts.first()?;
-    Some(first.started.mono.since(from).as_secs_f64())
+    Some(first.begun().since(from).as_secs_f64())
 }
 
 /// How numbers are spread; nothing where there are none.

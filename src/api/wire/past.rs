@@ -36,7 +36,8 @@ pub struct JobHistory {
     pub further_attempts: u64,
     /// How long their last attempts ran, in seconds.
     pub run_seconds: Option<Spread>,
-    /// From when they could start (accepted, or due if that is later) to their first start, in seconds.
+    /// From when they could start (accepted, or due if that is later) until their first attempt
+    /// really began, in seconds.
     pub wait_seconds: Option<Spread>,
     /// The newest of them.
     pub last: Vec<Run>,
