@@ -6,6 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+/// The longest path of a socket, in bytes: `sun_path` has 108, and ends with a zero.
+const PATH_BOUND: usize = 107;
+
 /// A socket that is bound; open to its owner and group.
 #[derive(Debug)]
 pub struct Socket {
@@ -26,6 +29,13 @@ pub enum SocketError {
     /// Something else is in the way.
     #[error("{0} is there and is no socket: move it away")]
     InTheWay(PathBuf),
+    /// The kernel takes no path as long as this.
+    #[error(
+        "the path of the socket, {}, has {} bytes, and the kernel takes at most {PATH_BOUND}\nhint: give \
+         `daemon.runtime_dir` a shorter path, such as one in /run",
+        .0.display(), .0.as_os_str().len()
+    )]
+    TooLong(PathBuf),
     /// The system refuses.
     #[error("cannot listen on {path}: {source}")]
     Io {
@@ -75,7 +85,19 @@ impl Socket {
         }
     }
 
+    /// Whether a socket can have this path.
+    ///
+    /// # Errors
+    /// [`SocketError::TooLong`].
+    pub fn fits(path: &Path) -> Result<(), SocketError> {
+        if path.as_os_str().len() > PATH_BOUND {
+            return Err(SocketError::TooLong(path.to_owned()));
+        }
+        Ok(())
+    }
+
     fn try_bind(path: &Path) -> Result<UnixListener, Refused> {
+        Self::fits(path).map_err(Refused::Named)?;
         if let Some(directory) = path.parent()
             && !directory.exists()
         {

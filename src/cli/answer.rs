@@ -183,6 +183,16 @@ pub(super) fn mistake(loaded: &Loaded) -> Option<Mistake> {
         .or_else(|| address(loaded).err().map(wrong("api.tcp")))
 }
 
+/// Whether there can be a socket by these settings, for a daemon that is not given one; if not, that is told here.
+pub(super) fn can_have_socket(loaded: &Loaded) -> Result<(), Exit> {
+    let path = place::runtime_dir(loaded).join(place::SOCKET);
+    Socket::fits(&path).map_err(|error| {
+        let mistake = Mistake::new(loaded, "daemon.runtime_dir", &error.to_string());
+        complain(&mistake.told());
+        Exit::Config
+    })
+}
+
 /// Who comes in over TCP, and what each may do.
 fn tokens(loaded: &Loaded, state: &Path) -> Result<Vec<Token>, String> {
     let api = &loaded.settings.api;

@@ -47,6 +47,7 @@ fn check(
         complain(&mistake.told());
         return Err(Exit::Config);
     }
+    answer::can_have_socket(&loaded)?;
     check_filter(&start::log_filter(&loaded.settings)).map_err(|error| {
         complain(&error.to_string());
         Exit::Config

@@ -36,6 +36,9 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let passed = activation::socket()?;
     let supervisor = supervisor()?;
     let loaded = load::settings(settings_args)?;
+    if passed.is_none() {
+        answer::can_have_socket(&loaded)?;
+    }
     let settings = &loaded.settings;
     let files = job_files(&loaded).map_err(|error| {
         complain(&error.to_string());

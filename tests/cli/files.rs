@@ -180,3 +180,40 @@ fn what_is_no_regular_file_is_refused_at_once() {
         assert!(finished.stderr.contains(expected), "{file}: {finished:?}");
     }
 }
+
+#[test]
+fn a_path_that_no_socket_can_have_is_told_before_anything_is_made() {
+    let place = Place::with(&[("jobs.toml", "[jobs.a]\nsleep = \"1ms\"\n")]);
+    // With the name of the socket it has 107 bytes, and one more.
+    for (length, code) in [(95, 0), (96, 3)] {
+        let long = format!("/{}", "x".repeat(length - 2));
+        let settings = format!(
+            "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"{long}/\"\n"
+        );
+        place.write("twolane.toml", &settings);
+        let commands = if code == 0 {
+            &["check"][..]
+        } else {
+            &["check", "serve"]
+        };
+        for command in commands {
+            let done = place.twolane(&[command, "--config", "twolane.toml"]);
+            assert_eq!(done.code, Some(code), "{command}: {}", done.stderr);
+            let told = [
+                &*long,
+                "has 108 bytes",
+                "at most 107",
+                "twolane.toml:4",
+                "a shorter path",
+            ];
+            for words in told.iter().filter(|_| code != 0) {
+                assert!(
+                    done.stderr.contains(words),
+                    "{command} {words}: {}",
+                    done.stderr
+                );
+            }
+        }
+    }
+    assert!(!place.path().join("state").exists());
+}
