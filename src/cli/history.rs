@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use super::Exit;
 use super::ask::{Asked, json, path};
 use super::moments::{ago, now, took};
-use super::out::{Out, complain};
-use super::past::{From, Past, earlier};
+use super::out::Out;
+use super::past::{From, Past, earlier, nothing_of};
 use super::table::Table;
 use crate::api::past::{HistoryQuery, history};
 use crate::api::wire::{History as Told, JobHistory, Spread};
@@ -61,10 +61,7 @@ pub(super) fn run(args: &History, past: &Past<'_>, out: &mut Out) -> Asked {
         return json(out, &told);
     }
     match (&args.job, told.jobs.first()) {
-        (Some(job), None) => {
-            complain(&format!("there is no run of {} on record", harmless(job)));
-            Ok(Exit::NotFound)
-        }
+        (Some(job), None) => Ok(nothing_of(job)),
         (Some(_), Some(job)) => Ok(one(job, now(), out)),
         (None, None) => Ok(out.line(format_args!("no runs"))),
         (None, Some(_)) => Ok(all(&told, now(), out)),

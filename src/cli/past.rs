@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::tz::TimeZone;
 
+use super::ask::path;
 use super::durable::LOGS;
 use super::out::{complain, tell};
-use super::{SettingsArgs, load, moments, place};
+use super::{Exit, SettingsArgs, load, moments, place};
 use crate::api::client::{Client, ClientError};
-use crate::api::past::PastError;
-use crate::api::wire::Problem;
+use crate::api::past::{HistoryQuery, PastError, history};
+use crate::api::wire::{History, Problem};
 use crate::engine::time::Wall;
+use crate::logging::harmless;
 use crate::store::{Reader, StorePlace};
 
 /// Where to look; of all such commands alike.
@@ -114,6 +116,28 @@ pub(super) fn is_backwards(since: Option<&String>, until: Option<&String>) -> bo
         "nothing is between {since} and {until}, which is before that\nhint: `--since` is the earlier one of both"
     ));
     true
+}
+
+/// Whether any run of this job is on record.
+pub(super) fn is_on_record(job: &str, from: &From, past: &Past<'_>) -> Result<bool, ClientError> {
+    let query = HistoryQuery {
+        job: Some(job.to_owned()),
+        last: Some(1),
+        since: None,
+    };
+    let pairs = [("job", query.job.clone()), ("last", Some("1".to_owned()))];
+    let told: History = past.ask(
+        from,
+        |client| client.get(&path("/history", &pairs)),
+        |reader, _| history(reader, &query),
+    )?;
+    Ok(!told.jobs.is_empty())
+}
+
+/// Says that no run of this job is on record.
+pub(super) fn nothing_of(job: &str) -> Exit {
+    complain(&format!("there is no run of {} on record", harmless(job)));
+    Exit::NotFound
 }
 
 /// Reads an option that names a moment of the past, and gives it as the API writes it.

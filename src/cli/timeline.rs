@@ -9,7 +9,7 @@ use super::Exit;
 use super::ask::{Asked, json, path};
 use super::gantt;
 use super::out::{Out, complain};
-use super::past::{From, Past, earlier, is_backwards, present};
+use super::past::{From, Past, earlier, is_backwards, is_on_record, nothing_of, present};
 use crate::api::past::{TimelineQuery, timeline};
 use crate::api::wire::Timeline as Told;
 
@@ -72,6 +72,14 @@ pub(super) fn run(args: &Timeline, past: &Past<'_>, out: &mut Out) -> Asked {
         |client| client.get(&path("/timeline", &pairs)),
         |reader, _| timeline(reader, &query, present()),
     )?;
+    if let Some(job) = args
+        .job
+        .as_ref()
+        .filter(|_| told.bars.is_empty() && !args.json)
+        && !is_on_record(job, &args.from, past)?
+    {
+        return Ok(nothing_of(job));
+    }
     let chart = gantt::Chart::of(&told, args.fit, &TimeZone::system());
     if args.json {
         return json(out, &told);

@@ -63,7 +63,27 @@ fn history_tells_how_the_runs_of_a_job_went() {
         one.contains("failures  1 exit") && one.contains("last runs:"),
         "{one}"
     );
-    assert!(!daemon.twolane(&["history", "gone"]).0);
+    for gone in [&["history", "gone"][..], &["timeline", "--job", "gone"]] {
+        let (well, _, told) = daemon.twolane(gone);
+        assert!(
+            !well && told.contains("no run of gone on record"),
+            "{gone:?}: {told}"
+        );
+    }
+    // It has runs, only none in this time.
+    let early = [
+        "timeline",
+        "--job",
+        "talk",
+        "--until",
+        "2001-01-01T00:00:00Z",
+        "--since",
+    ];
+    assert!(
+        daemon
+            .twolane(&[&early[..], &["2000-01-01T00:00:00Z"]].concat())
+            .0
+    );
 }
 
 #[test]
