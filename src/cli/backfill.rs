@@ -28,7 +28,7 @@ const EXAMPLES: &str = "\
 Examples:
   twolane backfill nightly --from 2026-11-01 --to 2026-11-15 --dry-run
   twolane backfill nightly --from 2026-11-01 --to 2026-11-15 --max-concurrent 3
-  twolane backfill nightly --from 7d --again failed
+  twolane backfill nightly --from 7d --again=failed
   twolane backfill --list
   twolane backfill --cancel 3
 
@@ -57,7 +57,7 @@ pub(super) struct Backfill {
     max_concurrent: u32,
     /// Run slots again that have a run on record: those that did not succeed (`failed`), or all
     #[arg(long, value_name = "WHICH", value_parser = ["failed", "all"],
-          num_args = 0..=1, default_missing_value = "all")]
+          num_args = 0..=1, require_equals = true, default_missing_value = "all")]
     again: Option<String>,
     /// Only list the slots, and say which would be left out
     #[arg(long)]

@@ -177,7 +177,9 @@ fn a_dry_run_says_what_changes_of_the_clock_do_and_what_has_run() {
         2 slots of night by 30 2 * * * Europe/Berlin would be run, 1 left out
     "#]]
     .assert_eq(&dry(&[]));
-    assert!(dry(&["--again", "failed"]).contains("3 slots of night"));
+    assert!(dry(&["--again=failed"]).contains("3 slots of night"));
+    // What follows without `=` is not its value.
+    assert!(dry(&["--again", "--max-concurrent", "2"]).contains("3 slots of night"));
     process.signal(Signal::TERM);
     process.finish();
 }
