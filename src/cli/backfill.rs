@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::ask::{self, Asked, told};
@@ -124,7 +123,7 @@ fn nobody(why: &io::Error) -> bool {
 /// What is asked for.
 fn order(args: &Backfill) -> Result<wire::BackfillOrder, Exit> {
     let zone = args.tz.as_deref().map(next::zone).transpose()?;
-    let zone = zone.unwrap_or_else(TimeZone::system);
+    let zone = zone.unwrap_or_else(moments::here);
     let read = |text: &String| {
         let moment = moments::day_or_earlier(text, now(), &zone);
         moment.map(moments::written).map_err(|why| {

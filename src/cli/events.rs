@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::Exit;
 use super::ask::{Asked, json, path};
-use super::moments::local;
+use super::moments::{here, local};
 use super::out::{Out, complain};
 use super::show::words;
 use crate::api::client::{Client, ClientError, Next};
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Events, client: &Client, out: &mut Out) -> Asked {
     if !args.follow && after >= last {
         return Ok(Exit::Success);
     }
-    let zone = TimeZone::system();
+    let zone = here();
     let mut events = client.stream(&path("/events", &[("after", Some(after.to_string()))]))?;
     let limit = (!args.follow).then_some(LULL);
     loop {

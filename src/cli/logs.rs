@@ -4,11 +4,10 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use clap::Args;
-use jiff::tz::TimeZone;
 
 use super::Exit;
 use super::ask::{Asked, json, path};
-use super::moments::local;
+use super::moments::{here, local};
 use super::out::{Out, complain, tell};
 use super::past::{From, Past, earlier, is_backwards, present};
 use crate::api::client::{Client, ClientError};
@@ -160,7 +159,7 @@ fn look_for(args: &Logs, past: &Past<'_>, out: &mut Out) -> Asked {
         |client| client.get(&path("/logs", &pairs)),
         |reader, logs| search(reader, logs, &query, present()),
     )?;
-    let zone = TimeZone::system();
+    let zone = here();
     let mut exit = Exit::Success;
     for found in &found.lines {
         exit = if args.json {

@@ -1,17 +1,36 @@
 //! Moments and durations as people write and read them. The time zone and the present are arguments of
 //! all that decides.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, ToSpan};
 
+use super::out::tell;
 use crate::clock::Clock;
+use crate::logging::harmless;
 
 /// The present, as far as a calendar goes.
 pub(super) fn now() -> Timestamp {
     Timestamp::from_microsecond(Clock::start().now().wall.0).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The zone of this machine, or of `TZ`. Where that names none all is UTC, which is told once.
+pub(super) fn here() -> TimeZone {
+    static TOLD: Once = Once::new();
+    let named = std::env::var_os("TZ");
+    if let (Some(named), Err(_)) = (named, TimeZone::try_system()) {
+        TOLD.call_once(|| {
+            tell(&format!(
+                "warning: `TZ` is `{}`, which is no time zone: times are those of UTC\n\
+                 hint: it is a name such as `Europe/Berlin` or `UTC`\n",
+                harmless(&named.to_string_lossy())
+            ));
+        });
+    }
+    TimeZone::system()
 }
 
 /// Reads a duration such as `90s` or `1h30m`.
@@ -117,7 +136,7 @@ pub(super) fn written(moment: Timestamp) -> String {
 /// How long ago a moment of the API was, or how far ahead it is; as it is where it cannot be read.
 pub(super) fn ago(moment: &str, now: Timestamp) -> String {
     let Ok(at) = moment.parse::<Timestamp>() else {
-        return crate::logging::harmless(moment);
+        return harmless(moment);
     };
     let seconds = now.duration_since(at).as_secs();
     match seconds {
@@ -131,7 +150,7 @@ pub(super) fn ago(moment: &str, now: Timestamp) -> String {
 pub(super) fn local(moment: &str, zone: &TimeZone) -> String {
     match moment.parse::<Timestamp>() {
         Ok(at) => at.to_zoned(zone.clone()).strftime("%F %T").to_string(),
-        Err(_) => crate::logging::harmless(moment),
+        Err(_) => harmless(moment),
     }
 }
 

@@ -82,7 +82,9 @@ fn next(
     out: &mut Out,
 ) -> Result<Exit, Exit> {
     let zone = args.tz.as_deref().map(zone).transpose()?;
-    let here = zone.clone().unwrap_or_else(TimeZone::system);
+    // Schedules without a zone go by the machine's whatever times are shown in.
+    let own = moments::here();
+    let here = zone.clone().unwrap_or(own);
     let now = moments::now();
     let from = match &args.from {
         Some(from) => moments::moment(from, now, &here).map_err(|why| {

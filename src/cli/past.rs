@@ -4,7 +4,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jiff::tz::TimeZone;
 
 use super::ask::path;
 use super::durable::LOGS;
@@ -143,5 +142,5 @@ pub(super) fn nothing_of(job: &str) -> Exit {
 /// Reads an option that names a moment of the past, and gives it as the API writes it.
 pub(super) fn earlier(text: &str) -> Result<String, String> {
     // A mistake's hint stands on a line of its own, which clap leaves as it is.
-    moments::earlier(text, moments::now(), &TimeZone::system()).map(moments::written)
+    moments::earlier(text, moments::now(), &moments::here()).map(moments::written)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::out::complain;
-use super::{Exit, load};
+use super::{Exit, load, moments};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::daemon::{
@@ -150,7 +150,7 @@ pub(super) fn logging(
         output,
         bars,
         color: Color::Auto,
-        zone: None,
+        zone: Some(moments::here()),
     };
     logging::init(settings, clock).map_err(|error| {
         complain(&error.to_string());

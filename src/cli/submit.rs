@@ -6,11 +6,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::ask::{self, Asked, json_object, told};
-use super::moments::{duration, moment, now, written};
+use super::moments::{duration, here, moment, now, written};
 use super::out::{Out, complain};
 use super::{Exit, wait};
 use crate::api::client::{Client, ClientError};
@@ -126,7 +125,7 @@ fn read(args: &Submit) -> Result<wire::Submit, String> {
         }
     };
     let at = match &args.at {
-        Some(at) => Some(written(moment(at, now(), &TimeZone::system())?)),
+        Some(at) => Some(written(moment(at, now(), &here())?)),
         None => None,
     };
     Ok(wire::Submit {

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jiff::tz::TimeZone;
 
 use super::Exit;
 use super::ask::{Asked, json, path};
 use super::gantt;
+use super::moments::here;
 use super::out::{Out, complain};
 use super::past::{From, Past, earlier, is_backwards, is_on_record, nothing_of, present};
 use crate::api::past::{TimelineQuery, timeline};
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Timeline, past: &Past<'_>, out: &mut Out) -> Asked {
     {
         return Ok(nothing_of(job));
     }
-    let chart = gantt::Chart::of(&told, args.fit, &TimeZone::system());
+    let chart = gantt::Chart::of(&told, args.fit, &here());
     if args.json {
         return json(out, &told);
     }

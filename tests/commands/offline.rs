@@ -124,3 +124,34 @@ fn completions_and_manual_pages_need_no_daemon() {
     assert_eq!(left.code, Some(0), "{}", left.stderr);
     assert!(directory.join("twolane-submit.1").is_file());
 }
+
+#[test]
+fn a_zone_that_is_none_is_told_once_and_all_is_utc() {
+    let place = tempfile::tempdir().unwrap();
+    let jobs = place.path().join("jobs.toml");
+    std::fs::write(
+        &jobs,
+        "[jobs.a]\nsleep = \"1ms\"\nschedule = \"0 3 * * *\"\n",
+    )
+    .unwrap();
+    let told = |zone: &str| {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_twolane"))
+            .args(["next", "-n", "1", "--from", "23:30", "--file"])
+            .arg(&jobs)
+            .current_dir(place.path())
+            .env_clear()
+            .env("TZ", zone)
+            .output()
+            .unwrap();
+        assert_eq!(done.status.code(), Some(0), "{zone}: {done:?}");
+        String::from_utf8(done.stderr).unwrap()
+    };
+    for good in ["UTC", "Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3", ""] {
+        assert_eq!(told(good), "", "{good}");
+    }
+    assert_eq!(
+        told("Foo/Bar"),
+        "warning: `TZ` is `Foo/Bar`, which is no time zone: times are those of UTC\n\
+         hint: it is a name such as `Europe/Berlin` or `UTC`\n"
+    );
+}
