@@ -101,7 +101,13 @@ impl Turn<'_> {
         };
         let all: BTreeMap<RunId, Forgotten> = members.into_iter().collect();
         let first_of_all = all.keys().copied().filter(|run| is_over(*run));
-        let again = with_sources(&all, first_of_all.collect());
+        // What goes on, since somebody has tried it once more meanwhile, is left alone.
+        let goes_on = |run: RunId| {
+            let run = self.state.runs.get(run);
+            run.is_some_and(|run| !run.state.kind().is_final())
+        };
+        let mut again = with_sources(&all, first_of_all.collect());
+        again.retain(|run| !goes_on(*run));
         let members: BTreeMap<RunId, Forgotten> = all
             .into_iter()
             .filter(|(run, _)| again.contains(run))

@@ -497,6 +497,39 @@ fn what_gave_no_result_is_tried_once_more_with_what_takes_it() {
 }
 
 #[test]
+fn a_source_that_goes_on_again_is_left_alone() {
+    check(
+        "job list io
+         job each io after=list params=n:integer<list",
+        "0s submit list each
+         1s end 1 ok
+         2s retry 1 list 1
+         3s again 1 2
+         4s end 1.2 ok=7",
+        expect![[r#"
+            0s submit list each
+                run 1 (list) accepted
+                run 2 (each) accepted after 1
+                run 1 (list) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2)])
+                -> start 1.1 in io
+            1s end 1 ok
+                run 1 (list) succeeded
+                run 2 (each) skipped: its argument `n` is missing: `list` gave no result
+            2s retry 1 list 1
+                run 1 (list) retried
+                run 1 (list) started, attempt 2
+                -> answer Retried(RunId(1))
+                -> start 1.2 in io
+            3s again 1 2
+                -> answer Refused(NoResult { job: "each", name: "n", from: "list" })
+            4s end 1.2 ok=7
+                run 1 (list) succeeded
+        "#]],
+    );
+}
+
+#[test]
 fn parts_that_failed_are_tried_once_more_and_the_others_kept() {
     check(
         "job each io foreach=n params=n:integer",
