@@ -11,7 +11,8 @@ const EVERY: Duration = Duration::from_secs(60);
 /// What was told.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    fails: bool,
+    /// Whether it was told that nothing can be sent, and nothing was since.
+    is_told: bool,
     /// Whether nobody was told yet that they are sent again.
     owed: bool,
     /// How many were dropped when that was told last.
@@ -38,16 +39,17 @@ impl Quiet {
 impl Lines {
     /// Nothing can be sent; whether that is to be told.
     pub(super) fn failed(&mut self, now: Mono) -> bool {
-        if std::mem::replace(&mut self.fails, true) || !self.failed.ends(now) {
+        if self.is_told || !self.failed.ends(now) {
             return false;
         }
+        self.is_told = true;
         self.owed = true;
         true
     }
 
     /// Something was sent, with so many dropped by now: how many were lost since that was told, if it is to be told.
     pub(super) fn taken(&mut self, now: Mono, dropped: u64) -> Option<u64> {
-        self.fails = false;
+        self.is_told = false;
         let lost = dropped.saturating_sub(self.told);
         if !self.owed && lost == 0 || !self.again.ends(now) {
             return None;
@@ -74,6 +76,17 @@ mod tests {
         assert!(!lines.failed(at(2)), "the same outage");
         assert_eq!(lines.taken(at(3), 512), Some(512));
         assert_eq!(lines.taken(at(4), 512), None);
+    }
+
+    #[test]
+    fn an_outage_soon_after_another_is_told_when_it_lasts() {
+        let mut lines = Lines::default();
+        assert!(lines.failed(at(1)));
+        assert_eq!(lines.taken(at(3), 0), Some(0));
+        let told: Vec<u64> = (30..300)
+            .filter(|second| lines.failed(at(*second)))
+            .collect();
+        assert_eq!(told, [61]);
     }
 
     #[test]
