@@ -43,7 +43,7 @@ impl Turn<'_> {
     }
 
     /// Cancels a run that waits.
-    fn cancelled(&mut self, id: RunId) -> Ended {
+    pub(super) fn cancelled(&mut self, id: RunId) -> Ended {
         let run = self.state.run(id);
         let ended = Ended::of(id, run, Over::Cancelled, None);
         let job = Arc::clone(&run.job);

@@ -8,7 +8,7 @@ use crate::engine::action::{Answer, Refusal};
 use crate::engine::calendar::ScheduleId;
 use crate::engine::decide::Turn;
 use crate::engine::fact::{Fact, Slot};
-use crate::engine::id::BackfillId;
+use crate::engine::id::{BackfillId, RunId};
 use crate::engine::input::{BackfillOrder, Submission};
 use crate::engine::spec::Name;
 use crate::engine::submission::{Plan, Source, plan};
@@ -109,18 +109,27 @@ impl Turn<'_> {
                 Answer::UnknownBackfill(id)
             };
         }
+        // All of it first: what is cancelled is not skipped for another one's sake.
+        let mut over = Vec::new();
         for run in self.state.backfills.runs_of(id) {
-            let is_waiting = |run: &crate::engine::run::Run| run.state.is_waiting();
-            if self.state.runs.get(run).is_some_and(is_waiting) {
+            if self.waits(run) {
                 for member in self.state.graph_of(run) {
-                    if self.state.runs.get(member).is_some_and(is_waiting) {
-                        self.cancel(member);
+                    if self.waits(member) {
+                        over.push(self.cancelled(member));
                     }
                 }
             }
         }
+        for ended in over {
+            self.follow(ended);
+        }
         self.end_backfill(id, Ending::Cancelled);
         Answer::BackfillCancelled(id)
+    }
+
+    fn waits(&self, run: RunId) -> bool {
+        let run = self.state.runs.get(run);
+        run.is_some_and(|run| run.state.is_waiting() && run.parts().is_none())
     }
 
     /// Ends the backfills whose schedules are no more.
@@ -192,9 +201,25 @@ impl Turn<'_> {
                 if is_taken || plan.new.iter().any(|new| new.replaces.is_some()) {
                     return Next::Wait;
                 }
+                if !self.has_room_for_parts(&plan) {
+                    return Next::Wait;
+                }
                 Next::Run(slot, submission, plan)
             }
         }
+    }
+
+    /// Whether the first of the runs can be spread now, if it is to be: one that does not find room for its
+    /// parts fails, which would go through all slots.
+    fn has_room_for_parts(&self, plan: &Plan) -> bool {
+        let first = plan.new.iter().find(|new| new.item == 0);
+        let parts = first.and_then(|new| {
+            let fan_out = new.job.fan_out.as_ref()?;
+            Some(fan_out.count(new.args.as_deref()))
+        });
+        let most = usize::try_from(self.state.definitions.max_runs).unwrap_or(usize::MAX);
+        // More than there ever is room for fails whenever it is tried.
+        parts.is_none_or(|parts| parts > most || self.state.live() + plan.new.len() + parts <= most)
     }
 
     fn begin_of_backfill(

@@ -72,13 +72,20 @@ impl Memory {
     }
 
     /// Makes one of the two stretches that are nearest to each other where there are too many, but of none the
-    /// one that goes on from `here`: what lies between would not be run, and the time for it is coming.
+    /// one that goes on from `here`, nor of those on both sides of where it has come to: what lies between would
+    /// not be run, and the time for it is coming.
     fn bound(&mut self, here: usize) {
         if self.done.len() <= STRETCHES {
             return;
         }
         let gaps = self.done.windows(2).map(|two| two[1].0.0 - two[0].1.0);
-        let others = gaps.enumerate().filter(|(index, _)| *index != here);
+        let is_next = |index: usize| {
+            let (before, after) = (self.done[index].1, self.done[index + 1].0);
+            before <= self.at && self.at < after
+        };
+        let others = gaps
+            .enumerate()
+            .filter(|(index, _)| *index != here && !is_next(*index));
         if let Some((index, _)) = others.min_by_key(|(_, gap)| *gap) {
             let (_, to) = self.done.remove(index + 1);
             self.done[index].1 = to;
