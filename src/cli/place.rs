@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::getuid;
 
@@ -20,14 +20,19 @@ const OF_THE_SYSTEM: &str = "/run/twolane";
 /// The directory of the store and of run logs.
 pub(super) fn state_dir(loaded: &Loaded) -> PathBuf {
     match loaded.settings.daemon.state_dir.as_str() {
-        AUTO => auto(
-            "STATE_DIRECTORY",
-            "/var/lib/twolane",
-            "XDG_STATE_HOME",
-            ".local/state",
-        ),
+        AUTO => default_state_dir(),
         path => loaded.directory.join(path),
     }
+}
+
+/// The directory of the store where nobody says otherwise.
+fn default_state_dir() -> PathBuf {
+    auto(
+        "STATE_DIRECTORY",
+        "/var/lib/twolane",
+        "XDG_STATE_HOME",
+        ".local/state",
+    )
 }
 
 /// The directory of the socket.
@@ -52,17 +57,19 @@ pub(super) fn default_runtime_dir() -> PathBuf {
 /// the machine's.
 pub(super) fn default_socket() -> PathBuf {
     let system = PathBuf::from(OF_THE_SYSTEM).join(SOCKET);
-    nearer(default_runtime_dir().join(SOCKET), system)
+    let own = default_runtime_dir().join(SOCKET);
+    nearer(own, &default_state_dir(), system)
 }
 
-/// The first of two sockets that is there; the first also where none is. One in a directory that this user may not
-/// enter counts as there: that is what the user has to be told.
-fn nearer(own: PathBuf, system: PathBuf) -> PathBuf {
-    let is_there = |path: &PathBuf| match path.symlink_metadata() {
+/// This user's own socket, or the machine's where the user has never had a daemon: whoever has one that is
+/// down is told so, and does not speak to another one unawares. A socket in a directory that the user may not enter
+/// counts as there: that is what the user has to be told.
+fn nearer(own: PathBuf, state: &Path, system: PathBuf) -> PathBuf {
+    let is_there = |path: &Path| match path.symlink_metadata() {
         Ok(_) => true,
         Err(error) => error.kind() == ErrorKind::PermissionDenied,
     };
-    if !is_there(&own) && is_there(&system) {
+    if !is_there(&own) && !is_there(state) && is_there(&system) {
         return system;
     }
     own
@@ -98,10 +105,13 @@ mod tests {
     fn who_has_no_daemon_asks_the_machines() {
         let place = tempfile::tempdir().expect("a directory");
         let (own, system) = (place.path().join("own"), place.path().join("system"));
-        let nearer = || nearer(own.clone(), system.clone());
+        let state = place.path().join("state");
+        let nearer = || nearer(own.clone(), &state, system.clone());
         assert_eq!(nearer(), own, "none is there");
         fs::write(&system, "").expect("it is made");
         assert_eq!(nearer(), system, "only the machine's is there");
+        fs::create_dir(&state).expect("it is made");
+        assert_eq!(nearer(), own, "this user's is down");
         fs::write(&own, "").expect("it is made");
         assert_eq!(nearer(), own, "both are there");
     }
