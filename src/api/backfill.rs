@@ -70,16 +70,13 @@ pub(super) async fn post(
         let runs = reader.slots(&job, &of.schedule, span)?;
         Ok(runs.map(|runs| (survey(&of, span, (&runs, again)), runs)))
     };
-    let (survey, runs) = shared
-        .read(looked)
-        .await?
-        .ok_or_else(|| {
-            Problem::unprocessable(format!(
-                "job `{}` has too many runs on record to look at all of them: ask for later slots, or let \
+    let (survey, runs) = shared.read(looked).await?.ok_or_else(|| {
+        Problem::unprocessable(format!(
+            "job `{}` has too many runs on record to look at all of them: let \
                  the store forget (`store.keep_runs`)",
-                order.job
-            ))
-        })?;
+            order.job
+        ))
+    })?;
     let survey = survey?;
     let slots = survey.count() as u64;
     let mut answer = wire::Backfilled {

@@ -143,8 +143,8 @@ async fn listen(
     if roles.are_given() && peers.look_alike() {
         tracing::warn!(
             target: "twolane::api",
-            "the daemon is in a user namespace, where other users look alike: those whom `api.roles` names have no \
-             role (PrivateUsers=no in the unit lets them be told apart)"
+            "the daemon is in a user namespace, where users who are not in its map look alike: of those whom `api.roles` \
+             names they have no role (PrivateUsers=no in the unit lets them be told apart)"
         );
     }
     let roles = Arc::new(roles);

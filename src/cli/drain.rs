@@ -1,4 +1,4 @@
-//! `twolane drain`: nothing starts any more, and the daemon leaves when nothing runs.
+//! `twolane drain`: nothing starts any more, and the daemon leaves when nothing runs but what waits for `complete`.
 
 use clap::Args;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Which slots of a schedule have a run on record, and what became of it. Knows no daemon and no engine.
+//! Which slots of a schedule have a run on record, and what became of it. Decides nothing.
 
 use rusqlite::{Connection, params};
 

@@ -40,6 +40,9 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     found
 }
 
+/// Files of others that are named.
+const NAMED: usize = 5;
+
 /// Whether all in the state directory is the daemon's. What root leaves there, the daemon cannot use.
 fn owners(state: &Path, uid: u32) -> Finding {
     let logs = state.join(LOGS);
@@ -57,9 +60,15 @@ fn owners(state: &Path, uid: u32) -> Finding {
             format!("all in {} is the daemon's", state.display()),
         );
     }
+    let named = of_others.iter().take(NAMED).map(String::as_str);
+    let mut named = named.collect::<Vec<_>>().join(", ");
+    if of_others.len() > NAMED {
+        let more = of_others.len() - NAMED;
+        named.push_str(&format!(", and {more} more"));
+    }
     Finding::wrong(
         "owner",
-        format!("the daemon has no right to {}", of_others.join(", ")),
+        format!("the daemon has no right to {named}"),
         format!("chown -R --reference={0} {0}", state.display()),
     )
 }
