@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::action::{Answer, Refusal};
 use super::arguments::{all_missing, missing};
 use super::decide::Turn;
 use super::fact::Fact;
-use super::flow::{OnDuplicate, Over, Ties};
+use super::flow::{OnDuplicate, Over, PartEnd, Parts, Ties, gathered};
 use super::id::RunId;
 use super::input::Forgotten;
 use super::spec::Name;
@@ -47,6 +49,7 @@ impl Turn<'_> {
             after,
             ties,
             parts,
+            ..
         } = known;
         if after.is_empty()
             && let Some((name, from)) = missing(&job, args.as_deref())
@@ -95,19 +98,23 @@ impl Turn<'_> {
         if let Some((unknown, _)) = members.iter().find(|(run, _)| run.0 >= self.state.next_run) {
             return Answer::UnknownRun(*unknown);
         }
-        let is_over = |run: RunId| {
-            let run = self.state.runs.get(run);
-            run.is_none_or(|run| !matches!(Over::of(&run.state), None | Some(Over::Succeeded)))
-        };
         let all: BTreeMap<RunId, Forgotten> = members.into_iter().collect();
-        let first_of_all = all.keys().copied().filter(|run| is_over(*run));
+        // Of what is not remembered any more, as after a restart, only the records tell.
+        let failed = |(run, known): (&RunId, &Forgotten)| {
+            let over = match self.state.runs.get(*run) {
+                Some(run) => Over::of(&run.state)?,
+                None => known.over.unwrap_or(Over::Failed),
+            };
+            (over != Over::Succeeded).then_some(*run)
+        };
         // What goes on, since somebody has tried it once more meanwhile, is left alone.
         let goes_on = |run: RunId| {
             let run = self.state.runs.get(run);
             run.is_some_and(|run| !run.state.kind().is_final())
         };
-        let mut again = with_sources(&all, first_of_all.collect());
+        let mut again = with_sources(&all, all.iter().filter_map(failed).collect());
         again.retain(|run| !goes_on(*run));
+        let gave = given_by_parts(&all);
         let members: BTreeMap<RunId, Forgotten> = all
             .into_iter()
             .filter(|(run, _)| again.contains(run))
@@ -125,20 +132,19 @@ impl Turn<'_> {
             let Some(mut known) = members.remove(&run) else {
                 continue;
             };
-            let again: BTreeSet<RunId> = retried.iter().copied().collect();
-            known.after = waits_for(&known)
-                .into_iter()
-                .filter(|run| again.contains(run))
-                .collect();
-            match &mut known.parts {
-                Some(parts) if !known.after.is_empty() => {
-                    for run in &known.after {
-                        parts.forget(*run);
-                    }
-                }
-                // None of its parts is tried again, so it is spread anew.
-                parts => *parts = None,
-            }
+            let is_open = |run: &RunId| {
+                let run = self.state.runs.get(*run);
+                run.is_some_and(|run| !run.state.kind().is_final())
+            };
+            // What is tried again is open by now, and so is what was tried again by itself before.
+            let before: Box<[RunId]> = waits_for(&known).into_iter().filter(is_open).collect();
+            let parts = known.parts.take();
+            known.parts = parts.and_then(|parts| kept(parts, &before, &gave));
+            known.after = match known.parts {
+                Some(_) => before,
+                // Where it is spread anew, its old parts are of no concern.
+                None => known.after.iter().copied().filter(is_open).collect(),
+            };
             match self.retry_one(run, known) {
                 Ok(()) => retried.push(run),
                 // What comes first is the first that is tried: nothing has changed yet.
@@ -171,6 +177,34 @@ fn with_sources(all: &BTreeMap<RunId, Forgotten>, again: Vec<RunId>) -> BTreeSet
         }));
     }
     found
+}
+
+/// What each part that has succeeded gave.
+fn given_by_parts(all: &BTreeMap<RunId, Forgotten>) -> BTreeMap<RunId, Value> {
+    let parts = all
+        .iter()
+        .filter(|(_, known)| known.ties.part_of.is_some() && known.over == Some(Over::Succeeded));
+    parts
+        .map(|(run, known)| (*run, gathered(known.result.as_deref())))
+        .collect()
+}
+
+/// The parts of a run that is tried once more: `open` ones end anew, and what the others gave is kept, also
+/// where they gave it when they were tried once more by themselves. `None` where one is neither.
+fn kept(
+    mut parts: Box<Parts>,
+    open: &[RunId],
+    gave: &BTreeMap<RunId, Value>,
+) -> Option<Box<Parts>> {
+    for run in parts.runs() {
+        if open.contains(&run) {
+            parts.forget(run);
+        } else if let Some(result) = gave.get(&run) {
+            parts.take(run, Over::Succeeded, result.clone());
+        }
+    }
+    let succeeded = |end: &PartEnd| matches!(end.over, None | Some(Over::Succeeded));
+    parts.ends.iter().all(succeeded).then_some(parts)
 }
 
 /// What a run waited for: what it came after, and its parts.

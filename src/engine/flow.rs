@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::fact::FinalState;
 use super::id::RunId;
-use super::run::RunState;
+use super::run::{RunState, StateKind};
 use super::spec::Name;
 
 /// What has to have become of the runs that one comes after.
@@ -222,6 +222,23 @@ impl Over {
             | RunState::Running { .. }
             | RunState::Stopping { .. }
             | RunState::Unresponsive { .. } => None,
+        }
+    }
+
+    /// What the kind of its state says of a run; `None` if it is not over.
+    #[must_use]
+    pub const fn of_kind(kind: StateKind) -> Option<Self> {
+        match kind {
+            StateKind::Succeeded => Some(Self::Succeeded),
+            StateKind::Failed => Some(Self::Failed),
+            StateKind::Cancelled => Some(Self::Cancelled),
+            StateKind::Skipped => Some(Self::Skipped),
+            StateKind::Scheduled
+            | StateKind::Blocked
+            | StateKind::Queued
+            | StateKind::Running
+            | StateKind::Stopping
+            | StateKind::Unresponsive => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::capacity::CapacityName;
 use super::fact::SubmitKey;
-use super::flow::{Parts, Ties};
+use super::flow::{Over, Parts, Ties};
 use super::id::{AttemptId, BackfillId, CallerId, RunId};
 use super::outcome::End;
 use super::spec::{Definitions, JobSpec, Name, Priority};
@@ -204,6 +204,10 @@ pub struct Forgotten {
     pub ties: Ties,
     /// Its parts, if it was spread into some.
     pub parts: Option<Box<Parts>>,
+    /// How it ended; `None` if it is not over.
+    pub over: Option<Over>,
+    /// What it gave, if it succeeded.
+    pub result: Option<Arc<Value>>,
 }
 
 impl SubmitItem {

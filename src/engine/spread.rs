@@ -21,6 +21,13 @@ impl Turn<'_> {
     /// Spreads a run whose turn has come.
     pub(super) fn spread(&mut self, id: RunId) {
         let run = self.state.run(id);
+        if run.parts().is_some() {
+            // It is tried once more, and all of its parts have succeeded by now.
+            if let Some(ended) = self.gather(id) {
+                self.follow(ended);
+            }
+            return;
+        }
         let (job, priority) = (Arc::clone(&run.job), run.priority);
         let args = run.args.clone();
         let graph = run.ties().and_then(|ties| ties.graph).unwrap_or(id);

@@ -15,6 +15,7 @@ use super::specs::Specs;
 use super::story::Story;
 use crate::engine::StateKind;
 use crate::engine::fact::Record;
+use crate::engine::flow::Over;
 use crate::engine::id::RunId;
 use crate::engine::input::Forgotten;
 
@@ -356,5 +357,7 @@ fn forgotten(story: Story) -> Forgotten {
         after: story.after,
         ties: story.ties,
         parts: story.parts,
+        over: Over::of_kind(story.state),
+        result: story.result,
     }
 }

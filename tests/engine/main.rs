@@ -5,6 +5,7 @@
 
 mod absence;
 mod admission;
+mod again;
 mod alone;
 mod announce;
 mod arguments;

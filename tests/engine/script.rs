@@ -11,8 +11,8 @@ use crate::placing::{end, measures};
 use crate::told::{action, fact};
 use expect_test::Expect;
 use serde_json::Value;
-use twolane::engine::fact::{Fact, Record, SubmitKey};
-use twolane::engine::flow::{Parts, Ties};
+use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use twolane::engine::flow::{Over, Parts, Ties};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::{Failure, Outcome};
@@ -240,8 +240,29 @@ impl Bench {
                 after: Box::default(),
                 ties: Ties::default(),
                 parts: None,
+                over: None,
+                result: None,
             });
             match &record.fact {
+                Fact::Ended { state, .. } | Fact::Gathered { state, .. } => {
+                    known.over = Some(match state {
+                        FinalState::Succeeded => Over::Succeeded,
+                        FinalState::Failed(_) => Over::Failed,
+                        FinalState::Cancelled(_) => Over::Cancelled,
+                    });
+                    known.result = None;
+                    if let Fact::Ended { end, .. } = &record.fact
+                        && let Outcome::Succeeded(result) = &end.outcome
+                    {
+                        known.result = Some(Arc::clone(result));
+                    }
+                    if let Fact::Gathered { result, .. } = &record.fact {
+                        known.result.clone_from(result);
+                    }
+                }
+                Fact::GivenUp { .. } => known.over = Some(Over::Failed),
+                Fact::Cancelled { .. } => known.over = Some(Over::Cancelled),
+                Fact::Skipped { .. } => known.over = Some(Over::Skipped),
                 Fact::Accepted {
                     after, ties, args, ..
                 }
@@ -250,6 +271,7 @@ impl Bench {
                 } => {
                     (known.after, known.ties) = (after.clone(), ties.clone());
                     known.args.clone_from(args);
+                    (known.over, known.result) = (None, None);
                     if let Fact::Retried { parts, .. } = &record.fact {
                         known.parts.clone_from(parts);
                     }
@@ -275,17 +297,12 @@ impl Bench {
                 Fact::Opened
                 | Fact::Configured { .. }
                 | Fact::Released { .. }
-                | Fact::Gathered { .. }
                 | Fact::Due { .. }
                 | Fact::Began { .. }
                 | Fact::Stopping { .. }
                 | Fact::Unresponsive { .. }
-                | Fact::Ended { .. }
                 | Fact::Retrying { .. }
-                | Fact::GivenUp { .. }
                 | Fact::Interrupted { .. }
-                | Fact::Cancelled { .. }
-                | Fact::Skipped { .. }
                 | Fact::Draining
                 | Fact::Leaving
                 | Fact::Sent { .. }
@@ -458,6 +475,8 @@ fn from_outside(what: &str, rest: &str) -> Input {
                 after: Box::default(),
                 ties: Ties::default(),
                 parts: None,
+                over: None,
+                result: None,
             })),
             caller,
         },

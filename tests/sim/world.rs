@@ -456,6 +456,8 @@ impl World {
             priority: Priority::default(),
             args: None,
             epoch,
+            over: None,
+            result: None,
         }));
         let caller = self.caller(None);
         self.ledger.retried.push(run);
