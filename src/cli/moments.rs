@@ -41,11 +41,18 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(exact.map_err(|_| unreadable())?).map_err(|_| unreadable())
 }
 
-/// Reads a moment: RFC 3339, `+10m` from now, or the next time that clocks of the zone show `HH:MM`.
+/// Reads a moment: RFC 3339, `+10m` from now, the next time that clocks of the zone show `HH:MM`, or a day or a
+/// civil time of the zone.
 pub(super) fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
+    coming(text, now, zone).or_else(|why| civil(text, zone).ok_or(why))
+}
+
+/// Reads a moment as [`moment`] does, without days.
+fn coming(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
     let unreadable = || {
         format!(
-            "`{text}` is no time\nhint: write `+10m`, `23:30`, `23:30:15` or `2026-11-21T23:30:00Z`"
+            "`{text}` is no time\nhint: write `+10m`, `23:30`, `2026-11-21`, `2026-11-21T23:30` or \
+             `2026-11-21T23:30:00Z`"
         )
     };
     if let Some(later) = text.strip_prefix('+') {
@@ -92,7 +99,7 @@ pub(super) fn earlier(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Tim
         return now.checked_sub(ago).map_err(|_| unreadable());
     }
     // Where it is a time of day, it is the next one, and the day before has the last one.
-    let next = moment(text, now, zone).map_err(|_| unreadable())?;
+    let next = coming(text, now, zone).map_err(|_| unreadable())?;
     if text.parse::<Timestamp>().is_ok() {
         return Ok(next);
     }
@@ -111,21 +118,24 @@ pub(super) fn day_or_earlier(
     if let Ok(moment) = earlier(text, now, zone) {
         return Ok(moment);
     }
-    // A day is a civil time too: its midnight. A zone that is written down is not passed over.
-    let civil = jiff::fmt::temporal::DateTimeParser::new();
-    let pieces = civil.parse_pieces(text).ok();
-    let pieces = pieces.filter(|pieces| pieces.offset().is_none());
-    let pieces = pieces.filter(|pieces| pieces.time_zone_annotation().is_none());
-    let zoned = pieces.and_then(|pieces| {
-        let time = pieces.time().unwrap_or_else(Time::midnight);
-        pieces.date().to_datetime(time).to_zoned(zone.clone()).ok()
-    });
-    zoned.map(|zoned| zoned.timestamp()).ok_or_else(|| {
+    civil(text, zone).ok_or_else(|| {
         format!(
             "`{text}` is no time\nhint: write `2026-11-21`, `2026-11-21T23:30`, `2026-11-21T23:30:00Z`, or `7d` for \
              seven days ago"
         )
     })
+}
+
+/// Reads a civil time of the zone; a day is one too, its midnight. A zone that is written down is not passed over.
+fn civil(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let pieces = jiff::fmt::temporal::DateTimeParser::new().parse_pieces(text);
+    let pieces = pieces.ok().filter(|pieces| pieces.offset().is_none())?;
+    if pieces.time_zone_annotation().is_some() {
+        return None;
+    }
+    let time = pieces.time().unwrap_or_else(Time::midnight);
+    let zoned = pieces.date().to_datetime(time).to_zoned(zone.clone());
+    zoned.ok().map(|zoned| zoned.timestamp())
 }
 
 /// A moment as the API writes it.
@@ -199,6 +209,9 @@ mod tests {
             // Clocks there show 17:12 now, so that is tomorrow.
             ("17:12", "2026-11-22T09:12:00.000000Z"),
             ("06:00", "2026-11-21T22:00:00.000000Z"),
+            ("2026-12-24", "2026-12-23T16:00:00.000000Z"),
+            ("2026-12-24T18:00", "2026-12-24T10:00:00.000000Z"),
+            ("2026-12-24T18:00:00", "2026-12-24T10:00:00.000000Z"),
         ];
         for (text, expected) in cases {
             let moment = moment(text, now, &zone).unwrap_or_else(|error| panic!("{error}"));
@@ -212,7 +225,8 @@ mod tests {
             "+-5m",
             "25:00",
             "tomorrow",
-            "2026-11-21",
+            "2026-11-31",
+            "2026-12-24T18:00[Europe/Berlin]x",
             "1200",
         ] {
             let error = moment(text, now, &zone).unwrap_err();

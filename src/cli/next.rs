@@ -34,7 +34,7 @@ pub(super) struct Next {
     /// How many
     #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 20)]
     count: usize,
-    /// After this time instead of now: RFC 3339, `+10m` or `HH:MM`
+    /// After this time instead of now: `2026-11-01`, `2026-11-01T03:00`, RFC 3339, `+10m` or `HH:MM`
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Show times as the clocks of this zone do, instead of each as those of its schedule

@@ -47,7 +47,7 @@ pub(super) struct Submit {
         conflicts_with = "batch"
     )]
     priority: Option<i64>,
-    /// When it may start: RFC 3339, +10m from now, or the next HH:MM[:SS] of local time
+    /// When it may start: RFC 3339, +10m from now, or the next HH:MM[:SS], a day or a day and time of local time
     #[arg(long, value_name = "TIME", conflicts_with = "batch")]
     at: Option<String>,
     /// With the same key it is accepted only once, however often it is sent
