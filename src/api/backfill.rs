@@ -71,7 +71,7 @@ pub(super) async fn post(
         Ok(runs.map(|runs| (survey(&of, span, (&runs, again)), runs)))
     };
     let (survey, runs) = shared.read(looked).await?.ok_or_else(|| {
-        Problem::unprocessable(format!(
+        Problem::arguments(format!(
             "job `{}` has too many runs on record to look at all of them: let \
                  the store forget (`store.keep_runs`)",
             order.job
@@ -155,7 +155,7 @@ fn again(text: Option<&str>) -> Result<Again, Problem> {
         None => Ok(Again::No),
         Some("failed") => Ok(Again::Failed),
         Some("all") => Ok(Again::All),
-        Some(other) => Err(Problem::unprocessable(format!(
+        Some(other) => Err(Problem::arguments(format!(
             "`again` is `failed` or `all`, not {other:?}"
         ))),
     }
@@ -164,7 +164,7 @@ fn again(text: Option<&str>) -> Result<Again, Problem> {
 fn at_once(asked: Option<u32>) -> Result<u32, Problem> {
     match asked.unwrap_or(1) {
         asked @ 1..=AT_ONCE_BOUND => Ok(asked),
-        asked => Err(Problem::unprocessable(format!(
+        asked => Err(Problem::arguments(format!(
             "`max_concurrent` {asked} is out of range: it is 1 to {AT_ONCE_BOUND}"
         ))),
     }
@@ -179,11 +179,12 @@ fn chosen<'a>(ground: &'a Ground, asked: Option<&str>) -> Result<&'a ScheduleGro
         each.collect::<Vec<_>>().join(", ")
     };
     match (asked, &all[..]) {
-        (_, []) => Err(Problem::unprocessable(format!(
-            "job `{job}` has no schedule, so it has no slots"
-        ))),
+        (_, []) => Err(Problem::conflict(
+            "no-schedule",
+            format!("job `{job}` has no schedule, so it has no slots"),
+        )),
         (None, [only]) => Ok(only),
-        (None, _) => Err(Problem::unprocessable(format!(
+        (None, _) => Err(Problem::arguments(format!(
             "job `{job}` has several schedules: say which, by its number: {}",
             each()
         ))),
@@ -214,14 +215,14 @@ fn span(order: &wire::BackfillOrder, now: Wall) -> Result<(Wall, Wall), Problem>
         None => Wall(now.0 + 1),
     };
     if to.0 > now.0 + 1 {
-        return Err(Problem::unprocessable(format!(
+        return Err(Problem::arguments(format!(
             "`to` is in the future: a backfill is of slots whose time has come; without `to` it is of all up \
              to now, {}",
             view::moment(now)
         )));
     }
     if from >= to {
-        return Err(Problem::unprocessable(
+        return Err(Problem::arguments(
             "`from` is not before `to`, so there is nothing in between",
         ));
     }
@@ -244,7 +245,7 @@ fn survey(
         ran,
     };
     Survey::of(&schedule.spec, span, &known, again).ok_or_else(|| {
-        Problem::unprocessable(format!(
+        Problem::arguments(format!(
             "there are more than {SLOTS_BOUND} slots in this time, which is the bound of one backfill: ask for \
              a shorter time"
         ))

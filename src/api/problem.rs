@@ -41,6 +41,11 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", detail)
     }
 
+    /// What is asked for is well formed, and its values do not go together or with what there is.
+    pub(super) fn arguments(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "arguments", detail)
+    }
+
     pub(super) fn no_run(run: u64) -> Self {
         let detail =
             format!("there is no run {run}: its number is wrong, or it is over and was removed");
@@ -139,7 +144,7 @@ impl From<Refusal> for Problem {
             | Refusal::MissingArgument { .. }
             | Refusal::WrongArgument { .. } => {
                 // A kind of its own: what a job takes, no schema of the API can say.
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "arguments", detail)
+                Self::arguments(detail)
             }
         }
     }
