@@ -68,6 +68,8 @@ pub(super) struct State {
     next_ticket: u64,
     /// Time of the last record.
     pub(super) last: Now,
+    /// Number of the last record that says that the clock was set.
+    pub(super) clock_set: u64,
 }
 
 impl State {
@@ -95,6 +97,7 @@ impl State {
             next_record: 1,
             next_ticket: 0,
             last: Now::default(),
+            clock_set: 0,
         };
         state.configure(&definitions, None);
         state
@@ -140,7 +143,8 @@ impl State {
             }
             Fact::Draining => self.draining = true,
             // For the record alone: what follows from it has facts of its own.
-            Fact::Leaving | Fact::Sent { .. } | Fact::ClockSet { .. } => {}
+            Fact::Leaving | Fact::Sent { .. } => {}
+            Fact::ClockSet { .. } => self.clock_set = record.number,
             Fact::Announced { attempts } => self.announced.announce(attempts, record.number),
             Fact::Configured { definitions } => self.configure(definitions, Some(record.at.wall)),
             Fact::Evaluated {

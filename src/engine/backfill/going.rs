@@ -75,7 +75,12 @@ impl Turn<'_> {
             schedule: Arc::clone(schedule),
         })?;
         let memory = self.state.calendar.entries()[found].memory.as_ref();
-        if memory.is_none_or(|memory| order.until > memory.at) || order.from > order.until {
+        // With the clock set back since the look, its schedule may have run some of them.
+        let is_seen = order.unseen > self.state.clock_set;
+        if !is_seen
+            || memory.is_none_or(|memory| order.until > memory.at)
+            || order.from > order.until
+        {
             return Err(Refusal::Undecided(job()));
         }
         let backfills = &self.state.backfills;
