@@ -18,8 +18,7 @@ use super::submission::admit;
 impl Turn<'_> {
     /// Tries one run once more, by itself.
     pub(super) fn retry(&mut self, id: RunId, known: Option<Box<Forgotten>>) -> Answer {
-        let state = self.state.runs.get(id).map(|run| run.state.kind());
-        if state.is_some_and(|state| !state.is_final()) {
+        if self.state.is_open(id) {
             return Answer::NotEnded(id);
         }
         let Some(known) = known.filter(|_| id.0 < self.state.next_run) else {
@@ -108,12 +107,8 @@ impl Turn<'_> {
             (over != Over::Succeeded).then_some(*run)
         };
         // What goes on, since somebody has tried it once more meanwhile, is left alone.
-        let goes_on = |run: RunId| {
-            let run = self.state.runs.get(run);
-            run.is_some_and(|run| !run.state.kind().is_final())
-        };
         let mut again = with_sources(&all, all.iter().filter_map(failed).collect());
-        again.retain(|run| !goes_on(*run));
+        again.retain(|run| !self.state.is_open(*run));
         let gave = given_by_parts(&all);
         let members: BTreeMap<RunId, Forgotten> = all
             .into_iter()
@@ -132,10 +127,7 @@ impl Turn<'_> {
             let Some(mut known) = members.remove(&run) else {
                 continue;
             };
-            let is_open = |run: &RunId| {
-                let run = self.state.runs.get(*run);
-                run.is_some_and(|run| !run.state.kind().is_final())
-            };
+            let is_open = |run: &RunId| self.state.is_open(*run);
             // What is tried again is open by now, and so is what was tried again by itself before.
             let before: Box<[RunId]> = waits_for(&known).into_iter().filter(is_open).collect();
             let parts = known.parts.take();

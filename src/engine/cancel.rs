@@ -61,26 +61,17 @@ impl Turn<'_> {
         for part in parts {
             self.cancel(part);
         }
-        match self.state.runs.get(id).map(|run| run.state.kind()) {
-            Some(state) if !state.is_final() => Answer::Stopping(id),
-            Some(_) | None => Answer::Cancelled(id),
+        if self.state.is_open(id) {
+            Answer::Stopping(id)
+        } else {
+            Answer::Cancelled(id)
         }
     }
 
     /// Cancels all that hangs together with a run.
     pub(super) fn cancel_graph(&mut self, id: RunId) -> Answer {
         let members = self.state.graph_of(id);
-        // What waits first, and all of it: what is cancelled is not skipped for another one's sake.
-        let mut over = Vec::new();
-        for member in &members {
-            let run = self.state.runs.get(*member);
-            if run.is_some_and(|run| run.state.is_waiting() && run.parts().is_none()) {
-                over.push(self.cancelled(*member));
-            }
-        }
-        for ended in over {
-            self.follow(ended);
-        }
+        self.cancel_all_that_wait(members.iter().copied());
         let waited = self.state.runs.get(id).map(|run| run.state.kind());
         for member in members.iter().filter(|member| **member != id) {
             self.cancel(*member);
@@ -89,6 +80,26 @@ impl Turn<'_> {
             Some(StateKind::Cancelled) => Answer::Cancelled(id),
             _ => self.cancel(id),
         }
+    }
+
+    /// Cancels those of `runs` that wait, and only then looks at what follows from that: what is cancelled is
+    /// not skipped for another one's sake.
+    pub(super) fn cancel_all_that_wait(&mut self, runs: impl IntoIterator<Item = RunId>) {
+        let mut over = Vec::new();
+        for run in runs {
+            if self.waits(run) {
+                over.push(self.cancelled(run));
+            }
+        }
+        for ended in over {
+            self.follow(ended);
+        }
+    }
+
+    /// Whether a run waits itself, and not for its parts.
+    pub(super) fn waits(&self, id: RunId) -> bool {
+        let run = self.state.runs.get(id);
+        run.is_some_and(|run| run.state.is_waiting() && run.parts().is_none())
     }
 
     /// Cancels all that waits, because nobody will be there to start it.

@@ -144,8 +144,8 @@ impl Turn<'_> {
 
     /// Whether the run that it takes the place of is not over yet.
     fn waits_for_place(&self, links: &super::run::Links) -> bool {
-        let replaced = links.ties.replaces.and_then(|run| self.state.runs.get(run));
-        replaced.is_some_and(|run| !run.state.kind().is_final())
+        let replaced = links.ties.replaces;
+        replaced.is_some_and(|run| self.state.is_open(run))
     }
 
     fn release(&mut self, id: RunId) -> Option<Ended> {
@@ -243,11 +243,8 @@ impl Turn<'_> {
             .ties()
             .and_then(|ties| ties.replaces);
         self.cancel(id);
-        let live = |id: &RunId| {
-            let run = self.state.runs.get(*id);
-            run.is_some_and(|run| !run.state.kind().is_final())
-        };
-        Some(id).filter(live).or(before.filter(live))
+        let is_open = |id: &RunId| self.state.is_open(*id);
+        Some(id).filter(is_open).or(before.filter(is_open))
     }
 }
 

@@ -295,6 +295,12 @@ impl State {
         }
     }
 
+    /// Whether there is such a run, and it is not over.
+    pub(super) fn is_open(&self, id: RunId) -> bool {
+        let run = self.runs.get(id);
+        run.is_some_and(|run| !run.state.kind().is_final())
+    }
+
     /// The run of this number, which the fact at hand says exists.
     pub(super) fn run(&self, id: RunId) -> &Run {
         self.runs.get(id).expect("a fact names a run in the table")

@@ -117,10 +117,7 @@ impl State {
         let graph = run.ties().and_then(|ties| ties.graph);
         let key = run.links.as_ref().and_then(|links| links.unique.clone());
         let replaced = run.ties().and_then(|ties| ties.replaces);
-        let replaced = replaced.filter(|run| {
-            let run = self.runs.get(*run);
-            run.is_some_and(|run| !run.state.kind().is_final())
-        });
+        let replaced = replaced.filter(|run| self.is_open(*run));
         if let Some(key) = key
             && self.unique.get(&key) == Some(&id)
         {

@@ -1,6 +1,7 @@
 //! How backfills come to be, go on and end: which slot is run next, and what is recorded of that. Each run is
 //! accepted in one batch with the record of how far its backfill has come, so that no crash can come between.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{AT_ONCE_BOUND, Backfill, Ending, PLACES, Went};
@@ -114,27 +115,12 @@ impl Turn<'_> {
                 Answer::UnknownBackfill(id)
             };
         }
-        // All of it first: what is cancelled is not skipped for another one's sake.
-        let mut over = Vec::new();
-        for run in self.state.backfills.runs_of(id) {
-            if self.waits(run) {
-                for member in self.state.graph_of(run) {
-                    if self.waits(member) {
-                        over.push(self.cancelled(member));
-                    }
-                }
-            }
-        }
-        for ended in over {
-            self.follow(ended);
-        }
+        let runs = self.state.backfills.runs_of(id);
+        let waiting = runs.into_iter().filter(|run| self.waits(*run));
+        let members: BTreeSet<RunId> = waiting.flat_map(|run| self.state.graph_of(run)).collect();
+        self.cancel_all_that_wait(members);
         self.end_backfill(id, Ending::Cancelled);
         Answer::BackfillCancelled(id)
-    }
-
-    fn waits(&self, run: RunId) -> bool {
-        let run = self.state.runs.get(run);
-        run.is_some_and(|run| run.state.is_waiting() && run.parts().is_none())
     }
 
     /// Ends the backfills whose schedules are no more.
