@@ -55,6 +55,22 @@ pub enum ClientError {
     Broken(String),
 }
 
+impl ClientError {
+    /// The socket on which nothing listens at all, if this is why; where this user may only not connect, somebody
+    /// may be there.
+    #[must_use]
+    pub fn silent_socket(&self) -> Option<&Path> {
+        let Self::NoDaemon { socket, source } = self else {
+            return None;
+        };
+        let nobody = matches!(
+            source.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+        );
+        nobody.then_some(socket)
+    }
+}
+
 fn no_daemon(socket: &Path, source: &io::Error) -> String {
     let socket = socket.display();
     if source.kind() == io::ErrorKind::PermissionDenied {

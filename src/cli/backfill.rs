@@ -1,7 +1,6 @@
 //! `twolane backfill`: slots of the past are run. With `--dry-run` only what would be is shown, by the daemon or,
 //! where none runs, by the files.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ use super::moments::{ago, now};
 use super::out::{Out, complain, tell};
 use super::table::Table;
 use super::{Exit, SettingsArgs, moments, next};
-use crate::api::client::{Client, ClientError};
+use crate::api::client::Client;
 use crate::api::wire::{self, Backfilled, Backfills, Slot};
 use crate::engine::backfill::survey::{Again, Known, LeftOut, SLOTS_BOUND, Survey};
 use crate::engine::schedule::{ScheduleSpec, notes};
@@ -102,22 +101,17 @@ pub(super) fn run(
     }
     match client.post("/backfills", &order) {
         Ok(answer) => told(show(args, &answer, out)),
-        Err(ClientError::NoDaemon { socket, source }) if args.dry_run && nobody(&source) => {
-            tell(&format!(
-                "no daemon answers on {}: worked out from the job files, so which slots have run is not known\n",
-                socket.display()
-            ));
-            own(out)
-        }
-        Err(error) => told(Err(error)),
+        Err(error) => match error.silent_socket().filter(|_| args.dry_run) {
+            Some(socket) => {
+                tell(&format!(
+                    "no daemon answers on {}: worked out from the job files, so which slots have run is not known\n",
+                    socket.display()
+                ));
+                own(out)
+            }
+            None => told(Err(error)),
+        },
     }
-}
-
-fn nobody(why: &io::Error) -> bool {
-    matches!(
-        why.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-    )
 }
 
 /// What is asked for.

@@ -1,6 +1,5 @@
 //! Where commands that look into the past ask: a daemon, or the store itself where none runs.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -43,15 +42,9 @@ impl Past<'_> {
             return read(directory, own);
         }
         let answer = remote(self.client);
-        let Err(ClientError::NoDaemon { socket, source }) = answer else {
-            return answer;
-        };
-        let nobody = matches!(
-            source.kind(),
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-        );
-        match self.store().filter(|_| nobody) {
-            Some(directory) => {
+        let silent = answer.as_ref().err().and_then(ClientError::silent_socket);
+        match silent.zip(self.store()) {
+            Some((socket, directory)) => {
                 tell(&format!(
                     "no daemon answers on {}: reading the store in {}\n",
                     socket.display(),
@@ -59,7 +52,7 @@ impl Past<'_> {
                 ));
                 read(&directory, own)
             }
-            None => Err(ClientError::NoDaemon { socket, source }),
+            None => answer,
         }
     }
 
