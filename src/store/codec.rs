@@ -452,48 +452,11 @@ impl Wire {
 
     /// The same as [`Fact::stands_for`], without a look at the jobs.
     pub(super) fn stands_for(&self) -> Option<String> {
-        match self {
-            Self::Configured(_) => Some("configured".into()),
-            Self::Paused { what } | Self::Resumed { what } => Some(what.to_string()),
-            Self::Evaluated { job, schedule, .. } => {
-                Some(format!("slots of `{job}` by {schedule}"))
-            }
-            Self::Heard { job, .. } | Self::Absent { job, .. } => {
-                Some(format!("successes of `{job}`"))
-            }
-            Self::Misplaced { job, .. } | Self::Reconsidered { job } => {
-                Some(format!("lane of `{job}`"))
-            }
-            // At its place the end of one stands for what it was, and another one's beginning for that.
-            Self::BackfillAccepted(backfill) | Self::BackfillEnded { backfill, .. } => {
-                Some(format!("backfill at {}", backfill.place))
-            }
-            Self::BackfillMoved { place, .. } => {
-                Some(format!("how far the backfill at {place} is"))
-            }
-            Self::Announced { .. } => Some("announced".into()),
-            Self::Opened
-            | Self::ClockSet { .. }
-            | Self::Draining
-            | Self::Leaving
-            | Self::Accepted { .. }
-            | Self::Released { .. }
-            | Self::Due { .. }
-            | Self::Met { .. }
-            | Self::Spread { .. }
-            | Self::Gathered { .. }
-            | Self::Started { .. }
-            | Self::Began { .. }
-            | Self::Stopping { .. }
-            | Self::Unresponsive { .. }
-            | Self::Ended { .. }
-            | Self::Retrying { .. }
-            | Self::GivenUp { .. }
-            | Self::Interrupted { .. }
-            | Self::Retried { .. }
-            | Self::Sent { .. }
-            | Self::Cancelled { .. }
-            | Self::Skipped { .. } => None,
+        // The definitions are many, and name jobs: they are not built for a name.
+        if matches!(self, Self::Configured(_)) {
+            return Some("configured".into());
         }
+        let fact = self.clone().into_fact(None, |_| Err(())).ok()?;
+        fact.stands_for()
     }
 }
