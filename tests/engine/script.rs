@@ -11,7 +11,7 @@ use crate::placing::{end, measures};
 use crate::told::{action, fact};
 use expect_test::Expect;
 use serde_json::Value;
-use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey};
+use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey, in_force};
 use twolane::engine::flow::{Over, Parts, Ties};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
@@ -174,22 +174,13 @@ impl Bench {
             );
             retries.map(|record| record.number).max().unwrap_or(0)
         };
-        // Of what is about no run, the last for each thing.
-        let standing: BTreeMap<String, u64> = self
-            .records
-            .iter()
-            .filter_map(|record| Some((record.fact.stands_for()?, record.number)))
-            .collect();
-        let is_last = |record: &Record| {
-            let what = record.fact.stands_for();
-            what.is_some_and(|what| standing[&what] == record.number)
-        };
+        let in_force = in_force(&self.records);
         let records = self
             .records
             .iter()
             .filter(|record| match record.fact.run() {
                 Some((run, _)) => is_live(run) && record.number >= last_retry(run),
-                None => is_last(record),
+                None => in_force.contains(&record.number),
             });
         let last = self.records.last().map(|record| record.at);
         let recovery = Recovery {

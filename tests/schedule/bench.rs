@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twolane::engine::action::{Action, Answer};
-use twolane::engine::fact::{Fact, Record};
+use twolane::engine::fact::{Fact, Record, in_force};
 use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::input::Input;
 use twolane::engine::outcome::{End, Measures, Outcome, SkipReason, Unrun};
@@ -164,19 +164,14 @@ impl Bench {
             let view = self.engine.run(run);
             view.is_some_and(|view| !view.state.kind().is_final())
         };
-        // Of what is about no run, the last for each thing.
-        let standing: BTreeMap<String, u64> = self
+        let in_force = in_force(&self.records);
+        let live = self
             .records
             .iter()
-            .filter_map(|record| Some((record.fact.stands_for()?, record.number)))
-            .collect();
-        let live = self.records.iter().filter(|record| {
-            let what = record.fact.stands_for();
-            match record.fact.run() {
+            .filter(|record| match record.fact.run() {
                 Some((run, _)) => is_live(run),
-                None => what.is_some_and(|what| standing[&what] == record.number),
-            }
-        });
+                None => in_force.contains(&record.number),
+            });
         let recovery = Recovery {
             next_run: self
                 .records

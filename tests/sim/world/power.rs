@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use twolane::engine::fact::Fact;
+use twolane::engine::fact::{Fact, in_force};
 use twolane::engine::id::RunId;
 use twolane::engine::input::Input;
 use twolane::engine::spec::Definitions;
@@ -58,18 +58,9 @@ impl World {
                 Some((*run, record.number))
             })
             .collect();
-        // Of what is about no run, the newest of each kind.
-        let mut standing: BTreeMap<String, u64> = BTreeMap::new();
-        for record in &self.disk {
-            if let Some(what) = record.fact.stands_for() {
-                standing.insert(what, record.number);
-            }
-        }
+        let in_force = in_force(&self.disk);
         let records = self.disk.iter().filter(|record| match record.fact.run() {
-            None => record
-                .fact
-                .stands_for()
-                .is_some_and(|what| standing.get(&what) == Some(&record.number)),
+            None => in_force.contains(&record.number),
             Some((run, _)) => {
                 let since = last_retry.get(&run).copied().unwrap_or(0);
                 !self.model.is_over(run) && record.number >= since
