@@ -107,7 +107,10 @@ impl Turn<'_> {
             (over != Over::Succeeded).then_some(*run)
         };
         // What goes on, since somebody has tried it once more meanwhile, is left alone.
-        let mut again = with_sources(&all, all.iter().filter_map(failed).collect());
+        // The parts of a run that has been spread anew since are of no concern to anybody.
+        let counts = |run: &RunId| self.counts(*run, &all);
+        let failed = all.iter().filter_map(failed).filter(counts);
+        let mut again = with_sources(&all, failed.collect());
         again.retain(|run| !self.state.is_open(*run));
         let gave = given_by_parts(&all);
         let members: BTreeMap<RunId, Forgotten> = all
@@ -145,6 +148,22 @@ impl Turn<'_> {
             }
         }
         Answer::RetriedGraph(retried)
+    }
+
+    /// Whether a run of a graph is none of the parts in whose place others are.
+    fn counts(&self, run: RunId, all: &BTreeMap<RunId, Forgotten>) -> bool {
+        let Some(whole) = all[&run].ties.part_of else {
+            return true;
+        };
+        // What is open is not among those that are over.
+        let parts = match self.state.runs.get(whole) {
+            Some(open) if self.state.is_open(whole) => open.parts(),
+            Some(_) | None => match all.get(&whole) {
+                Some(known) => known.parts.as_deref(),
+                None => return true,
+            },
+        };
+        parts.is_some_and(|parts| parts.has(run))
     }
 }
 

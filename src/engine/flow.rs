@@ -280,10 +280,24 @@ impl Parts {
         (first..first + self.ends.len() as u64).map(RunId)
     }
 
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(&self, run: RunId) -> bool {
+        self.place_of(run).is_some_and(|at| at < self.ends.len())
+    }
+
+    fn place_of(&self, run: RunId) -> Option<usize> {
+        usize::try_from(run.0.checked_sub(self.first.0)?).ok()
+    }
+
+    fn end_of(&mut self, part: RunId) -> Option<&mut PartEnd> {
+        let at = self.place_of(part)?;
+        self.ends.get_mut(at)
+    }
+
     /// Takes the end of one in.
     pub fn take(&mut self, part: RunId, over: Over, result: Value) {
-        let index = usize::try_from(part.0.saturating_sub(self.first.0)).ok();
-        if let Some(end) = index.and_then(|index| self.ends.get_mut(index)) {
+        if let Some(end) = self.end_of(part) {
             *end = PartEnd {
                 over: Some(over),
                 result,
@@ -293,8 +307,7 @@ impl Parts {
 
     /// One of them is not over any more.
     pub(super) fn forget(&mut self, part: RunId) {
-        let index = usize::try_from(part.0.saturating_sub(self.first.0)).ok();
-        if let Some(end) = index.and_then(|index| self.ends.get_mut(index)) {
+        if let Some(end) = self.end_of(part) {
             *end = PartEnd::default();
         }
     }

@@ -41,7 +41,7 @@ impl State {
             && self
                 .runs
                 .get(whole)
-                .is_some_and(|run| run.parts().is_some())
+                .is_some_and(|run| run.parts().is_some_and(|parts| parts.has(id)))
             && !self.run(id).after().contains(&whole)
         {
             self.wait_for(whole, id);

@@ -367,3 +367,73 @@ fn parts_that_failed_are_tried_once_more_and_the_others_kept() {
         "#]],
     );
 }
+
+#[test]
+fn parts_in_whose_place_others_are_do_not_come_back() {
+    check(
+        "job a io params=n:integer foreach=n",
+        "0s submit a{\"n\":[7,8]}
+         1s end 2 error
+         2s end 3 error
+         3s alone 1
+         4s end 4 error
+         5s end 5 ok=8
+         6s again 1 2 3 4 5
+         7s alone 2
+         8s end 2.2 error
+         9s end 4.2 ok=7",
+        expect![[r#"
+            0s submit a{"n":[7,8]}
+                run 1 (a) accepted {"n":[7,8]}
+                run 1 (a) spread into 2 from 2 on
+                run 2 (a) accepted {"n":7} part of 1
+                run 3 (a) accepted {"n":8} part of 1
+                run 2 (a) started, attempt 1
+                run 3 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 2.1 in io
+                -> start 3.1 in io
+            1s end 2 error
+                run 2 (a) failed: no luck
+                run 1 (a) met 2, Failed, {"":null}
+            2s end 3 error
+                run 3 (a) failed: no luck
+                run 1 (a) met 3, Failed, {"":null}
+                run 1 (a) gathered: Failed(Error("2 of the 2 runs that it was spread into did not succeed"))
+            3s alone 1
+                run 1 (a) retried
+                run 1 (a) spread into 2 from 4 on
+                run 4 (a) accepted {"n":7} part of 1
+                run 5 (a) accepted {"n":8} part of 1
+                run 4 (a) started, attempt 1
+                run 5 (a) started, attempt 1
+                -> answer Retried(RunId(1))
+                -> start 4.1 in io
+                -> start 5.1 in io
+            4s end 4 error
+                run 4 (a) failed: no luck
+                run 1 (a) met 4, Failed, {"":null}
+            5s end 5 ok=8
+                run 5 (a) succeeded
+                run 1 (a) met 5, Succeeded, {"":8}
+                run 1 (a) gathered: Failed(Error("1 of the 2 runs that it was spread into did not succeed"))
+            6s again 1 2 3 4 5
+                run 4 (a) retried
+                run 1 (a) retried after [RunId(4)]
+                run 4 (a) started, attempt 2
+                -> answer RetriedGraph([RunId(4), RunId(1)])
+                -> start 4.2 in io
+            7s alone 2
+                run 2 (a) retried
+                run 2 (a) started, attempt 2
+                -> answer Retried(RunId(2))
+                -> start 2.2 in io
+            8s end 2.2 error
+                run 2 (a) failed: no luck
+            9s end 4.2 ok=7
+                run 4 (a) succeeded
+                run 1 (a) met 4, Succeeded, {"":7}
+                run 1 (a) gathered: Succeeded [7,8]
+        "#]],
+    );
+}

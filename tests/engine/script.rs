@@ -32,7 +32,7 @@ use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunView, Time
 ///
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
 /// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room [[held=]BUSY/TOOK[-DELAYED]]`, `cancel RUN [graph]`,
-/// `retry RUN JOB EPOCH`, `again RUN…`, `complete RUN [WHY]`,
+/// `retry RUN JOB EPOCH`, `again RUN…` (as a graph), `alone RUN`, `complete RUN [WHY]`,
 /// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
 /// `send RUN [BYTES]`, `leave`, `hold`, `release`, `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
 /// `define` with definitions up to the next `.`, separated by `;`. `WHO: WHAT…` is asked for by WHO.
@@ -59,6 +59,7 @@ pub(crate) fn play(definitions: &str, script: &str) -> String {
             Some("release") => bench.hold(false),
             Some("crash") => bench.crash(),
             Some("again") => bench.again(now, words.map(run_id)),
+            Some("alone") => bench.alone(now, run_id(words.next().unwrap())),
             Some("next") => vec![format!("{:?}", bench.engine.next_deadline())],
             _ => match what.split_once(": ") {
                 Some((by, what)) => bench.step_for(now, by.to_owned().try_into().ok(), input(what)),
@@ -213,6 +214,13 @@ impl Bench {
         let members = runs.map(|run| (run, self.known(run).unwrap())).collect();
         let caller = Some(CallerId(1));
         self.step(now, Input::RetryGraph { members, caller })
+    }
+
+    /// Tries a run once more, by itself, with what its records tell of it.
+    fn alone(&mut self, now: Now, run: RunId) -> Vec<String> {
+        let known = self.known(run).map(Box::new);
+        let caller = Some(CallerId(1));
+        self.step(now, Input::Retry { run, known, caller })
     }
 
     /// What the records tell of a run, as the store does.
