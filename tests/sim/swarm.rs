@@ -13,6 +13,7 @@ pub(crate) enum Step {
     Arrive,
     Cancel,
     Retry,
+    RetryGraph,
     Complete,
     Pause,
     Backfill,
@@ -26,13 +27,14 @@ pub(crate) enum Step {
 }
 
 /// How often each happens where it does, and whether it does in every world.
-const STEPS: [(Step, u64, bool); 16] = [
+const STEPS: [(Step, u64, bool); 17] = [
     (Step::Submit, 25, true),
     (Step::Commit, 20, true),
     (Step::Leave, 15, true),
     (Step::Arrive, 15, true),
     (Step::Cancel, 5, false),
     (Step::Retry, 3, false),
+    (Step::RetryGraph, 2, false),
     (Step::Complete, 3, false),
     (Step::Pause, 3, false),
     (Step::Backfill, 2, false),

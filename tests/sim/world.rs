@@ -1,6 +1,7 @@
 //! The world: turns of the daemon's loop with a disk that commits when it likes, clients that ask for
 //! anything, and a plug that is pulled.
 
+mod again;
 mod backfill;
 mod early;
 mod end;
@@ -16,9 +17,8 @@ use std::time::Duration;
 use serde_json::Value;
 use twolane::engine::action::{Action, Answer};
 use twolane::engine::fact::{Fact, Record, SubmitKey};
-use twolane::engine::flow::Ties;
 use twolane::engine::id::{AttemptId, CallerId, RunId};
-use twolane::engine::input::{BackfillOrder, Forgotten, Input, Submission, SubmitItem};
+use twolane::engine::input::{BackfillOrder, Input, Submission, SubmitItem};
 use twolane::engine::outcome::End;
 use twolane::engine::schedule::ScheduleSpec;
 use twolane::engine::spec::{Definitions, JobSpec, Name, Priority};
@@ -144,6 +144,7 @@ impl World {
             Step::Arrive => self.arrive(),
             Step::Cancel => self.cancel(),
             Step::Retry => self.retry(),
+            Step::RetryGraph => self.retry_graph(),
             Step::Complete => self.complete(),
             Step::Pause => self.pause_or_resume(),
             Step::Backfill => self.backfill(),
@@ -440,28 +441,6 @@ impl World {
             graph: run.0.is_multiple_of(5),
             caller,
         });
-    }
-
-    fn retry(&mut self) {
-        let run = self.any_run();
-        let known = self.jobs.get(&run).filter(|_| self.model.is_over(run));
-        let Some((job, epoch)) = known.cloned() else {
-            return;
-        };
-        let known = Some(Box::new(Forgotten {
-            after: Box::default(),
-            ties: Ties::default(),
-            parts: None,
-            job,
-            priority: Priority::default(),
-            args: None,
-            epoch,
-            over: None,
-            result: None,
-        }));
-        let caller = self.caller(None);
-        self.ledger.retried.push(run);
-        self.apply(Input::Retry { run, known, caller });
     }
 
     fn futures(&self) -> impl Iterator<Item = RunId> + '_ {
