@@ -1,5 +1,6 @@
 //! Streams: facts as they are committed, and the log of a run as it grows.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use super::problem::Problem;
 use super::server::told_to_end;
 use super::shared::Shared;
 use super::view;
+use super::wire::EVENT_RUNS_BOUND;
 use crate::engine::id::RunId;
 use crate::runlog;
 
@@ -36,11 +38,30 @@ const WINDOW: Duration = Duration::from_millis(50);
 /// of each at once.
 const QUICK: u32 = 4;
 
-/// Where a stream of events begins.
+/// Where a stream of events begins, and of which runs it tells.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventsQuery {
     after: Option<u64>,
+    run: Option<String>,
+}
+
+impl EventsQuery {
+    /// The runs that are asked for, each once; `None` for all events.
+    fn runs(&self) -> Result<Option<Arc<[RunId]>>, Problem> {
+        let Some(text) = &self.run else {
+            return Ok(None);
+        };
+        let number = |word: &str| word.parse().map(RunId);
+        let runs: Result<BTreeSet<RunId>, _> = text.split(',').map(number).collect();
+        let runs = runs.ok().filter(|runs| runs.len() <= EVENT_RUNS_BOUND);
+        let runs = runs.ok_or_else(|| {
+            Problem::bad(format!(
+                "`run` is the number of a run, or up to {EVENT_RUNS_BOUND} of them with commas in between"
+            ))
+        })?;
+        Ok(Some(runs.into_iter().collect()))
+    }
 }
 
 type Chunk = Result<Bytes, Infallible>;
@@ -70,6 +91,7 @@ pub(super) async fn events(
     {
         return Err(Problem::bad("`after` is the number of an event"));
     }
+    let runs = asked.runs()?;
     let resumed = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
@@ -81,7 +103,7 @@ pub(super) async fn events(
     let (send, receive) = mpsc::channel::<Chunk>(2);
     tokio::spawn(async move {
         let _place = place;
-        send_events(&shared, after, &send).await;
+        send_events(&shared, after, runs, &send).await;
     });
     let headers = [
         (CONTENT_TYPE, "text/event-stream"),
@@ -119,17 +141,23 @@ impl Pace {
     }
 }
 
-async fn send_events(shared: &Shared, mut after: u64, send: &mpsc::Sender<Chunk>) {
+async fn send_events(
+    shared: &Shared,
+    mut after: u64,
+    runs: Option<Arc<[RunId]>>,
+    send: &mpsc::Sender<Chunk>,
+) {
     let mut committed = shared.parts.committed.clone();
     let mut ending = shared.ending.clone();
     let mut pace = Pace::new();
     loop {
         committed.mark_unchanged();
-        let from = after;
-        let Ok(records) = shared
-            .read(move |reader| reader.facts_after(from, PAGE))
-            .await
-        else {
+        let (from, runs) = (after, runs.clone());
+        let look = shared.read(move |reader| match runs {
+            Some(runs) => reader.facts_of_after(&runs, from, PAGE),
+            None => reader.facts_after(from, PAGE),
+        });
+        let Ok(records) = look.await else {
             return;
         };
         let mut text = String::new();

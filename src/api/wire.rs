@@ -11,6 +11,9 @@ use serde_json::{Number, Value};
 pub use backfill::{Backfill, BackfillOrder, Backfilled, Backfills, Slot};
 pub use past::{Bar, Found, FoundLine, History, JobHistory, Spread, Timeline};
 
+/// The most runs that `GET /events?run=…` can be asked for: each is looked up by itself.
+pub const EVENT_RUNS_BOUND: usize = 100;
+
 /// A moment, in RFC 3339 with microseconds in UTC: `2026-11-21T09:12:00.123456Z`.
 pub type Moment = String;
 

@@ -12,7 +12,7 @@ use super::moments::duration;
 use super::out::{Out, complain};
 use super::table;
 use crate::api::client::{Client, ClientError, Next};
-use crate::api::wire::{Changed, Event, RunStory, Status};
+use crate::api::wire::{Changed, EVENT_RUNS_BOUND, Event, RunStory, Status};
 use crate::clock::Clock;
 use crate::engine::time::Mono;
 use crate::logging::harmless;
@@ -77,7 +77,10 @@ pub(super) fn wait(runs: &[u64], what: &What, client: &Client, out: &mut Out) ->
             return Ok(waiting.exit);
         }
         let after = Some(status.records.to_string());
-        let mut events = client.stream(&path("/events", &[("after", after)]))?;
+        let pending: Vec<String> = waiting.pending.keys().map(ToString::to_string).collect();
+        // Of more than these the events of all runs tell.
+        let alone = (pending.len() <= EVENT_RUNS_BOUND).then(|| pending.join(","));
+        let mut events = client.stream(&path("/events", &[("after", after), ("run", alone)]))?;
         let mut heard = false;
         loop {
             let next = match left(deadline, clock) {

@@ -142,6 +142,36 @@ impl Reader {
         })
     }
 
+    /// The records about these runs after `number`, in order, without those that retention has removed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`facts_after`](Self::facts_after).
+    pub fn facts_of_after(
+        &self,
+        runs: &[RunId],
+        number: u64,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.ask(|conn, specs| {
+            let mut statement = conn.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM facts WHERE run = ?1 AND number > ?2 AND payload IS NOT NULL
+                 ORDER BY number LIMIT ?3"
+            ))?;
+            let mut records = Vec::new();
+            for run in runs {
+                let (after, most) = (bound(number), bound(limit as u64));
+                let mut rows = statement.query(params![bound(run.0), after, most])?;
+                while let Some(row) = rows.next()? {
+                    records.push(Raw::of(row)?.record(|id| specs.get(conn, id))?);
+                }
+            }
+            records.sort_by_key(|record| record.number);
+            records.truncate(limit);
+            Ok(records)
+        })
+    }
+
     /// The number of the newest record; 0 if there is none.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
+use serde_json::Value;
+
 use crate::daemon::{Daemon, LIMIT, wait_for};
 
 fn open(daemon: &Daemon, path: &str, headers: &str) -> BufReader<UnixStream> {
@@ -48,6 +50,35 @@ fn events_come_in_order_and_can_be_taken_up_again() {
     next(&mut new, "HTTP/1.1 200");
     assert_eq!(daemon.post("/runs", r#"{"job":"nap"}"#).status, 201);
     assert_eq!(next(&mut new, "id: "), "6");
+}
+
+#[test]
+fn events_of_single_runs_leave_the_others_out() {
+    let daemon = Daemon::start("");
+    for _ in 0..4 {
+        assert_eq!(daemon.post("/runs", r#"{"job":"nap"}"#).status, 201);
+    }
+    let mut some = open(&daemon, "/events?after=0&run=4,2", "");
+    for run in 1..=4 {
+        daemon.wait_for_state(run, "succeeded");
+    }
+    let mut runs: Vec<u64> = (0..6)
+        .map(|_| {
+            let event: Value = serde_json::from_str(&next(&mut some, "data: ")).unwrap();
+            event["run"].as_u64().unwrap()
+        })
+        .collect();
+    runs.sort_unstable();
+    assert_eq!(runs, [2, 2, 2, 4, 4, 4]);
+    assert_eq!(daemon.post("/runs", r#"{"job":"nap"}"#).status, 201);
+    let mut new = open(&daemon, "/events?after=0&run=5", "");
+    assert_eq!(next(&mut new, "event: "), "accepted");
+    let many: Vec<String> = (1..=101).map(|run: u32| run.to_string()).collect();
+    for wrong in ["", "x", "1,", "-1", "1;2", &many.join(",")] {
+        let answer = daemon.get(&format!("/events?run={wrong}"));
+        assert_eq!(answer.status, 400, "{wrong}: {answer:?}");
+        assert!(answer.body.contains("up to 100 of them"), "{answer:?}");
+    }
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn waiting_prints_each_run_as_it_ends() {
         "done: 41 succeeded\ndone: 43 succeeded\ndone: 42 failed\n"
     );
     assert_eq!(left.code, Some(1), "one failed: {}", left.stderr);
-    assert_eq!(left.asked.last().unwrap(), "GET /events?after=20");
+    assert_eq!(left.asked.last().unwrap(), "GET /events?after=20&run=42,43");
 }
 
 #[test]
