@@ -27,7 +27,7 @@ const VOTES: u32 = 3;
 const LONG: Duration = Duration::from_secs(1);
 
 /// What is over sooner harms nobody, and is measured too coarsely to say anything.
-const SHORT: Duration = Duration::from_millis(10);
+pub const SHORT: Duration = Duration::from_millis(10);
 
 /// It computes if it is busy for at least one part in so many of its time...
 const COMPUTES: u32 = 2;

@@ -24,7 +24,7 @@ pub struct Usage {
     /// CPU time, its own and the kernel's on its behalf.
     pub cpu: Duration,
     /// For how long it could have computed and others did; its first thread alone, and zero where the kernel
-    /// does not tell.
+    /// does not tell or was not asked.
     pub delayed: Duration,
     /// The most memory that it had at a time, in bytes; `None` where that was less than this process has
     /// had, since what is made in the fast way counts that as its own.
@@ -34,9 +34,13 @@ pub struct Usage {
 /// Takes note of the end of a child of this process; `None` if it has not ended. To be called until it
 /// has said so once, and never again: the number may be another's then.
 #[expect(unsafe_code, reason = "no crate has a safe call for wait4")]
-pub(super) fn take(pid: Pid) -> io::Result<Option<(Ending, Usage)>> {
+pub(super) fn take(pid: Pid, with_delay: bool) -> io::Result<Option<(Ending, Usage)>> {
     // Told of the dead, too, until somebody takes note of their end.
-    let delayed = proc::delayed(pid);
+    let delayed = if with_delay {
+        proc::delayed(pid)
+    } else {
+        Duration::ZERO
+    };
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: both places are valid for writes, and `rusage` is plain numbers, for which zeroes will do.

@@ -25,6 +25,7 @@ use super::super::place::Place;
 use super::{Done, TaskError, TaskResult};
 use crate::engine::command::{RESULT_BYTES, ResultOf, Stdin, Step};
 use crate::engine::outcome::Failure;
+use crate::engine::placing::SHORT;
 use crate::engine::spec::Lane;
 use crate::inbox::OutStream;
 use crate::process::{
@@ -344,8 +345,12 @@ fn wire<'a>(
 
 /// How a process ended that has. Whoever traces it is told first: that is waited for.
 async fn ended(child: &mut Child, place: &Place) -> Result<(Ending, Usage), TaskError> {
+    let begun = place.begun().map(|begun| begun.mono);
+    let lived = begun.map(|begun| place.world.clock.now().mono.since(begun));
+    // What is over sooner is judged by nobody, whatever held it up.
+    let with_delay = lived.is_none_or(|lived| lived >= SHORT);
     loop {
-        match child.take_end() {
+        match child.take_end(with_delay) {
             Ok(Some(end)) => return Ok(end),
             Ok(None) => place.world.timers.sleep(LOOK_AGAIN).await,
             Err(error) => {
