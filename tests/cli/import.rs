@@ -162,11 +162,126 @@ fn timers_and_their_services_become_jobs() {
     );
 }
 
+/// Lines and timers of which some are made jobs of, and what the file says of the others.
+const PARTLY: [(&str, &str); 7] = [
+    (
+        "some.crontab",
+        "# first\n0 0 * * * good\n# second\n61 * * * * late\n* * * * *\n@never x\n0 0 30 2 * x\n@daily last\n",
+    ),
+    ("a.timer", "[Timer]\nOnCalendar=daily\n"),
+    ("a.service", "[Service]\nExecStart=/bin/true\n"),
+    ("z@.timer", "[Timer]\nOnCalendar=daily\n"),
+    (
+        "d.timer",
+        "[Timer]\nOnCalendar=*-02-30\nOnCalendar=2026-02-30 18:00\nOnCalendar=2027..2026-*-*\nOnCalendar=hourly\nUnit=a.service\n",
+    ),
+    ("s.timer", "[Timer]\nOnCalendar=daily\n"),
+    (
+        "s.service",
+        "[Service]\nExecStart=/bin/backup --host %H --load 100%% $OPTS\nEnvironment=BOOT=%b\n",
+    ),
+];
+
+#[test]
+fn what_no_job_can_be_made_of_is_left_out_and_told() {
+    let place = Place::with(&PARTLY);
+    let cases: [(&[&str], i32, &str, &[&str]); 4] = [
+        (
+            &["crontab", "some.crontab"],
+            3,
+            "4 left out: each stands in the file behind `# left out:`\n",
+            &[
+                "\n[jobs.good]\n",
+                "\n# second\n# 61 * * * * late\n# left out: `61` is no minute\n#   it is 0 to 59\n",
+                "\n# * * * * *\n# left out: `* * * * *` names no command\n",
+                "\n# @never x\n# left out: `@never` is no schedule\n",
+                "\n# 0 0 30 2 * x\n# left out: `0 0 30 2 *` never comes\n",
+                "\n[jobs.last]\n",
+            ],
+        ),
+        (
+            &["systemd-timer", "./a.timer", "./z@.timer"],
+            3,
+            "1 left out: each stands in the file behind `# left out:`\n",
+            &[
+                "\n[jobs.a]\n",
+                "\n# ./z@.timer\n# left out: `z@.timer` is a template\n",
+            ],
+        ),
+        (
+            &["systemd-timer", "./d.timer"],
+            0,
+            "3 things to look at",
+            &[
+                "# note: OnCalendar=*-02-30 is left out: it never comes\n",
+                "# note: OnCalendar=2026-02-30 18:00 is left out: it never comes\n",
+                "# note: OnCalendar=2027..2026-*-* is left out: `2027..2026` goes backwards\n",
+                "schedule = { cron = \"0 * * * *\" }\n",
+            ],
+        ),
+        (
+            &["systemd-timer", "./s.timer"],
+            0,
+            "2 things to look at",
+            &[
+                "--host %H --load 100% $OPTS",
+                "# note: `%H` stands for something that only systemd fills in\n",
+                "# note: `%b` stands for something that only systemd fills in\n",
+            ],
+        ),
+    ];
+    for (args, code, told, said) in cases {
+        let done = place.twolane(&[&["import"], args].concat());
+        assert_eq!(done.code, Some(code), "{args:?}: {}", done.stderr);
+        assert!(done.stderr.contains(told), "{args:?}: {}", done.stderr);
+        for said in said {
+            assert!(done.stdout.contains(said), "{args:?}: {}", done.stdout);
+        }
+        place.write("jobs.toml", &done.stdout);
+        is_taken(&place, "jobs.toml");
+    }
+    // It is written all the same, and the exit code tells.
+    let done = place.twolane(&["import", "crontab", "some.crontab", "-o", "made.toml"]);
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("error: line 4 of some.crontab: `61` is no minute\nhint: it is 0 to 59\n"),
+        "{}",
+        done.stderr
+    );
+    is_taken(&place, "made.toml");
+}
+
+#[test]
+fn a_crontab_whose_commands_all_begin_with_a_user_is_told_of() {
+    let place = Place::with(&[
+        ("of-system", "17 * * * * root cd /\n@daily root true\n"),
+        ("of-user", "17 * * * * root cd /\n@daily true\n"),
+        ("empty", "# nothing\n"),
+    ]);
+    for (file, args, is_told) in [
+        ("of-system", &[][..], true),
+        ("of-system", &["--system"], false),
+        ("of-user", &[], false),
+        ("empty", &[], false),
+    ] {
+        let done = place.twolane(&[&["import", "crontab", file], args].concat());
+        assert_eq!(done.code, Some(0), "{file}: {}", done.stderr);
+        let note = "# note: each command begins with the name of a user, as in a crontab of the system: `--system`";
+        assert_eq!(
+            done.stdout.contains(note),
+            is_told,
+            "{file}: {}",
+            done.stdout
+        );
+    }
+}
+
 /// Files that cannot be imported, and two that need not be.
 const UNREADABLE: [(&str, &str); 10] = [
     (
         "bad.crontab",
-        "0 0 * * * good\n61 * * * * late\n* * * * *\n@never x\n0 0 31 2 * x\n",
+        "61 * * * * late\n* * * * *\n@never x\n0 0 31 2 * x\n",
     ),
     ("there.toml", "# mine\n"),
     ("good.crontab", "@daily true\n"),
@@ -187,10 +302,10 @@ fn what_cannot_be_read_is_told_and_nothing_is_written() {
             &["crontab", "bad.crontab"],
             3,
             &[
-                "line 2 of bad.crontab: `61` is no minute\nhint: it is 0 to 59\n",
-                "line 3 of bad.crontab: `* * * * *` names no command",
-                "line 4 of bad.crontab: `@never` is no schedule",
-                "line 5 of bad.crontab: `0 0 31 2 *` never comes",
+                "line 1 of bad.crontab: `61` is no minute\nhint: it is 0 to 59\n",
+                "line 2 of bad.crontab: `* * * * *` names no command",
+                "line 3 of bad.crontab: `@never` is no schedule",
+                "line 4 of bad.crontab: `0 0 31 2 *` never comes",
             ],
         ),
         (&["crontab", "nothing"], 5, &["cannot read `nothing`"]),

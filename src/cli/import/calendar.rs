@@ -2,10 +2,12 @@
 //! both have to match; here that can be said where one of the two begins with `*`, or the dates are whole weeks
 //! of the month.
 
+use jiff::civil::DateTime;
 use toml::Value;
 
 use super::draft::pair;
 use crate::config;
+use crate::engine::schedule::Cron;
 
 const WEEKDAYS: [&str; 7] = [
     "sunday",
@@ -156,7 +158,9 @@ impl Event {
     }
 
     fn pairs(&self) -> Result<Vec<(String, Value)>, String> {
+        let never = || "it never comes".to_owned();
         if let Some(at) = self.once() {
+            at.parse::<DateTime>().map_err(|_| never())?;
             return Ok(vec![pair("at", at)]);
         }
         let (day, weekday) = self.days()?;
@@ -170,6 +174,7 @@ impl Event {
                 field(seconds, 0, 59)
             ),
         };
+        Cron::parse(&text).map_err(|_| never())?;
         let mut pairs = vec![pair("cron", text)];
         if let Some((first, last)) = self.years {
             pairs.push(pair("from", format!("{first:04}-01-01")));
@@ -377,7 +382,11 @@ fn years(text: &str) -> Result<Option<(i16, i16)>, String> {
         )),
     };
     let (first, last) = text.split_once("..").unwrap_or((text, text));
-    Ok(Some((year(first)?, year(last)?)))
+    let (first, last) = (year(first)?, year(last)?);
+    if first > last {
+        return Err(format!("`{text}` goes backwards"));
+    }
+    Ok(Some((first, last)))
 }
 
 /// The number of a weekday, Sunday being 0.

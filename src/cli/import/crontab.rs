@@ -55,11 +55,8 @@ enum When {
     Cron { text: String, jitter_minutes: u32 },
 }
 
-/// Makes jobs of a crontab, which is called `from`.
-///
-/// # Errors
-/// What cannot be read, each with its line.
-pub(super) fn import(from: &str, text: &str, owner: &Owner) -> Result<File, Vec<String>> {
+/// Makes jobs of a crontab, which is called `from`; with what no job can be made of, each with its line.
+pub(super) fn import(from: &str, text: &str, owner: &Owner) -> (File, Vec<String>) {
     let from = if from == "-" { "standard input" } else { from };
     let mut file = File::new(&format!("the crontab `{from}`"));
     file.say("As with cron, a line runs also while its last run is not over (`overlap = \"allow\"`), and what");
@@ -69,6 +66,7 @@ pub(super) fn import(from: &str, text: &str, owner: &Owner) -> Result<File, Vec<
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     let mut above: Vec<String> = Vec::new();
     let mut wrong = Vec::new();
+    let mut users = 0;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_start();
         if line.is_empty() {
@@ -80,22 +78,30 @@ pub(super) fn import(from: &str, text: &str, owner: &Owner) -> Result<File, Vec<
             told_of_variable(&mut file, &name, &value);
             variables.insert(name, value);
         } else {
+            above.push(line.trim_end().to_owned());
+            let origin = std::mem::take(&mut above);
             match entry(line, matches!(owner, Owner::EachLine)) {
                 Ok(entry) => {
                     let mut job = job(&entry, owner, &variables);
-                    job.origin.append(&mut above);
-                    job.origin.push(line.trim_end().to_owned());
+                    job.origin = origin;
+                    users += usize::from(begins_with_user(&entry.command));
                     file.add(job, &naming::of_command(&entry.command));
                 }
-                Err(why) => wrong.push(format!("line {} of {from}: {why}", index + 1)),
+                Err(why) => {
+                    wrong.push(format!("line {} of {from}: {why}", index + 1));
+                    file.leave_out(origin, why);
+                }
             }
         }
     }
-    if wrong.is_empty() {
-        Ok(file)
-    } else {
-        Err(wrong)
+    if matches!(owner, Owner::Caller) && users > 0 && users == file.jobs().count() {
+        file.note("each command begins with the name of a user, as in a crontab of the system: `--system` reads it so");
     }
+    (file, wrong)
+}
+
+fn begins_with_user(command: &str) -> bool {
+    User::from_name(word(command).0).is_ok_and(|found| found.is_some())
 }
 
 /// `NAME = value`, with or without quotes around either.

@@ -13,8 +13,19 @@ const WIDTH: usize = 110;
 pub(super) struct File {
     head: Vec<String>,
     notes: Vec<String>,
-    jobs: Vec<Draft>,
+    items: Vec<Item>,
     names: BTreeSet<String>,
+}
+
+/// What is made of a line or a unit.
+#[derive(Debug)]
+enum Item {
+    Job(Draft),
+    /// No job can be made of this, as it stood there, and why.
+    LeftOut {
+        origin: Vec<String>,
+        why: String,
+    },
 }
 
 /// A job.
@@ -34,7 +45,7 @@ impl File {
         Self {
             head: vec![format!("Made from {from} by `twolane import`.")],
             notes: Vec::new(),
-            jobs: Vec::new(),
+            items: Vec::new(),
             names: BTreeSet::new(),
         }
     }
@@ -58,12 +69,36 @@ impl File {
             name = format!("{wanted}-{number}");
         }
         job.name = name;
-        self.jobs.push(job);
+        self.items.push(Item::Job(job));
+    }
+
+    /// Says in the place of a job why there is none.
+    pub(super) fn leave_out(&mut self, origin: Vec<String>, why: impl Into<String>) {
+        let why = why.into();
+        self.items.push(Item::LeftOut { origin, why });
+    }
+
+    /// How many jobs there would be besides.
+    pub(super) fn left_out(&self) -> usize {
+        self.items.len() - self.jobs().count()
+    }
+
+    /// That nothing was made of anything, and something was to be.
+    pub(super) fn is_void(&self) -> bool {
+        self.left_out() > 0 && self.jobs().next().is_none()
+    }
+
+    /// The jobs, in their order.
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &Draft> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Job(job) => Some(job),
+            Item::LeftOut { .. } => None,
+        })
     }
 
     /// How many things somebody should look at.
     pub(super) fn notes(&self) -> usize {
-        self.notes.len() + self.jobs.iter().map(|job| job.notes.len()).sum::<usize>()
+        self.notes.len() + self.jobs().map(|job| job.notes.len()).sum::<usize>()
     }
 
     /// As it is written.
@@ -75,9 +110,21 @@ impl File {
         for note in &self.notes {
             comment(&mut text, "note: ", note);
         }
-        for job in &self.jobs {
+        for item in &self.items {
             text.push('\n');
-            job.write(&mut text);
+            match item {
+                Item::Job(job) => job.write(&mut text),
+                Item::LeftOut { origin, why } => {
+                    for line in origin {
+                        comment(&mut text, "", line);
+                    }
+                    let why = why.replace("\nhint: ", "\n");
+                    for (index, line) in why.lines().enumerate() {
+                        let mark = if index == 0 { "left out: " } else { "  " };
+                        comment(&mut text, mark, line);
+                    }
+                }
+            }
         }
         text
     }

@@ -1,5 +1,6 @@
 //! `twolane import`: job files out of what people have. What has no equal here is said in a comment where it
-//! stood; what cannot be read is told, and nothing is written.
+//! stood, and so is what no job can be made of, which the exit code tells; where none can be made, nothing is
+//! written.
 
 mod calendar;
 mod crontab;
@@ -28,7 +29,9 @@ Examples:
   twolane import systemd-timer ./report.timer | less
 
 Then:
-  twolane check jobs.d/crontab.toml && twolane next --file jobs.d/crontab.toml";
+  twolane check jobs.d/crontab.toml && twolane next --file jobs.d/crontab.toml
+
+What no job can be made of stands in the file behind `# left out:`, with the reason, and the exit code is 3.";
 
 /// The command's arguments.
 #[derive(Args, Debug)]
@@ -97,11 +100,21 @@ pub(super) fn run(args: &Import, out: &mut Out) -> Exit {
             }
         },
     };
-    if exit == Exit::Success && file.notes() > 0 {
+    if exit != Exit::Success {
+        return exit;
+    }
+    if file.notes() > 0 {
         let (count, plural) = (file.notes(), if file.notes() == 1 { "" } else { "s" });
         tell(&format!(
             "{count} thing{plural} to look at: each stands in the file behind `# note:`\n"
         ));
+    }
+    if file.left_out() > 0 {
+        let count = file.left_out();
+        tell(&format!(
+            "{count} left out: each stands in the file behind `# left out:`\n"
+        ));
+        return Exit::Config;
     }
     exit
 }
@@ -120,12 +133,11 @@ fn of_crontab(args: &CrontabArgs) -> Result<File, Exit> {
         (None, false) => crontab::Owner::Caller,
     };
     let shown = args.file.display().to_string();
-    crontab::import(&shown, &text, &owner).map_err(|wrong| {
-        for line in wrong {
-            complain(&line);
-        }
-        Exit::Config
-    })
+    let (file, wrong) = crontab::import(&shown, &text, &owner);
+    for line in wrong {
+        complain(&line);
+    }
+    unless_void(file)
 }
 
 fn of_timers(args: &TimerArgs) -> Result<File, Exit> {
@@ -135,14 +147,20 @@ fn of_timers(args: &TimerArgs) -> Result<File, Exit> {
         file.say("A job without `user` runs as the daemon does, where systemd runs a service as root; only a daemon that");
         file.say("is root can run jobs as other users.");
     }
-    let mut good = true;
     for name in &args.units {
         if let Err(wrong) = timer::import(name, &directories, &mut file) {
             complain(&wrong);
-            good = false;
+            file.leave_out(vec![name.clone()], wrong);
         }
     }
-    if good { Ok(file) } else { Err(Exit::Config) }
+    unless_void(file)
+}
+
+fn unless_void(file: File) -> Result<File, Exit> {
+    if file.is_void() {
+        return Err(Exit::Config);
+    }
+    Ok(file)
 }
 
 fn read(path: &Path) -> io::Result<String> {

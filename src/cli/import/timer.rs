@@ -92,6 +92,12 @@ pub(super) fn import(
             job.note(format!("{key}={value} has no equal"));
         }
     }
+    let unfilled = timer.unfilled("Timer").into_iter();
+    for letter in unfilled.chain(service.unfilled("Service")) {
+        job.note(format!(
+            "`%{letter}` stands for something that only systemd fills in"
+        ));
+    }
     file.add(job, &naming::usable(timer.stem()));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Units of systemd: found as it finds them, with their drop-ins, and read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -226,54 +226,84 @@ impl Unit {
 
     /// A value with its specifiers (`%i`) filled in; those that only a running system can tell stay.
     fn filled(&self, value: &str) -> String {
-        if !value.contains('%') {
-            return value.to_owned();
-        }
-        let (prefix, instance) = self.stem().split_once('@').unwrap_or((self.stem(), ""));
         let mut filled = String::new();
-        let mut letters = value.chars();
-        while let Some(letter) = letters.next() {
-            if letter != '%' {
-                filled.push(letter);
-                continue;
-            }
-            let of_system = |system: &str, user: &str| {
-                if self.of_user {
-                    user.to_owned()
-                } else {
-                    system.to_owned()
-                }
-            };
-            let home = || std::env::var("HOME").unwrap_or_default();
-            match letters.next() {
-                Some('%') => filled.push('%'),
-                Some('n') => filled.push_str(&self.name),
-                Some('N') => filled.push_str(self.stem()),
-                Some('p') => filled.push_str(prefix),
-                Some('P') => filled.push_str(&unescaped(prefix)),
-                Some('j') => filled.push_str(prefix.rsplit('-').next().unwrap_or(prefix)),
-                Some('i') => filled.push_str(instance),
-                Some('I') => filled.push_str(&unescaped(instance)),
-                Some('h') => filled.push_str(&of_system(&roots_home(), &home())),
-                Some('u') if !self.of_user => filled.push_str("root"),
-                Some('U') if !self.of_user => filled.push('0'),
-                Some('t') if !self.of_user => filled.push_str("/run"),
-                Some('S') => {
-                    filled.push_str(&of_system("/var/lib", &format!("{}/.local/state", home())))
-                }
-                Some('C') => {
-                    filled.push_str(&of_system("/var/cache", &format!("{}/.cache", home())))
-                }
-                Some('L') if !self.of_user => filled.push_str("/var/log"),
-                Some('E') => filled.push_str(&of_system("/etc", &format!("{}/.config", home()))),
-                Some('T') => filled.push_str("/tmp"),
-                Some('V') => filled.push_str("/var/tmp"),
-                Some(other) => filled.extend(['%', other]),
-                None => filled.push('%'),
+        for part in parts(value) {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Specifier(letter) => match self.specifier(letter) {
+                    Some(text) => filled.push_str(&text),
+                    None => filled.extend(['%', letter]),
+                },
             }
         }
         filled
     }
+
+    /// The specifiers of a section that stay.
+    pub(super) fn unfilled(&self, section: &str) -> BTreeSet<char> {
+        let settings = self.settings.iter().filter(|s| s.section == section);
+        let parts = settings.flat_map(|setting| parts(&setting.value));
+        parts
+            .filter_map(|part| match part {
+                Part::Specifier(letter) if self.specifier(letter).is_none() => Some(letter),
+                Part::Specifier(_) | Part::Text(_) => None,
+            })
+            .collect()
+    }
+
+    /// What `%` and this letter stand for.
+    fn specifier(&self, letter: char) -> Option<String> {
+        let (prefix, instance) = self.stem().split_once('@').unwrap_or((self.stem(), ""));
+        let home = || std::env::var("HOME").unwrap_or_default();
+        let of_user = |user: &dyn Fn() -> String, system: &str| match self.of_user {
+            true => user(),
+            false => system.to_owned(),
+        };
+        Some(match letter {
+            '%' => "%".to_owned(),
+            'n' => self.name.clone(),
+            'N' => self.stem().to_owned(),
+            'p' => prefix.to_owned(),
+            'P' => unescaped(prefix),
+            'j' => prefix.rsplit('-').next().unwrap_or(prefix).to_owned(),
+            'i' => instance.to_owned(),
+            'I' => unescaped(instance),
+            'h' => of_user(&home, &roots_home()),
+            'u' if !self.of_user => "root".to_owned(),
+            'U' if !self.of_user => "0".to_owned(),
+            't' if !self.of_user => "/run".to_owned(),
+            'S' => of_user(&|| format!("{}/.local/state", home()), "/var/lib"),
+            'C' => of_user(&|| format!("{}/.cache", home()), "/var/cache"),
+            'L' if !self.of_user => "/var/log".to_owned(),
+            'E' => of_user(&|| format!("{}/.config", home()), "/etc"),
+            'T' => "/tmp".to_owned(),
+            'V' => "/var/tmp".to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// A part of a value.
+enum Part<'a> {
+    Text(&'a str),
+    /// `%` and this letter.
+    Specifier(char),
+}
+
+/// The parts of a value; a `%` at its end is text.
+fn parts(mut value: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    while let Some((before, after)) = value.split_once('%') {
+        parts.push(Part::Text(before));
+        let mut letters = after.chars();
+        match letters.next() {
+            Some(letter) => parts.push(Part::Specifier(letter)),
+            None => parts.push(Part::Text("%")),
+        }
+        value = letters.as_str();
+    }
+    parts.push(Part::Text(value));
+    parts
 }
 
 /// The home of root, as the machine has it.
