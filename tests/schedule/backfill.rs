@@ -13,7 +13,7 @@ use twolane::engine::flow::{OnDuplicate, Unique, UniqueBy};
 use twolane::engine::id::{BackfillId, CallerId, RunId};
 use twolane::engine::input::{BackfillOrder, Input, Submission, SubmitItem};
 use twolane::engine::schedule::{Blackout, ScheduleSpec, Zone};
-use twolane::engine::spec::{Definitions, JobSpec, Name};
+use twolane::engine::spec::{Definitions, JobSpec, Name, ParamKind, ParamSpec};
 use twolane::engine::time::Wall;
 use twolane::engine::{BackfillView, CapacityName, StateKind};
 
@@ -246,6 +246,79 @@ fn a_backfill_that_is_cancelled_or_has_lost_its_schedule_runs_no_more_slots() {
     assert_eq!(removed, Some(Ending::Removed));
     let removed = end(Input::Configure(Arc::new(jobs([]))));
     assert_eq!(removed, Some(Ending::Removed));
+}
+
+/// A definition that needs what a slot does not bring: the runs that there are go on, and no other slot is tried.
+#[test]
+fn a_backfill_whose_runs_are_not_accepted_any_more_ends_and_says_why() {
+    let mut bench = bench(MINUTES(22), |_| {});
+    ask(&mut bench, 9, 2, Again::No);
+    later(&mut bench, 1);
+    let begun = backfilled(&bench).len();
+    assert!((3..9).contains(&begun), "{begun}");
+    let needs = defined(|job| {
+        let param = ParamSpec {
+            kind: ParamKind::Text,
+            default: None,
+            from: None,
+        };
+        job.params.insert("n".into(), param);
+    });
+    bench.apply(Input::Configure(Arc::new(needs)));
+    let why = "job `a` needs the argument `n` (text)";
+    assert_eq!(view(&bench).ending, None, "there is no room for another");
+    later(&mut bench, 4);
+    assert_eq!(view(&bench).ending, Some(Ending::Refused(why.into())));
+    assert_eq!(backfilled(&bench).len(), begun);
+    assert_eq!(bench.engine.live_count(), 0, "what runs goes on to its end");
+    bench.check_recovery();
+    // With such a definition none is begun.
+    let answer = ask(&mut bench, 9, 2, Again::No);
+    assert!(
+        matches!(&answer, Answer::Refused(refusal) if refusal.to_string() == why),
+        "{answer:?}"
+    );
+}
+
+/// What the job comes after is run for each slot, too, and counts as that of no slot.
+#[test]
+fn what_the_job_comes_after_is_run_before_each_slot() {
+    let with_first = |takes: Duration| {
+        let mut definitions = defined(|job| job.after = vec!["first".into()]);
+        let first = jobs([("first", Vec::new())]);
+        definitions.jobs.extend(first.jobs);
+        let mut bench = Bench::new(at(START), definitions);
+        bench.takes.insert("a".into(), MINUTES(1));
+        bench.takes.insert("first".into(), takes);
+        bench
+    };
+    let count = |bench: &Bench, name: &str| {
+        let accepted = bench.records.iter().filter(
+            |record| matches!(&record.fact, Fact::Accepted { job, .. } if *job.name == *name),
+        );
+        accepted.count()
+    };
+    for at_once in [1, 3] {
+        let mut bench = with_first(MINUTES(2));
+        ask(&mut bench, 6, at_once, Again::No);
+        assert_eq!(backfilled(&bench).len(), at_once as usize);
+        bench.until(Wall(bench.now.wall.0 + HOUR / 3));
+        assert_eq!(backfilled(&bench), expected(6), "{at_once}");
+        assert_eq!(count(&bench, "first"), 6, "{at_once}");
+        let view = view(&bench);
+        assert_eq!((view.ending, view.went.succeeded), (Some(Ending::Done), 6));
+        bench.check_recovery();
+    }
+    // One that is cancelled takes both out of the line that have not started.
+    let mut bench = with_first(MINUTES(10));
+    ask(&mut bench, 6, 2, Again::No);
+    let id = BackfillId(1);
+    bench.apply(Input::CancelBackfill { id, caller: None });
+    later(&mut bench, 1);
+    let went = view(&bench).went;
+    assert_eq!((went.begun, went.cancelled), (2, 2));
+    assert_eq!(bench.engine.live_count(), 0);
+    bench.check_recovery();
 }
 
 /// And when it is cancelled, those that have not started are taken out of the line.
