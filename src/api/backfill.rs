@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::roles::Asker;
 use super::shared::{Shared, strange};
 use super::{view, wire};
-use crate::engine::action::Answer;
+use crate::engine::action::{Answer, Refusal};
 use crate::engine::backfill::AT_ONCE_BOUND;
 use crate::engine::backfill::survey::{Again, Known, SLOTS_BOUND, Survey};
 use crate::engine::id::BackfillId;
@@ -88,6 +88,9 @@ pub(super) async fn post(
         list: Vec::new(),
     };
     if order.dry_run {
+        if slots > 0 {
+            refuse_beside_others(&shared, &ground.job.name, &schedule.schedule, span).await?;
+        }
         answer.list = listed(&schedule.spec, &survey, &runs);
     } else if slots > 0 {
         let (from, until) = span;
@@ -110,6 +113,24 @@ pub(super) async fn post(
         };
     }
     Ok(Json(answer))
+}
+
+/// What is only tried is refused as it would be in earnest, where one that goes on has slots of the same schedule.
+async fn refuse_beside_others(
+    shared: &Shared,
+    job: &Name,
+    schedule: &str,
+    span: (Wall, Wall),
+) -> Result<(), Problem> {
+    let all = match shared.ask(Ask::Backfills).await? {
+        Told::Backfills(all) => all,
+        told => return Err(strange(&told)),
+    };
+    let mut going = all.iter().filter(|it| it.ending.is_none());
+    match going.find(|it| it.backfill.meets(job, schedule, span)) {
+        Some(other) => Err(Refusal::Backfilling(other.backfill.id).into()),
+        None => Ok(()),
+    }
 }
 
 /// `POST /backfills/N/cancel`.
@@ -170,7 +191,8 @@ fn at_once(asked: Option<u32>) -> Result<u32, Problem> {
     }
 }
 
-/// The schedule that is meant: what it is told by, or its place.
+/// The schedule that is meant: what it is told by, or its place. One of several that are written alike is meant by
+/// the whole of what it is told by.
 fn chosen<'a>(ground: &'a Ground, asked: Option<&str>) -> Result<&'a ScheduleGround, Problem> {
     let (job, all) = (&ground.job.name, &ground.schedules);
     let each = || {
@@ -190,8 +212,10 @@ fn chosen<'a>(ground: &'a Ground, asked: Option<&str>) -> Result<&'a ScheduleGro
         ))),
         (Some(asked), all) => {
             let by_key = all.iter().find(|it| *it.schedule == *asked);
+            let mut called = all.iter().filter(|it| it.spec.is_called(asked));
+            let by_text = called.next().filter(|_| called.next().is_none());
             let place = asked.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-            let found = by_key.or_else(|| all.get(place?));
+            let found = by_key.or(by_text).or_else(|| all.get(place?));
             found.ok_or_else(|| {
                 let detail = format!("job `{job}` has no schedule {asked:?}: it has {}", each());
                 Problem::new(StatusCode::NOT_FOUND, "unknown-schedule", detail)

@@ -64,9 +64,15 @@ pub(super) struct Backfill {
     #[arg(long, value_name = "ZONE")]
     tz: Option<String>,
     /// With `--dry-run`: ask no daemon, and work it out from these job files; can be repeated
-    #[arg(long = "file", value_name = "FILE", requires = "dry_run")]
+    #[arg(
+        long = "file",
+        value_name = "FILE",
+        requires = "dry_run",
+        conflicts_with = "again"
+    )]
     files: Vec<PathBuf>,
-    /// List the backfills that go on, and the newest that are over
+    /// List the backfills that go on, and the newest that are over: with what had come of their runs when they
+    /// ended
     #[arg(long, conflicts_with_all = ["job", "from", "to", "cancel", "dry_run"])]
     list: bool,
     /// Run no more slots of this backfill; its runs that have not started are cancelled, others go on
@@ -211,6 +217,11 @@ fn offline(
             "`--to` is in the future: a backfill is of slots whose time has come",
         ));
     }
+    if from >= to {
+        return Err(usage(
+            "`--from` is not before `--to`, so there is nothing in between",
+        ));
+    }
     let known = Known {
         decided: Some(present),
         ..Known::default()
@@ -243,9 +254,12 @@ fn schedule<'a>(job: &'a JobSpec, asked: Option<&str>) -> Result<&'a Arc<Schedul
             all.len()
         )),
         (Some(asked), all) => {
-            let by_text = all.iter().find(|schedule| schedule.to_string() == asked);
+            let by_key = all.iter().find(|schedule| schedule.to_string() == asked);
+            let mut called = all.iter().filter(|schedule| schedule.is_called(asked));
+            let by_text = called.next().filter(|_| called.next().is_none());
             let place = asked.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-            by_text
+            by_key
+                .or(by_text)
                 .or_else(|| all.get(place?))
                 .ok_or_else(|| format!("job `{name}` has no schedule `{asked}`"))
         }
@@ -311,8 +325,13 @@ fn what(backfill: &wire::Backfill) -> String {
         (backfill.skipped, "never started"),
     ];
     let ended: u64 = over.iter().map(|(count, _)| count).sum();
+    // Of one that is over, what came of its runs since is told of them alone.
+    let unfinished = match &*backfill.state {
+        "running" => "unfinished",
+        _ => "unfinished at its end",
+    };
     let rest = [
-        (backfill.begun.saturating_sub(ended), "unfinished"),
+        (backfill.begun.saturating_sub(ended), unfinished),
         (backfill.left_out, "left out"),
     ];
     let all = over.into_iter().chain(rest).filter(|(count, _)| *count > 0);

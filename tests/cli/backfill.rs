@@ -189,7 +189,7 @@ fn what_is_no_backfill_is_refused_and_told_why() {
     let place = place();
     let process = serve(&place);
     let month = ["--from", "2024-01-01", "--to", "2024-02-01"];
-    let refused: [(&[&str], i32, &str); 8] = [
+    let refused: [(&[&str], i32, &str); 10] = [
         (&["gone"], 7, "there is no job `gone`"),
         (&["never"], 8, "job `never` has no schedule"),
         (
@@ -206,6 +206,16 @@ fn what_is_no_backfill_is_refused_and_told_why() {
             "more than 100000 slots",
         ),
         (&["hourly", "--to", "soon"], 2, "`soon` is no time"),
+        (
+            &["hourly", "--dry-run", "--to", "2023-01-01"],
+            8,
+            "nothing in between",
+        ),
+        (
+            &["slow", "--schedule", "0 3 * * *"],
+            7,
+            "no schedule \"0 3 * * *\"",
+        ),
     ];
     for (args, exit, words) in refused {
         let from = if args.contains(&"--from") {
@@ -216,6 +226,45 @@ fn what_is_no_backfill_is_refused_and_told_why() {
         let (code, told) = ask(&place, &[&["backfill"], args, from].concat());
         assert!(told.contains(words), "{args:?}: {told}");
         assert_eq!(code, Some(exit), "{args:?}: {told}");
+    }
+    process.signal(Signal::KILL);
+    process.finish();
+}
+
+#[test]
+fn what_the_files_alone_cannot_answer_is_refused_too() {
+    let place = place();
+    let offline = ["backfill", "hourly", "--dry-run", "--file", "jobs.toml"];
+    for (more, words) in [
+        (
+            &["--to", "2023-01-01"][..],
+            "`--from` is not before `--to`, so there is nothing in between",
+        ),
+        (&["--to", "2999-01-01"], "is in the future"),
+        (&["--again"], "cannot be used with"),
+    ] {
+        let from = ["--from", "2024-01-01"];
+        let (code, told) = ask(&place, &[&offline[..], &from, more].concat());
+        assert!(told.contains(words), "{more:?}: {told}");
+        assert_eq!(code, Some(2), "{more:?}: {told}");
+    }
+}
+
+#[test]
+fn a_schedule_is_said_by_its_place_by_what_it_is_told_by_or_as_it_is_written() {
+    let place = place();
+    let process = serve(&place);
+    let month = ["--from", "2024-01-01", "--to", "2024-02-01"];
+    for asked in ["2", "0 2 * * * UTC", "0 2 * * *"] {
+        let dry = ["backfill", "slow", "--dry-run", "--schedule", asked];
+        for file in [&[][..], &["--file", "jobs.toml"]] {
+            let (code, told) = ask(&place, &[&dry[..], &month, file].concat());
+            assert!(
+                told.contains("31 slots of slow by 0 2 * * * UTC would be run"),
+                "{asked}: {told}"
+            );
+            assert_eq!(code, Some(0), "{asked}: {told}");
+        }
     }
     process.signal(Signal::KILL);
     process.finish();
@@ -236,12 +285,18 @@ fn one_that_is_cancelled_runs_no_more_slots() {
     ];
     let (code, told) = ask(&place, &[&slow[..], &month].concat());
     assert_eq!(code, Some(0), "{told}");
-    let (code, told) = ask(&place, &[&slow[..], &month].concat());
-    assert!(
-        told.contains("backfill 1 has slots of the same schedule in this time"),
-        "{told}"
-    );
-    assert_eq!(code, Some(8), "{told}");
+    // As it is when it is only tried.
+    for tried in [&[][..], &["--dry-run"]] {
+        let (code, told) = ask(&place, &[&slow[..], &month, tried].concat());
+        assert!(
+            told.contains("backfill 1 has slots of the same schedule in this time"),
+            "{tried:?}: {told}"
+        );
+        assert_eq!(code, Some(8), "{tried:?}: {told}");
+    }
+    let february = ["--from", "2024-02-01", "--to", "2024-03-01", "--dry-run"];
+    let (code, told) = ask(&place, &[&slow[..], &february].concat());
+    assert_eq!(code, Some(0), "{told}");
     assert!(ask(&place, &["status"]).1.contains("backfills: 1 go on"));
     let (_, told) = ask(&place, &["show", "1"]);
     assert!(
@@ -252,7 +307,7 @@ fn one_that_is_cancelled_runs_no_more_slots() {
     assert_eq!(code, Some(0), "{told}");
     assert_eq!(
         told,
-        "backfill 1 cancelled: 3 of 31 slots run, 3 unfinished\n"
+        "backfill 1 cancelled: 3 of 31 slots run, 3 unfinished at its end\n"
     );
     let (code, told) = ask(&place, &["backfill", "--cancel", "1"]);
     assert!(

@@ -194,7 +194,8 @@ impl Backfill {
     }
 
     /// Whether it has slots of the same schedule in common with such a stretch, both ends included.
-    fn meets(&self, job: &Name, schedule: &str, (from, until): (Wall, Wall)) -> bool {
+    #[must_use]
+    pub fn meets(&self, job: &Name, schedule: &str, (from, until): (Wall, Wall)) -> bool {
         *self.job == **job
             && *self.schedule == *schedule
             && self.from <= until

@@ -214,6 +214,19 @@ impl ScheduleSpec {
         }
     }
 
+    /// Whether somebody means this one by `text`: what it is told by, or what stands in the file of it, without the
+    /// zone or the words before it.
+    #[must_use]
+    pub fn is_called(&self, text: &str) -> bool {
+        let whole = self.to_string();
+        let written = match &self.trigger {
+            Trigger::Cron(cron) => Some(&*cron.text),
+            Trigger::Every(_) => whole.strip_prefix("every "),
+            Trigger::At(_) => whole.strip_prefix("at "),
+        };
+        whole == text || written == Some(text)
+    }
+
     /// By how much the runs of `job` begin after their slots: always the same part of `jitter`, which
     /// differs from job to job. Whole milliseconds.
     #[must_use]
