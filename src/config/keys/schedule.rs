@@ -43,7 +43,8 @@ pub(in crate::config) const SCHEDULE: &[Key] = &[
         Kind::TextOrTable(MISSED),
         "\"latest\"",
         "Which slots are made up for that nobody was there for, because the daemon was down, the machine \
-         slept, the clock was set or the schedule was paused: `skip` (none), `latest` or `all`.",
+         slept, the clock was set or the schedule was paused: `skip` (none), `latest` or `all`. But for a \
+         pause, the last one is run all the same where it is no older than a minute.",
     ),
     key(
         "overlap",
