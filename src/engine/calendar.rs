@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::by_name::ByName;
 use super::id::RunId;
-use super::schedule::ScheduleSpec;
 use super::schedule::memory::Memory;
+use super::schedule::{Passed, ScheduleSpec};
 use super::spec::{Definitions, JobSpec, Name};
 use super::time::Wall;
 
@@ -29,6 +29,24 @@ pub(super) struct Entry {
     pub(super) memory: Option<Memory>,
     /// Where it stands in the table of what comes next: when the run of its next slot begins.
     next: Option<Wall>,
+}
+
+impl Entry {
+    /// The slots until `now` that nothing has become of: those that wait, and those that were not decided on, be
+    /// it that the schedule was paused, that nobody was there, or that their runs were to begin later.
+    pub(super) fn left(&self, now: Wall) -> Vec<Passed> {
+        let Some(mut memory) = self.memory.clone() else {
+            return Vec::new();
+        };
+        let mut left: Vec<Passed> = memory.waiting.iter().copied().map(Passed::one).collect();
+        // Each step goes on to the end of a stretch, so this ends.
+        while memory.at < now {
+            let (after, until) = (memory.at, memory.open_until(now));
+            left.extend(self.spec.passed(after, until));
+            memory.pass((after, until), now);
+        }
+        left
+    }
 }
 
 /// All schedules.

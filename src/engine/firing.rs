@@ -88,33 +88,32 @@ impl Turn<'_> {
         }
     }
 
-    /// Puts definitions in force. What waits of schedules that are no more will not come.
+    /// Puts definitions in force. What waits of schedules that are no more will not come, nor will what has come
+    /// of them and was not decided on.
     pub(super) fn configure(&mut self, definitions: Arc<Definitions>) {
         let kept: BTreeSet<(&Name, String)> = definitions
             .jobs
             .values()
             .flat_map(|job| job.schedules.iter().map(|s| (&job.name, s.to_string())))
             .collect();
-        let gone: Vec<(Arc<JobSpec>, Arc<str>, Wall)> = self
-            .state
-            .calendar
-            .entries()
-            .iter()
-            .filter(|entry| !kept.contains(&(&entry.job.name, entry.key.to_string())))
+        let now = self.now.wall;
+        let entries = self.state.calendar.entries().iter();
+        let gone =
+            entries.filter(|entry| !kept.contains(&(&entry.job.name, entry.key.to_string())));
+        let gone: Vec<(Arc<JobSpec>, Arc<str>, Passed)> = gone
             .flat_map(|entry| {
-                let waiting = entry.memory.iter().flat_map(|memory| &memory.waiting);
-                waiting.map(|slot| (Arc::clone(&entry.job), Arc::clone(&entry.key), *slot))
+                let left = entry.left(now).into_iter();
+                left.map(|slots| (Arc::clone(&entry.job), Arc::clone(&entry.key), slots))
             })
             .collect();
-        for (job, key, slot) in gone {
-            self.leave_out(&job, &key, one(slot), Why::Removed);
+        for (job, key, slots) in gone {
+            self.leave_out(&job, &key, slots, Why::Removed);
         }
         self.reconsider(&definitions);
         self.record(Fact::Configured { definitions });
         self.end_removed_backfills();
         self.expect_new();
         // On record for themselves: that they began, and when, outlives the definitions.
-        let now = self.now.wall;
         let born: Vec<ScheduleId> = (0..self.state.calendar.entries().len())
             .filter(|id| {
                 let memory = &self.state.calendar.entries()[*id].memory;
@@ -170,7 +169,7 @@ impl Turn<'_> {
             Arc::clone(&entry.job),
             Arc::clone(&entry.key),
         );
-        let skip = |turn: &mut Self, why| turn.leave_out(&job, &key, one(slot), why);
+        let skip = |turn: &mut Self, why| turn.leave_out(&job, &key, Passed::one(slot), why);
         if let Some(text) = spec.blackout_at(slot) {
             return skip(self, Why::Blackout(text.into()));
         }
@@ -223,7 +222,7 @@ impl Turn<'_> {
         let before = std::mem::replace(&mut memory.waiting, vec![slot]);
         self.remember(id, memory);
         for old in before {
-            self.leave_out(&job, &key, one(old), Why::Superseded);
+            self.leave_out(&job, &key, Passed::one(old), Why::Superseded);
         }
     }
 
@@ -236,7 +235,7 @@ impl Turn<'_> {
             Ok(plan) => {
                 if let [Source::There(run), ..] = plan.runs[..] {
                     let why = format!("run {run} of this unique job does it already");
-                    return self.leave_out(&job, &key, one(at), Why::Refused(why.into()));
+                    return self.leave_out(&job, &key, Passed::one(at), Why::Refused(why.into()));
                 }
                 let slot = Slot {
                     schedule: key,
@@ -249,7 +248,7 @@ impl Turn<'_> {
                 self.leave_out(
                     &job,
                     &key,
-                    one(at),
+                    Passed::one(at),
                     Why::Refused(refusal.to_string().into()),
                 );
             }
@@ -356,15 +355,5 @@ fn due(spec: &ScheduleSpec, (after, until): (Wall, Wall), now: Wall, cause: Caus
     Due {
         missed: spec.passed(after, before),
         slots,
-    }
-}
-
-/// One slot as a stretch of them.
-const fn one(slot: Wall) -> Passed {
-    Passed {
-        first: slot,
-        last: slot,
-        count: 1,
-        more: false,
     }
 }

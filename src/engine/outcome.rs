@@ -297,7 +297,7 @@ pub enum Why {
     Full(usize),
     /// The run was not accepted, for this reason.
     Refused(Arc<str>),
-    /// It waited for a run to be over, and its schedule is no more.
+    /// Its schedule is no more: it waited for a run to be over, or was not decided on yet.
     Removed,
 }
 
@@ -325,7 +325,7 @@ impl fmt::Display for Unrun {
             Why::Superseded => f.write_str("a later slot took its place"),
             Why::Full(bound) => write!(f, "{bound} slots wait already, which is the bound"),
             Why::Refused(why) => write!(f, "not accepted: {why}"),
-            Why::Removed => f.write_str("its schedule was taken away"),
+            Why::Removed => f.write_str("its schedule was taken away or changed"),
         }
     }
 }

@@ -313,6 +313,69 @@ fn slots_that_wait_survive_a_crash_and_a_removed_schedule_tells_of_them() {
     check_once(&bench);
 }
 
+/// Of a schedule that is taken away or edited, what has come and was not decided on is told of, too: while it was
+/// paused, and while the daemon was down.
+#[test]
+fn what_came_of_a_removed_schedule_and_was_not_decided_on_is_told() {
+    let start = at("2026-11-21T10:30:00Z");
+    let later = at("2026-11-21T13:30:00Z");
+    let gone = || jobs([("a", vec![])]);
+    let edited = || one(&cron("7 * * * *", &Zone::utc()));
+    let what = CapacityName::Schedule("a".into());
+    let caller = None;
+    type Case<'a> = (&'a str, &'a dyn Fn(&mut Bench), &'a [&'a str]);
+    let three: &[&str] = &[
+        "3 slots from 2026-11-21T11:00:00Z to 2026-11-21T13:00:00Z: its schedule was taken away or changed",
+    ];
+    let cases: [Case<'_>; 4] = [
+        (
+            "paused, and taken away",
+            &|bench| {
+                let what = what.clone();
+                bench.apply(Input::Pause { what, caller });
+                bench.until(later);
+                bench.apply(Input::Configure(gone().into()));
+            },
+            three,
+        ),
+        (
+            "paused, and edited",
+            &|bench| {
+                let what = what.clone();
+                bench.apply(Input::Pause { what, caller });
+                bench.until(later);
+                bench.apply(Input::Configure(edited().into()));
+            },
+            three,
+        ),
+        (
+            "edited while the daemon was down",
+            &|bench| bench.crash(later, Some(edited())),
+            three,
+        ),
+        (
+            "nothing has come",
+            &|bench| bench.apply(Input::Configure(edited().into())),
+            &[],
+        ),
+    ];
+    for (case, play, expected) in cases {
+        let mut bench = Bench::new(start, one(&hourly()));
+        play(&mut bench);
+        let told: Vec<String> = bench.skipped().iter().map(ToString::to_string).collect();
+        assert_eq!(told, expected, "{case}");
+        assert!(bench.fired().is_empty(), "{case}");
+    }
+    // One whose run is to begin later.
+    let mut schedule = hourly();
+    schedule.jitter = Duration::from_secs(3_000);
+    let mut bench = Bench::new(start, one(&schedule));
+    bench.until(at("2026-11-21T11:00:00Z"));
+    bench.apply(Input::Configure(gone().into()));
+    assert_eq!(bench.skipped().len(), 1);
+    assert!(bench.fired().is_empty());
+}
+
 /// No burst, and no silence beyond what a slot that has been run once must be silent for.
 #[test]
 fn a_clock_that_is_set_brings_no_burst_and_no_silence() {

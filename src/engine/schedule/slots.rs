@@ -25,6 +25,19 @@ pub struct Passed {
     pub more: bool,
 }
 
+impl Passed {
+    /// One slot.
+    #[must_use]
+    pub const fn one(slot: Wall) -> Self {
+        Self {
+            first: slot,
+            last: slot,
+            count: 1,
+            more: false,
+        }
+    }
+}
+
 /// What is peculiar about a slot, or about a civil time that is none. Civil times are seconds since
 /// 1970-01-01T00:00 on a clock that is never changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
