@@ -1,5 +1,6 @@
 //! One line of a run's log, and its form in the file: one JSON object a line, with short keys.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use crate::inbox::{Note, OutStream, Output};
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunLine {
+pub struct RunLine<Text = Arc<str>> {
     /// Counts from 1 within the run; a number that is missing was dropped.
     #[serde(rename = "n")]
     pub number: u64,
@@ -24,7 +25,7 @@ pub struct RunLine {
     pub stream: Stream,
     /// What it says.
     #[serde(rename = "x", default)]
-    pub text: Arc<str>,
+    pub text: Text,
     /// The part of the work that was done, 0 to 1, of progress.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub fraction: Option<f64>,
@@ -57,21 +58,21 @@ impl Stream {
     }
 }
 
-impl RunLine {
-    pub(super) fn of(note: &Note, number: u64) -> Self {
+impl<'a> RunLine<Cow<'a, str>> {
+    pub(super) fn of(note: &'a Note, number: u64) -> Self {
         let progress = &note.progress;
         Self {
             number,
             at: note.at.wall,
             attempt: note.attempt.epoch,
             stream: Stream::Progress,
-            text: progress.message.clone().unwrap_or_else(|| "".into()),
+            text: progress.message.as_deref().unwrap_or_default().into(),
             fraction: progress.fraction,
         }
     }
 
     /// A line of a command, with or without its end; what is not UTF-8 is replaced.
-    pub(super) fn of_output(output: &Output, line: &[u8], number: u64) -> Self {
+    pub(super) fn of_output(output: &Output, line: &'a [u8], number: u64) -> Self {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         Self {
@@ -82,11 +83,13 @@ impl RunLine {
                 OutStream::Out => Stream::Out,
                 OutStream::Err => Stream::Err,
             },
-            text: String::from_utf8_lossy(line).into(),
+            text: String::from_utf8_lossy(line),
             fraction: None,
         }
     }
+}
 
+impl<Text: Serialize> RunLine<Text> {
     /// Appends it as it stands in the file.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         // Numbers and texts are all that it holds, and a fraction that is no number is written as null.

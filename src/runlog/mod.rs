@@ -30,7 +30,7 @@ use writer::Item;
 /// Lines that may wait for the disk; beyond that they are dropped, counted and marked.
 pub const WAITING_BOUND: usize = 16_384;
 
-/// Bytes of commands' lines that may wait for the disk; more are dropped in the same way.
+/// Bytes of memory that commands' lines may take while they wait for the disk; more are dropped in the same way.
 pub const WAITING_BYTES: usize = 16 << 20;
 
 /// How much of one run's log is kept: as much of its beginning as of its end, half of this each.
@@ -42,7 +42,7 @@ pub struct RunLogs {
     directory: PathBuf,
     sender: Option<Sender<Item>>,
     changed: watch::Receiver<u64>,
-    /// Bytes of commands' lines that wait for the disk.
+    /// Bytes of memory in which commands' lines wait for the disk.
     held: Arc<AtomicUsize>,
     spoken: Spoken,
     /// Lines that are missing in the logs.
@@ -190,7 +190,8 @@ impl Spoken {
 
 impl Outlet for LogOutlet {
     fn offer(&self, output: Output) -> Result<(), Box<Output>> {
-        let bytes = output.text.len();
+        // A short line may be in a buffer that was made for a long one.
+        let bytes = size_of::<Output>() + output.text.capacity();
         let (held, output) = (Held(Arc::clone(&self.held), bytes), Box::new(output));
         if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes > WAITING_BYTES {
             return Err(output);

@@ -6,7 +6,7 @@ use super::*;
 use crate::engine::id::AttemptId;
 use crate::engine::spec::{JobSpec, Lane, TaskSpec};
 use crate::engine::time::{Mono, Now, Wall};
-use crate::inbox::Progress;
+use crate::inbox::{Missing, OutStream, Progress};
 
 fn note(run: u64, text: &str) -> Note {
     let duration = Duration::ZERO;
@@ -161,4 +161,92 @@ fn the_end_of_a_run_that_said_nothing_is_passed_on_to_nobody() {
         matches!(&passed[..], [Item::Note(_), Item::Over(RunId(2))]),
         "{passed:?}"
     );
+}
+
+/// What a command has written, as it is passed on.
+fn output(run: u64, text: Vec<u8>) -> Output {
+    let Note {
+        attempt, job, at, ..
+    } = note(run, "");
+    Output {
+        attempt,
+        job,
+        at,
+        stream: OutStream::Out,
+        missing: Missing::default(),
+        text,
+    }
+}
+
+/// A short line takes many times as many bytes in the file as the command wrote.
+#[test]
+fn a_flood_of_short_lines_is_written_piece_by_piece() {
+    const LINES: usize = 16 << 10;
+    const OUTPUTS: usize = 20;
+    for (case, line) in [
+        ("empty lines", &b"\n"[..]),
+        ("short lines", b"y\n"),
+        ("bytes that are no text", b"\xff\x00\x01\n"),
+    ] {
+        let place = tempfile::tempdir().expect("a directory");
+        let (sender, items) = bounded(WAITING_BOUND);
+        for _ in 0..OUTPUTS {
+            let output = output(1, line.repeat(LINES));
+            let held = Held(Arc::default(), 0);
+            let item = Item::Output(Box::new(output), held);
+            assert!(sender.try_send(item).is_ok(), "there is room");
+        }
+        assert!(sender.try_send(Item::End).is_ok(), "there is room");
+        let (tell, _) = watch::channel(0);
+        // All of it waits before the first line is written.
+        writer::write(place.path(), &items, &tell, &AtomicU64::new(0));
+        let sizes = segments::PARTS.map(|part| {
+            let file = segments::path(place.path(), RunId(1), part);
+            file.metadata().map_or(0, |file| file.len())
+        });
+        assert!(
+            sizes.iter().sum::<u64>() <= KEPT_BYTES,
+            "{case}: {sizes:?} bytes were written at once"
+        );
+        let lines = lines(place.path(), RunId(1), 0, usize::MAX).expect("it can be read");
+        let number = |line: Option<&RunLine>| line.map(|line| line.number);
+        assert_eq!(number(lines.first()), Some(1), "{case}");
+        assert_eq!(
+            number(lines.last()),
+            Some((OUTPUTS * LINES) as u64),
+            "{case}"
+        );
+    }
+}
+
+#[test]
+fn what_waits_counts_for_the_memory_that_it_takes() {
+    let (sender, items) = bounded(WAITING_BOUND);
+    let held = Arc::new(AtomicUsize::new(0));
+    let outlet = LogOutlet {
+        sender: Some(sender),
+        held: Arc::clone(&held),
+        spoken: Spoken::default(),
+    };
+    // A short line in a buffer that was made for a long one.
+    const ROOM: usize = 1 << 20;
+    let mut taken = 0;
+    let back = loop {
+        let mut text = Vec::with_capacity(ROOM);
+        text.extend_from_slice(b"y\n");
+        match outlet.offer(output(1, text)) {
+            Ok(()) => taken += 1,
+            Err(back) => break back,
+        }
+        assert!(taken * ROOM <= WAITING_BYTES, "{taken} MiB wait");
+    };
+    assert_eq!(back.text, b"y\n");
+    assert_eq!(items.len(), taken);
+    assert!(
+        outlet.offer(output(1, b"y\n".to_vec())).is_ok(),
+        "there is room for little"
+    );
+    drop(items);
+    drop(outlet);
+    assert_eq!(held.load(Ordering::Relaxed), 0);
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::Receiver;
+use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
 use super::Held;
@@ -24,8 +25,15 @@ const NUMBERS_BOUND: usize = 16_384;
 /// Items that are written before readers are told.
 const GROUP: usize = 1024;
 
-/// Bytes of commands that are.
+/// Bytes of files that commands' lines are written to before readers are told.
 const GROUP_BYTES: usize = 4 << 20;
+
+/// Bytes that wait to be written to one file. A line takes more of them than the command wrote, an empty one fifty
+/// times as many: so they are counted as they stand in the file, and a flood is written piece by piece.
+const PIECE_BYTES: usize = 32 << 10;
+
+/// Of the memory for a piece, what a file keeps from one group of items to the next.
+const SPARE_BYTES: usize = 1 << 10;
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -94,8 +102,7 @@ pub(super) fn write(
             match item {
                 Item::Note(note) => files.note(&note),
                 Item::Output(output, held) => {
-                    files.output(&output);
-                    bytes += output.text.len();
+                    bytes += files.output(&output);
                     kept.push(held);
                 }
                 Item::Missing(run, count) => files.missing(run, count),
@@ -132,14 +139,16 @@ impl Files<'_> {
         };
         open.last += 1;
         open.at = note.at.wall;
-        RunLine::of(note, open.last).write(&mut open.waiting);
+        let written = open.add(&RunLine::of(note, open.last));
+        self.outcome(written.map(drop));
     }
 
-    fn output(&mut self, output: &Output) {
+    /// Adds lines of a command; the bytes that they take in the file.
+    fn output(&mut self, output: &Output) -> usize {
         self.dropped
             .fetch_add(output.missing.lines, Ordering::Relaxed);
         let Some(open) = self.file(output.attempt.run) else {
-            return;
+            return 0;
         };
         open.at = output.at.wall;
         let Missing { lines, bytes } = output.missing;
@@ -149,10 +158,16 @@ impl Files<'_> {
                 format!("{lines} lines ({bytes} bytes) dropped: more came than is kept"),
             );
         }
+        let (mut taken, mut failed) = (0, Ok(()));
         for line in output.text.split_inclusive(|byte| *byte == b'\n') {
             open.last += 1;
-            RunLine::of_output(output, line, open.last).write(&mut open.waiting);
+            match open.add(&RunLine::of_output(output, line, open.last)) {
+                Ok(bytes) => taken += bytes,
+                Err(error) => failed = Err(error),
+            }
         }
+        self.outcome(failed);
+        taken
     }
 
     fn missing(&mut self, run: RunId, count: u64) {
@@ -221,7 +236,7 @@ impl Files<'_> {
     }
 
     fn flush(&mut self) {
-        let written: Vec<io::Result<()>> = self.open.values_mut().map(Open::flush).collect();
+        let written: Vec<io::Result<()>> = self.open.values_mut().map(Open::rest).collect();
         for outcome in written {
             self.outcome(outcome);
         }
@@ -245,6 +260,17 @@ impl Files<'_> {
 }
 
 impl Open {
+    /// Adds a line, and writes what waits where that is enough for once; the bytes of the line.
+    fn add<Text: Serialize>(&mut self, line: &RunLine<Text>) -> io::Result<usize> {
+        let before = self.waiting.len();
+        line.write(&mut self.waiting);
+        let bytes = self.waiting.len() - before;
+        if self.waiting.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(bytes)
+    }
+
     /// Marks that lines are missing. Their numbers are missing too.
     fn gap(&mut self, lines: u64, text: String) {
         // The mark itself has the number of the last of them.
@@ -254,7 +280,7 @@ impl Open {
             at: self.at,
             attempt: 0,
             stream: Stream::Dropped,
-            text: text.into(),
+            text,
             fraction: None,
         };
         line.write(&mut self.waiting);
@@ -267,6 +293,13 @@ impl Open {
         }
         let written = self.segments.write(&self.waiting);
         self.waiting.clear();
+        written
+    }
+
+    /// Writes what waits, and gives back the memory for it: many files are open that are seldom written to.
+    fn rest(&mut self) -> io::Result<()> {
+        let written = self.flush();
+        self.waiting.shrink_to(SPARE_BYTES);
         written
     }
 }
