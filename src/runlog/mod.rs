@@ -193,7 +193,9 @@ impl Outlet for LogOutlet {
         // A short line may be in a buffer that was made for a long one.
         let bytes = size_of::<Output>() + output.text.capacity();
         let (held, output) = (Held(Arc::clone(&self.held), bytes), Box::new(output));
-        if self.held.fetch_add(bytes, Ordering::Relaxed) + bytes > WAITING_BYTES {
+        let waiting = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        // That something is missing is told also where there is no room for what is.
+        if waiting > WAITING_BYTES && !output.text.is_empty() {
             return Err(output);
         }
         let Some(sender) = &self.sender else {

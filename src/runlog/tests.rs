@@ -246,6 +246,11 @@ fn what_waits_counts_for_the_memory_that_it_takes() {
         outlet.offer(output(1, b"y\n".to_vec())).is_ok(),
         "there is room for little"
     );
+    let full = Vec::with_capacity(WAITING_BYTES);
+    assert!(
+        outlet.offer(output(1, full)).is_ok(),
+        "a mark needs no room for text"
+    );
     drop(items);
     drop(outlet);
     assert_eq!(held.load(Ordering::Relaxed), 0);

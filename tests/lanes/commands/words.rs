@@ -44,6 +44,32 @@ fn promise_9_lines_are_whole_and_what_is_not_kept_is_counted() {
 }
 
 #[test]
+fn what_comes_in_small_pieces_goes_no_faster_than_what_comes_in_large_ones() {
+    let shop = Shop::open();
+    let began = shop.bench.clock.mono();
+    let job = shell("yes | head -c 30000000 | dd ibs=512 obs=512 2>/dev/null");
+    assert_eq!(shop.run(job).end.outcome, done(0));
+    let seconds = shop.bench.clock.mono().since(began).as_secs_f64();
+    let (out, missing) = shop.said(OutStream::Out);
+    assert_eq!(out.len() as u64 + missing.bytes, 30_000_000);
+    // The beginning at any speed, so much a second, and the end.
+    let most = f64::from(1 << 20) + seconds * f64::from(256 << 10) + f64::from(64 << 10);
+    assert!(
+        out.len() as f64 <= most,
+        "{} bytes in {seconds} s, of {most} at most",
+        out.len()
+    );
+}
+
+#[test]
+fn that_the_last_words_found_no_room_is_told() {
+    let shop = Shop::open();
+    shop.run(shell("echo no room for this"));
+    let (out, missing) = shop.said(OutStream::Out);
+    assert_eq!((out.as_str(), missing.lines, missing.bytes), ("", 1, 17));
+}
+
+#[test]
 fn a_command_reads_what_it_is_given() {
     let shop = Shop::open();
     let long = "0123456789\n".repeat(50_000);

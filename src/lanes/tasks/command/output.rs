@@ -162,8 +162,9 @@ impl Lines {
 
     fn add(&mut self, chunk: &[u8]) {
         self.refill();
-        #[expect(clippy::cast_precision_loss, reason = "a chunk is small")]
-        let size = chunk.len() as f64;
+        // What is held goes along, and counts: small chunks would each take the whole end with them otherwise.
+        #[expect(clippy::cast_precision_loss, reason = "both are small")]
+        let size = (self.held.len() + chunk.len()) as f64;
         if self.allowed < size {
             self.hold(chunk);
             return;
@@ -324,6 +325,8 @@ impl Drop for Lines {
         if (!self.open.is_empty() || self.cut > 0) && !bug!("last-words-lost") {
             self.close_line();
         }
+        self.pass_on();
+        // Where there was no room, that much is told at least.
         self.pass_on();
     }
 }
