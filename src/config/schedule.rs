@@ -10,6 +10,7 @@ use super::diagnostic::{Diagnostic, Report};
 use super::names::nearest;
 use super::read::{Field, Span, Table};
 use super::zones::{Found, Zones};
+use crate::engine::schedule::spec::Moment;
 use crate::engine::schedule::{
     Blackout, Cron, CronError, Fold, Gap, Missed, MissedPolicy, Overlap, SCHEDULED, ScheduleSpec,
     Trigger,
@@ -102,7 +103,11 @@ impl Reader<'_> {
         let trigger = match trigger? {
             ("cron", field) => Trigger::Cron(self.cron(&field)?),
             ("every", _) => Trigger::Every(self.table.duration("every")?),
-            (_, _) => Trigger::At(self.moment("at", &found)?),
+            (_, field) => {
+                let at = self.moment("at", &found)?;
+                self.doubt(&field, &found, at);
+                Trigger::At(at)
+            }
         };
         let mut schedule = ScheduleSpec::new(trigger, found.zone);
         if let (Some(from), Some(until), Some(field)) = (from, until, self.table.get("until"))
@@ -204,6 +209,24 @@ impl Reader<'_> {
             self.fault(field.value.clone(), message, hint);
         }
         moment
+    }
+
+    /// Warns where the clocks do not show once what is written: it is one instant of several that could be meant.
+    fn doubt(&mut self, field: &Field, found: &Found, at: Wall) {
+        let text = self.table.text("at").unwrap_or_default();
+        let shown = text.parse::<DateTime>().ok();
+        let is_instant = text.parse::<Timestamp>().is_ok();
+        let Some(does) = shown
+            .filter(|_| !is_instant)
+            .and_then(|shown| found.doubt(shown))
+        else {
+            return;
+        };
+        let (zone, at) = (found.zone.name(), Moment(at));
+        let message = format!("the clocks of {zone} {does} {text}: it is taken for {at}");
+        let found = Diagnostic::at(self.source, field.value.clone(), message).warning();
+        let hint = format!("write the one that is meant, as in `at = {at}`");
+        self.report.push(found.hint(hint));
     }
 
     fn missed(&mut self) -> Missed {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 
 use crate::engine::schedule::Zone;
 use crate::engine::schedule::zone::Change;
@@ -101,6 +101,15 @@ impl Found {
     pub(super) fn instant(&self, shown: DateTime) -> Option<Wall> {
         let at = self.calendar.to_ambiguous_timestamp(shown).compatible();
         Some(Wall(at.ok()?.as_microsecond()))
+    }
+
+    /// What its clocks do with a civil time that is not one instant; `None` of most.
+    pub(super) fn doubt(&self, shown: DateTime) -> Option<&'static str> {
+        match self.calendar.to_ambiguous_timestamp(shown).offset() {
+            AmbiguousOffset::Unambiguous { .. } => None,
+            AmbiguousOffset::Gap { .. } => Some("skip"),
+            AmbiguousOffset::Fold { .. } => Some("show twice"),
+        }
     }
 }
 

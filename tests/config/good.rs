@@ -213,6 +213,39 @@ fn a_pool_larger_than_its_lane_is_a_warning() {
 }
 
 #[test]
+fn a_time_that_the_clocks_do_not_show_once_is_a_warning() {
+    let told = |at: &str| {
+        let text =
+            format!("[jobs.a]\nsleep = '1s'\nschedule = {{ at = {at}, tz = 'Europe/Berlin' }}");
+        let (jobs, report) = read(&[("a.toml", &text)]);
+        assert!(jobs.is_some() && report.errors() == 0, "{at}");
+        report.lines()
+    };
+    assert_eq!(
+        told("2027-03-28T02:30:00"),
+        [
+            "a.toml:3:19: the clocks of Europe/Berlin skip 2027-03-28T02:30:00: it is taken for 2027-03-28T01:30:00Z \
+             (hint: write the one that is meant, as in `at = 2027-03-28T01:30:00Z`)"
+        ]
+    );
+    assert_eq!(
+        told("2027-10-31T02:30:00"),
+        [
+            "a.toml:3:19: the clocks of Europe/Berlin show twice 2027-10-31T02:30:00: it is taken for \
+             2027-10-31T00:30:00Z (hint: write the one that is meant, as in `at = 2027-10-31T00:30:00Z`)"
+        ]
+    );
+    for at in [
+        "2027-03-28T01:30:00",
+        "2027-03-28T02:30:00Z",
+        "2027-10-31T02:30:00+01:00",
+        "2027-03-28",
+    ] {
+        assert!(told(at).is_empty(), "{at}");
+    }
+}
+
+#[test]
 fn a_schedule_is_a_text_a_table_or_several() {
     let schedules = |text: &str| job(&format!("[jobs.a]\nsleep = '1s'\n{text}")).schedules;
     let shown = |text: &str| {
