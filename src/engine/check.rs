@@ -313,6 +313,11 @@ fn check_links(state: &State) -> Result<(), Broken> {
             }
         }
         if let Some(key) = run.links.as_ref().and_then(|links| links.unique.as_ref()) {
+            let holder = state.unique.get(key).and_then(|run| state.runs.get(*run));
+            hold(
+                holder.is_some_and(|run| !run.state.kind().is_final()),
+                || format!("run {id} is to be alone, and another one would be accepted"),
+            )?;
             let other = run
                 .state
                 .is_active()

@@ -19,8 +19,13 @@ impl State {
         if let Some(key) = unique_key(&run.job, run.args.as_deref())
             && run.part_of().is_none()
         {
-            run.links_mut().unique = Some(key.clone());
-            self.unique.insert(key, id);
+            let replaced = run.ties().and_then(|ties| ties.replaces);
+            let holder = self.unique.get(&key).copied();
+            // One that is put on record only to say that it does not run leaves the place to who has it.
+            if holder.is_none() || holder == replaced {
+                self.unique.insert(key.clone(), id);
+                self.run_mut(id).links_mut().unique = Some(key);
+            }
         }
         let run = self.run(id);
         let Some(links) = &run.links else {

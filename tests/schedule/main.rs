@@ -7,6 +7,7 @@
     reason = "a test looks at the facts that it is about"
 )]
 
+mod alone;
 mod backfill;
 mod bench;
 mod firing;
