@@ -213,17 +213,20 @@ impl Turn<'_> {
         let Ok(args) = arguments(&target, Some(&given)) else {
             return;
         };
+        let mut duplicate = None;
         if let Some((there, on_duplicate)) = self.state.duplicate(&target, args.as_deref()) {
             match on_duplicate {
-                OnDuplicate::Reject | OnDuplicate::Join => return,
+                // Nobody is there to be told, so it is put on record.
+                OnDuplicate::Reject | OnDuplicate::Join => duplicate = Some(there),
                 OnDuplicate::Replace => ties.replaces = self.make_way(there),
             }
         }
         let due = (!target.delay.is_zero()).then(|| self.now.mono.plus(target.delay));
+        let run = RunId(self.state.next_run);
         self.record(Fact::Accepted {
-            run: RunId(self.state.next_run),
+            run,
             priority: target.priority,
-            job: target,
+            job: Arc::clone(&target),
             args,
             after: Box::default(),
             ties,
@@ -231,6 +234,13 @@ impl Turn<'_> {
             key: None,
             slot: None,
         });
+        if let Some(there) = duplicate {
+            self.record(Fact::Skipped {
+                run,
+                job: target,
+                reason: SkipReason::Duplicate(there),
+            });
+        }
     }
 
     /// Cancels a run in whose place another comes; gives it as long as something of it runs.

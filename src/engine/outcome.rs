@@ -248,6 +248,9 @@ pub enum SkipReason {
     Slots(Box<Unrun>),
     /// It waited in line for longer than its `start_within`, which is given here.
     Late(Duration),
+    /// It was to be run after another one, and there is this unfinished run of its job, which may have only
+    /// one at a time.
+    Duplicate(RunId),
 }
 
 impl fmt::Display for SkipReason {
@@ -266,6 +269,10 @@ impl fmt::Display for SkipReason {
             Self::Argument { name, why } => write!(f, "its argument `{name}` {why}"),
             Self::Slots(unrun) => unrun.fmt(f),
             Self::Late(within) => write!(f, "it could not start within {within:?}"),
+            Self::Duplicate(run) => write!(
+                f,
+                "run {run} of this job was not over, and there may be only one at a time (`unique`)"
+            ),
         }
     }
 }

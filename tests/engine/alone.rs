@@ -166,6 +166,87 @@ fn the_job_for_the_end_is_run_in_the_same_breath() {
 }
 
 #[test]
+fn a_hook_that_is_there_already_is_not_run_once_more_and_that_is_told() {
+    check(
+        "job a io on_failure=h
+         job b io on_failure=n
+         job c io on_failure=r
+         job h io unique=job params=run:integer
+         job n io unique=job:join
+         job r io unique=job:replace",
+        "0s submit a a b b c c
+         1s end 1 error
+         2s end 2 error
+         3s submit h{\"run\":9}
+         4s end 3 error
+         4s end 4 error
+         5s end 5 error
+         5s end 6 error
+         6s end 7 ok
+         7s submit h{\"run\":9}",
+        expect![[r#"
+            0s submit a a b b c c
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 3 (b) accepted
+                run 4 (b) accepted
+                run 5 (c) accepted
+                run 6 (c) accepted
+                run 1 (a) started, attempt 1
+                run 2 (a) started, attempt 1
+                run 3 (b) started, attempt 1
+                run 4 (b) started, attempt 1
+                run 5 (c) started, attempt 1
+                run 6 (c) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4), RunId(5), RunId(6)])
+                -> start 1.1 in io
+                -> start 2.1 in io
+                -> start 3.1 in io
+                -> start 4.1 in io
+                -> start 5.1 in io
+                -> start 6.1 in io
+            1s end 1 error
+                run 1 (a) failed: no luck
+                run 7 (h) accepted {"run":1} because of 1
+                run 7 (h) started, attempt 1
+                -> start 7.1 in io
+            2s end 2 error
+                run 2 (a) failed: no luck
+                run 8 (h) accepted {"run":2} because of 2
+                run 8 (h) skipped: run 7 of this job was not over, and there may be only one at a time (`unique`)
+            3s submit h{"run":9}
+                -> answer Refused(Duplicate { job: "h", run: RunId(7) })
+            4s end 3 error
+                run 3 (b) failed: no luck
+                run 9 (n) accepted because of 3
+                run 9 (n) started, attempt 1
+                -> start 9.1 in io
+            4s end 4 error
+                run 4 (b) failed: no luck
+                run 10 (n) accepted because of 4
+                run 10 (n) skipped: run 9 of this job was not over, and there may be only one at a time (`unique`)
+            5s end 5 error
+                run 5 (c) failed: no luck
+                run 11 (r) accepted because of 5
+                run 11 (r) started, attempt 1
+                -> start 11.1 in io
+            5s end 6 error
+                run 6 (c) failed: no luck
+                run 11 (r) stopping on request
+                run 12 (r) accepted in place of 11 because of 6
+                -> stop 11.1 on request
+            6s end 7 ok
+                run 7 (h) succeeded
+            7s submit h{"run":9}
+                run 13 (h) accepted {"run":9}
+                run 13 (h) started, attempt 1
+                -> answer Submitted([RunId(13)])
+                -> start 13.1 in io
+        "#]],
+    );
+}
+
+#[test]
 fn one_that_is_to_be_alone_is_still_so_after_a_crash() {
     check(
         "job j io unique=job
