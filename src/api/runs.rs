@@ -239,20 +239,27 @@ pub(super) async fn retry(
     if query(asked)?.graph == Some(true) {
         let members = shared.read(move |reader| reader.graph(run)).await?;
         if members.is_empty() {
-            return Err(Problem::no_run(run.0));
+            return Err(not_over(&shared, run).await?);
         }
-        return changed(shared.decide(by, Ask::RetryGraph(members)).await?);
+        return match shared.decide(by, Ask::RetryGraph(members)).await? {
+            Answer::NothingFailed(_) => changed(Answer::NothingFailed(run)),
+            answer => changed(answer),
+        };
     }
     let known = shared.read(move |reader| reader.forgotten(run)).await?;
     let Some(known) = known else {
-        // It is not over, or there is none; the loop knows which.
-        let exists = shared.read(move |reader| reader.run(run)).await?;
-        return Err(match exists {
-            Some(_) => not_ended(run),
-            None => Problem::no_run(run.0),
-        });
+        return Err(not_over(&shared, run).await?);
     };
     changed(shared.decide(by, Ask::Retry(run, Box::new(known))).await?)
+}
+
+/// A run is not over, or there is none.
+async fn not_over(shared: &Arc<Shared>, run: RunId) -> Result<Problem, Problem> {
+    let exists = shared.read(move |reader| reader.run(run)).await?;
+    Ok(match exists {
+        Some(_) => not_ended(run),
+        None => Problem::no_run(run.0),
+    })
 }
 
 /// `POST /runs/N/complete`.
@@ -358,6 +365,13 @@ fn changed(answer: Answer) -> Result<Json<wire::Changed>, Problem> {
         Answer::Completed(run) => (run, "over"),
         Answer::UnknownRun(run) => return Err(Problem::no_run(run.0)),
         Answer::NotEnded(run) => return Err(not_ended(run)),
+        Answer::NothingFailed(run) => {
+            let text = format!(
+                "nothing that hangs together with run {run} has failed, so there is nothing to try once \
+                 more: submit it again to run all of it anew"
+            );
+            return Err(Problem::conflict("nothing-failed", text));
+        }
         Answer::AlreadyEnded(run) => {
             let text = format!("run {run} is over already");
             return Err(Problem::conflict("already-over", text));

@@ -70,6 +70,8 @@ pub enum Answer {
     Retried(RunId),
     /// These runs wait once more.
     RetriedGraph(Vec<RunId>),
+    /// Nothing that hangs together with the run has failed, so there is nothing to try once more.
+    NothingFailed(RunId),
     /// The run has not ended, so there is nothing to try once more.
     NotEnded(RunId),
     /// The run has ended with what was brought.

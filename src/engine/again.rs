@@ -9,11 +9,12 @@ use super::action::{Answer, Refusal};
 use super::arguments::{all_missing, missing};
 use super::decide::Turn;
 use super::fact::Fact;
-use super::flow::{OnDuplicate, Over, PartEnd, Parts, Ties, gathered};
+use super::flow::{OnDuplicate, Over, PartEnd, Parts, Ties, When, gathered};
 use super::id::RunId;
 use super::input::Forgotten;
 use super::spec::Name;
 use super::submission::admit;
+use super::ties::unique_key;
 
 impl Turn<'_> {
     /// Tries one run once more, by itself.
@@ -33,13 +34,47 @@ impl Turn<'_> {
             parts: None,
             ..*known
         };
-        match self.retry_one(id, alone) {
-            Ok(()) => Answer::Retried(id),
-            Err(refusal) => Answer::Refused(refusal),
+        match self.hinders(&alone) {
+            None => {
+                self.retry_one(id, alone);
+                Answer::Retried(id)
+            }
+            Some(refusal) => Answer::Refused(refusal),
         }
     }
 
-    fn retry_one(&mut self, id: RunId, known: Forgotten) -> Result<(), Refusal> {
+    /// Why a run may not be tried once more.
+    fn hinders(&self, known: &Forgotten) -> Option<Refusal> {
+        let Forgotten { job, args, .. } = known;
+        if known.after.is_empty()
+            && let Some((name, from)) = missing(job, args.as_deref())
+        {
+            return Some(Refusal::NoResult {
+                job: Name::clone(&job.name),
+                name: Name::clone(name),
+                from: Name::clone(&from.job),
+            });
+        }
+        match self.duplicate_of(known)? {
+            (_, OnDuplicate::Replace) => None,
+            (run, OnDuplicate::Reject | OnDuplicate::Join) => {
+                let job = Name::clone(&job.name);
+                Some(Refusal::Duplicate { job, run })
+            }
+        }
+    }
+
+    /// The unfinished run beside which this one may not be; a part may be beside the others.
+    fn duplicate_of(&self, known: &Forgotten) -> Option<(RunId, OnDuplicate)> {
+        let alone = known.ties.part_of.is_none();
+        alone
+            .then(|| self.state.duplicate(&known.job, known.args.as_deref()))
+            .flatten()
+    }
+
+    /// Tries a run once more that nothing [hinders](Self::hinders).
+    fn retry_one(&mut self, id: RunId, known: Forgotten) {
+        let duplicate = self.duplicate_of(&known);
         let Forgotten {
             job,
             priority,
@@ -50,30 +85,10 @@ impl Turn<'_> {
             parts,
             ..
         } = known;
-        if after.is_empty()
-            && let Some((name, from)) = missing(&job, args.as_deref())
-        {
-            return Err(Refusal::NoResult {
-                job: Name::clone(&job.name),
-                name: Name::clone(name),
-                from: Name::clone(&from.job),
-            });
-        }
-        let mut ties = Ties {
-            replaces: None,
+        let ties = Ties {
+            replaces: duplicate.and_then(|(run, _)| self.make_way(run)),
             ..ties
         };
-        if ties.part_of.is_none()
-            && let Some((run, on_duplicate)) = self.state.duplicate(&job, args.as_deref())
-        {
-            match on_duplicate {
-                OnDuplicate::Replace => ties.replaces = self.make_way(run),
-                OnDuplicate::Reject | OnDuplicate::Join => {
-                    let job = Name::clone(&job.name);
-                    return Err(Refusal::Duplicate { job, run });
-                }
-            }
-        }
         // What is on record may be older than what is remembered.
         let remembered = self.state.runs.get(id).map_or(0, |run| run.epoch);
         self.record(Fact::Retried {
@@ -86,10 +101,9 @@ impl Turn<'_> {
             ties,
             parts,
         });
-        Ok(())
     }
 
-    /// Tries those of `members` once more which are over and did not succeed.
+    /// Tries those of `members` once more which are over and did not succeed: all of them, or none.
     pub(super) fn retry_graph(&mut self, members: Vec<(RunId, Forgotten)>) -> Answer {
         let Some(first) = members.first().map(|(run, _)| *run) else {
             return Answer::RetriedGraph(Vec::new());
@@ -98,41 +112,29 @@ impl Turn<'_> {
             return Answer::UnknownRun(*unknown);
         }
         let all: BTreeMap<RunId, Forgotten> = members.into_iter().collect();
-        // Of what is not remembered any more, as after a restart, only the records tell.
-        let failed = |(run, known): (&RunId, &Forgotten)| {
-            let over = match self.state.runs.get(*run) {
-                Some(run) => Over::of(&run.state)?,
-                None => known.over.unwrap_or(Over::Failed),
-            };
-            (over != Over::Succeeded).then_some(*run)
-        };
+        let mut again = with_sources(&all, self.to_be_retried(&all));
         // What goes on, since somebody has tried it once more meanwhile, is left alone.
-        // The parts of a run that has been spread anew since are of no concern to anybody.
-        let counts = |run: &RunId| self.counts(*run, &all);
-        let failed = all.iter().filter_map(failed).filter(counts);
-        let mut again = with_sources(&all, failed.collect());
         again.retain(|run| !self.state.is_open(*run));
         let gave = given_by_parts(&all);
-        let members: BTreeMap<RunId, Forgotten> = all
+        let mut members: BTreeMap<RunId, Forgotten> = all
             .into_iter()
             .filter(|(run, _)| again.contains(run))
             .collect();
         if members.is_empty() {
-            return Answer::AlreadyEnded(first);
+            let going = self.state.graph_of(first).into_iter();
+            let mut going = going.filter(|run| self.state.is_open(*run));
+            return going
+                .next()
+                .map_or(Answer::NothingFailed(first), Answer::NotEnded);
         }
         if let Err(refusal) = admit(self.state, members.len()) {
             return Answer::Refused(refusal);
         }
         let order = in_order(&members);
-        let mut members = members;
-        let mut retried = Vec::with_capacity(order.len());
-        for run in order {
-            let Some(mut known) = members.remove(&run) else {
-                continue;
-            };
-            let is_open = |run: &RunId| self.state.is_open(*run);
-            // What is tried again is open by now, and so is what was tried again by itself before.
-            let before: Box<[RunId]> = waits_for(&known).into_iter().filter(is_open).collect();
+        // What is tried again is open by then, and so is what was tried again by itself before.
+        let is_open = |run: &RunId| again.contains(run) || self.state.is_open(*run);
+        for known in members.values_mut() {
+            let before: Box<[RunId]> = waits_for(known).into_iter().filter(is_open).collect();
             let parts = known.parts.take();
             known.parts = parts.and_then(|parts| kept(parts, &before, &gave));
             known.after = match known.parts {
@@ -140,14 +142,20 @@ impl Turn<'_> {
                 // Where it is spread anew, its old parts are of no concern.
                 None => known.after.iter().copied().filter(is_open).collect(),
             };
-            match self.retry_one(run, known) {
-                Ok(()) => retried.push(run),
-                // What comes first is the first that is tried: nothing has changed yet.
-                Err(refusal) if retried.is_empty() => return Answer::Refused(refusal),
-                Err(_) => {}
+        }
+        let known = |run: &RunId| members.get(run);
+        if let Some(refusal) = order.iter().filter_map(known).find_map(|k| self.hinders(k)) {
+            return Answer::Refused(refusal);
+        }
+        if let Some(refusal) = twice(members.values()) {
+            return Answer::Refused(refusal);
+        }
+        for run in &order {
+            if let Some(known) = members.remove(run) {
+                self.retry_one(*run, known);
             }
         }
-        Answer::RetriedGraph(retried)
+        Answer::RetriedGraph(order)
     }
 
     /// Whether a run of a graph is none of the parts in whose place others are.
@@ -165,6 +173,55 @@ impl Turn<'_> {
         };
         parts.is_some_and(|parts| parts.has(run))
     }
+
+    /// Those that did not succeed, without those that have not begun because what they wait for has not
+    /// become of the runs that they come after, where that will not change.
+    fn to_be_retried(&self, all: &BTreeMap<RunId, Forgotten>) -> Vec<RunId> {
+        // Of what is not remembered any more, as after a restart, only the records tell.
+        let over = |run: RunId, known: &Forgotten| match self.state.runs.get(run) {
+            Some(run) => Over::of(&run.state),
+            None => Some(known.over.unwrap_or(Over::Failed)),
+        };
+        let mut again: BTreeSet<RunId> = BTreeSet::new();
+        for run in in_order(all) {
+            let Some(known) = all.get(&run) else {
+                continue;
+            };
+            let is_over = over(run, known).is_some_and(|over| over != Over::Succeeded);
+            let has_begun = known.epoch > 0 || known.parts.is_some();
+            // `None` where that is still to come, or nothing is known of it.
+            let became = |before: &RunId| match all.get(before) {
+                Some(known) if !again.contains(before) && self.counts(*before, all) => {
+                    over(*before, known)
+                }
+                _ => None,
+            };
+            let mut before = known.after.iter().map(became);
+            let may_run = match known.job.when {
+                When::Success => before.all(|over| over.is_none_or(|o| o == Over::Succeeded)),
+                When::Failure => before.any(|over| over != Some(Over::Succeeded)),
+                When::Any => before.any(|over| over.is_none_or(|o| o == Over::Succeeded)),
+                When::Always => true,
+            };
+            // The parts of a run that has been spread anew since are of no concern to anybody.
+            let is_over = is_over && self.counts(run, all);
+            if is_over && (has_begun || known.after.is_empty() || may_run) {
+                again.insert(run);
+            }
+        }
+        again.into_iter().collect()
+    }
+}
+
+/// Whether there may be only one at a time of two of these, which are tried once more together.
+fn twice<'a>(members: impl Iterator<Item = &'a Forgotten>) -> Option<Refusal> {
+    let mut seen = BTreeSet::new();
+    let mut alone = members.filter(|known| known.ties.part_of.is_none());
+    let again = alone.find(|known| {
+        let key = unique_key(&known.job, known.args.as_deref());
+        key.is_some_and(|key| !seen.insert(key))
+    })?;
+    Some(Refusal::Twice(Name::clone(&again.job.name)))
 }
 
 /// Those of `again`, with what has to go before them although it succeeded: whatever gave no result of which

@@ -91,8 +91,8 @@ impl Reader {
         Ok(story.map(forgotten))
     }
 
-    /// What has to be known of the runs that hang together with this one and are over, to try them once
-    /// more. Empty where there is no such run.
+    /// What has to be known of the runs that hang together with this one and are over, and of what they come
+    /// after, to try them once more. Empty where there is no such run.
     ///
     /// # Errors
     ///
@@ -114,9 +114,18 @@ impl Reader {
                 _ => break,
             }
         }
-        let there: BTreeSet<RunId> = members.iter().map(|story| story.run).collect();
-        for part in open.into_iter().filter(|part| !there.contains(part)) {
-            members.extend(self.run(part)?);
+        let mut there: BTreeSet<RunId> = members.iter().map(|story| story.run).collect();
+        // Parts that came later, and what was there already when one was to come after it.
+        open.extend(members.iter().flat_map(|story| &story.after));
+        while let Some(run) = open.pop() {
+            if !there.insert(run) {
+                continue;
+            }
+            if let Some(story) = self.run(run)? {
+                open.extend(story.parts.iter().flat_map(|parts| parts.runs()));
+                open.extend(&story.after);
+                members.push(story);
+            }
         }
         let over = members.into_iter().filter(|story| story.state.is_final());
         Ok(over.map(|story| (story.run, forgotten(story))).collect())

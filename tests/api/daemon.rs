@@ -26,6 +26,12 @@ sleep = "1h"
 compute = { outer = 1_000, inner = 10, report_every = 250 }
 [jobs.wish]
 future = "somebody says so"
+[jobs.shared-wish]
+future = "somebody says so"
+unique = { by = "job", on_duplicate = "join" }
+[jobs.after-wish]
+sleep = "1ms"
+after = "shared-wish"
 [jobs.then]
 sleep = "1ms"
 after = "nap"

@@ -4,6 +4,7 @@
 
 mod audit;
 mod daemon;
+mod graphs;
 mod guard;
 mod metrics;
 mod past;

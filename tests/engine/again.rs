@@ -128,7 +128,7 @@ fn what_succeeded_of_a_graph_is_not_tried_once_more_when_it_is_forgotten() {
             7s open
                 opened
             8s again 1 2 3
-                -> answer AlreadyEnded(RunId(1))
+                -> answer NothingFailed(RunId(1))
         "#]],
     );
 }
@@ -434,6 +434,134 @@ fn parts_in_whose_place_others_are_do_not_come_back() {
                 run 4 (a) succeeded
                 run 1 (a) met 4, Succeeded, {"":7}
                 run 1 (a) gathered: Succeeded [7,8]
+        "#]],
+    );
+}
+
+#[test]
+fn a_graph_of_which_one_may_not_be_tried_once_more_is_left_as_it_is() {
+    check(
+        "job x io
+         job u io unique=job:join
+         job v io after=u",
+        "0s submit x u v
+         1s end 1 error
+         1s end 2 error
+         2s submit u
+         3s again 1 2 3
+         4s end 4 ok
+         5s submit u
+         5s end 5 error
+         6s again 2 5
+         7s again 1 2 3",
+        expect![[r#"
+            0s submit x u v
+                run 1 (x) accepted
+                run 2 (u) accepted
+                run 3 (v) accepted after 2
+                run 1 (x) started, attempt 1
+                run 2 (u) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
+                -> start 1.1 in io
+                -> start 2.1 in io
+            1s end 1 error
+                run 1 (x) failed: no luck
+            1s end 2 error
+                run 2 (u) failed: no luck
+                run 3 (v) skipped: run 2 of `u`, which it comes after, did not succeed
+            2s submit u
+                run 4 (u) accepted
+                run 4 (u) started, attempt 1
+                -> answer Submitted([RunId(4)])
+                -> start 4.1 in io
+            3s again 1 2 3
+                -> answer Refused(Duplicate { job: "u", run: RunId(4) })
+            4s end 4 ok
+                run 4 (u) succeeded
+            5s submit u
+                run 5 (u) accepted
+                run 5 (u) started, attempt 1
+                -> answer Submitted([RunId(5)])
+                -> start 5.1 in io
+            5s end 5 error
+                run 5 (u) failed: no luck
+            6s again 2 5
+                -> answer Refused(Twice("u"))
+            7s again 1 2 3
+                run 1 (x) retried
+                run 2 (u) retried
+                run 3 (v) retried after [RunId(2)]
+                run 1 (x) started, attempt 2
+                run 2 (u) started, attempt 2
+                -> answer RetriedGraph([RunId(1), RunId(2), RunId(3)])
+                -> start 1.2 in io
+                -> start 2.2 in io
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_left_out_for_nothing_had_failed_is_no_failure() {
+    check(
+        "job a io
+         job w io after=a when=failure
+         job z io after=w
+         job b io
+         job c io after=b,w when=always
+         job d io after=b when=any",
+        "0s submit a w z
+         1s end 1 ok
+         2s again 1 2 3
+         3s submit a w z b c d
+         4s end 4 ok
+         5s end 7 error
+         6s end 8 error
+         7s again 4 5 6 7 8 9",
+        expect![[r#"
+            0s submit a w z
+                run 1 (a) accepted
+                run 2 (w) accepted after 1
+                run 3 (z) accepted after 2
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
+                -> start 1.1 in io
+            1s end 1 ok
+                run 1 (a) succeeded
+                run 2 (w) skipped: all runs that it comes after have succeeded
+                run 3 (z) skipped: run 2 of `w`, which it comes after, did not succeed
+            2s again 1 2 3
+                -> answer NothingFailed(RunId(1))
+            3s submit a w z b c d
+                run 4 (a) accepted
+                run 5 (w) accepted after 4
+                run 6 (z) accepted after 5
+                run 7 (b) accepted
+                run 8 (c) accepted after 7, 5
+                run 9 (d) accepted after 7
+                run 4 (a) started, attempt 1
+                run 7 (b) started, attempt 1
+                -> answer Submitted([RunId(4), RunId(5), RunId(6), RunId(7), RunId(8), RunId(9)])
+                -> start 4.1 in io
+                -> start 7.1 in io
+            4s end 4 ok
+                run 4 (a) succeeded
+                run 5 (w) skipped: all runs that it comes after have succeeded
+                run 6 (z) skipped: run 5 of `w`, which it comes after, did not succeed
+            5s end 7 error
+                run 7 (b) failed: no luck
+                run 8 (c) released
+                run 9 (d) skipped: none of the runs that it comes after has succeeded
+                run 8 (c) started, attempt 1
+                -> start 8.1 in io
+            6s end 8 error
+                run 8 (c) failed: no luck
+            7s again 4 5 6 7 8 9
+                run 7 (b) retried
+                run 8 (c) retried after [RunId(7)]
+                run 9 (d) retried after [RunId(7)]
+                run 7 (b) started, attempt 2
+                -> answer RetriedGraph([RunId(7), RunId(8), RunId(9)])
+                -> start 7.2 in io
         "#]],
     );
 }
