@@ -86,7 +86,7 @@ impl Turn<'_> {
             ..
         } = known;
         let ties = Ties {
-            replaces: duplicate.and_then(|(run, _)| self.make_way(run)),
+            replaces: duplicate.and_then(|(run, _)| self.make_way(run, Some(id))),
             ..ties
         };
         // What is on record may be older than what is remembered.

@@ -13,24 +13,29 @@ use super::run::{RunState, StateKind};
 use super::spec::JobSpec;
 
 impl Turn<'_> {
-    /// Cancels a run, or asks its attempt to stop.
+    /// Cancels a run, or asks its attempt to stop, because somebody wants that.
     pub(super) fn cancel(&mut self, id: RunId) -> Answer {
+        self.cancel_for(id, StopReason::Request)
+    }
+
+    /// Cancels a run, or asks its attempt to stop.
+    pub(super) fn cancel_for(&mut self, id: RunId, reason: StopReason) -> Answer {
         let Some(run) = self.state.runs.get(id) else {
             return self.gone(id);
         };
         if run.state == RunState::Blocked
             && let Some(parts) = run.parts()
         {
-            return self.cancel_parts(id, parts.runs().collect());
+            return self.cancel_parts(id, parts.runs().collect(), reason);
         }
         match run.state {
             RunState::Scheduled { .. } | RunState::Blocked | RunState::Queued { .. } => {
-                let ended = self.cancelled(id);
+                let ended = self.cancelled(id, reason);
                 self.follow(ended);
                 Answer::Cancelled(id)
             }
             RunState::Running { .. } => {
-                self.stop(id, StopReason::Request);
+                self.stop(id, reason);
                 Answer::Stopping(id)
             }
             RunState::Stopping { .. } => Answer::Stopping(id),
@@ -43,11 +48,10 @@ impl Turn<'_> {
     }
 
     /// Cancels a run that waits.
-    pub(super) fn cancelled(&mut self, id: RunId) -> Ended {
+    fn cancelled(&mut self, id: RunId, reason: StopReason) -> Ended {
         let run = self.state.run(id);
         let ended = Ended::of(id, run, Over::Cancelled, None);
         let job = Arc::clone(&run.job);
-        let reason = StopReason::Request;
         self.record(Fact::Cancelled {
             run: id,
             job,
@@ -57,10 +61,12 @@ impl Turn<'_> {
     }
 
     /// Cancels the parts of a run, with which it ends.
-    fn cancel_parts(&mut self, id: RunId, parts: Vec<RunId>) -> Answer {
+    fn cancel_parts(&mut self, id: RunId, parts: Vec<RunId>, reason: StopReason) -> Answer {
+        let before = self.parts_cancelled.replace((id, reason));
         for part in parts {
-            self.cancel(part);
+            self.cancel_for(part, reason);
         }
+        self.parts_cancelled = before;
         if self.state.is_open(id) {
             Answer::Stopping(id)
         } else {
@@ -88,7 +94,7 @@ impl Turn<'_> {
         let mut over = Vec::new();
         for run in runs {
             if self.waits(run) {
-                over.push(self.cancelled(run));
+                over.push(self.cancelled(run, StopReason::Request));
             }
         }
         for ended in over {

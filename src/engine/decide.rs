@@ -29,6 +29,8 @@ pub(super) struct Turn<'a> {
     pub(super) held: bool,
     /// Who asks for what is being decided.
     pub(super) by: Option<By>,
+    /// The run whose parts are being cancelled, and why.
+    pub(super) parts_cancelled: Option<(RunId, StopReason)>,
     pub(super) out: &'a mut Outputs,
 }
 
@@ -259,6 +261,8 @@ impl Turn<'_> {
         Plan { new, runs }: Plan,
         slot: Option<&Arc<Slot>>,
     ) -> Answer {
+        // What follows from their ends takes numbers of its own.
+        let mut replaced = self.make_room(&new).into_iter();
         let first = self.state.next_run;
         let number = |source: &Source| match *source {
             Source::There(run) => run,
@@ -270,8 +274,7 @@ impl Turn<'_> {
         };
         let hang_together = new.iter().any(|plan| !plan.after.is_empty());
         for plan in new {
-            // Whoever makes way may be asked to by an earlier one of the same submission.
-            let replaces = plan.replaces.and_then(|run| self.make_way(run));
+            let replaces = replaced.next().flatten();
             let item = &submission.items[plan.item];
             let delayed =
                 || (!plan.job.delay.is_zero()).then(|| self.now.mono.plus(plan.job.delay));
@@ -549,7 +552,12 @@ fn next_try(id: RunId, run: &Run, failure: &Failure, now: Mono) -> Option<Mono> 
     // Nobody wants it to go on, or its time is over.
     let asked = match run.state.stop_reason() {
         None | Some(StopReason::Timeout | StopReason::Interrupt) => false,
-        Some(StopReason::Request | StopReason::RunTimeout | StopReason::Shutdown) => true,
+        Some(
+            StopReason::Request
+            | StopReason::RunTimeout
+            | StopReason::Replaced(_)
+            | StopReason::Shutdown,
+        ) => true,
     };
     let enough = retry
         .attempts

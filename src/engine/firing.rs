@@ -11,7 +11,7 @@ use super::decide::Turn;
 use super::fact::{Fact, Slot};
 use super::flow::Ties;
 use super::input::{Submission, SubmitItem};
-use super::outcome::{SkipReason, Unrun, Why};
+use super::outcome::{SkipReason, StopReason, Unrun, Why};
 use super::schedule::memory::Memory;
 use super::schedule::spec::Moment;
 use super::schedule::{Missed, MissedPolicy, Overlap, Passed, SCHEDULED, ScheduleSpec};
@@ -197,7 +197,7 @@ impl Turn<'_> {
                 self.only(id, slot);
                 let open: Vec<_> = self.state.calendar.open(&job.name).collect();
                 for run in open {
-                    self.cancel(run);
+                    self.cancel_for(run, StopReason::Replaced(None));
                 }
             }
         }

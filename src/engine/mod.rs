@@ -180,6 +180,7 @@ impl Engine {
             now,
             held: self.held,
             by: None,
+            parts_cancelled: None,
             out,
         }
         .decide(by, input);

@@ -126,6 +126,9 @@ pub enum StopReason {
     Timeout,
     /// The run took longer than its `run_timeout`, so no other attempt follows.
     RunTimeout,
+    /// This run took its place, or another one whose number was not known yet: there may be only one at a
+    /// time.
+    Replaced(Option<RunId>),
     /// The daemon shuts down, and nobody will be there to go on with it.
     Shutdown,
     /// The daemon shuts down, and the run starts anew with it.
@@ -138,6 +141,8 @@ impl fmt::Display for StopReason {
             Self::Request => "on request",
             Self::Timeout => "because its timeout passed",
             Self::RunTimeout => "because its `run_timeout` passed",
+            Self::Replaced(Some(run)) => return write!(f, "because run {run} takes its place"),
+            Self::Replaced(None) => "because another run takes its place",
             Self::Shutdown | Self::Interrupt => "because the daemon shuts down",
         })
     }

@@ -85,7 +85,10 @@ impl Turn<'_> {
                 let results = parts.ends.iter().map(|end| end.result.clone()).collect();
                 (FinalState::Succeeded, Some(Arc::new(Value::Array(results))))
             }
-            failed if failed == cancelled => (FinalState::Cancelled(StopReason::Request), None),
+            failed if failed == cancelled => (
+                FinalState::Cancelled(self.why_parts_were_cancelled(id)),
+                None,
+            ),
             failed => {
                 let why =
                     format!("{failed} of the {all} runs that it was spread into did not succeed");
@@ -93,6 +96,18 @@ impl Turn<'_> {
             }
         };
         Some(self.end_spread(id, state, result))
+    }
+
+    /// Why all parts of a run were cancelled: because that is being done, or because another run waits for
+    /// its place; else somebody wanted it.
+    fn why_parts_were_cancelled(&self, id: RunId) -> StopReason {
+        match self.parts_cancelled {
+            Some((whole, reason)) if whole == id => reason,
+            _ => match self.state.waits_for_place_of(id) {
+                Some(run) => StopReason::Replaced(Some(run)),
+                None => StopReason::Request,
+            },
+        }
     }
 
     fn gathered(&mut self, id: RunId, state: FinalState, result: Option<Arc<Value>>) {

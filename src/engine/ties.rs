@@ -104,6 +104,15 @@ impl State {
         Some((*run, unique.on_duplicate))
     }
 
+    /// The run that takes the place of this one as soon as it is over.
+    pub(super) fn waits_for_place_of(&self, id: RunId) -> Option<RunId> {
+        let run = self.runs.get(id)?;
+        let key = unique_key(&run.job, run.args.as_deref())?;
+        let next = *self.unique.get(&key)?;
+        let replaces = self.runs.get(next)?.ties()?.replaces;
+        (replaces == Some(id)).then_some(next)
+    }
+
     /// The unfinished runs that hang together with this one, and it itself.
     pub(super) fn graph_of(&self, id: RunId) -> Vec<RunId> {
         let run = self.runs.get(id);

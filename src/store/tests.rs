@@ -168,6 +168,7 @@ fn every_kind() -> Vec<Fact> {
     let (run, job) = of(1);
     facts.push(Fact::Due { run, job });
     facts.extend(graphs::of_graphs(&a));
+    facts.extend(graphs::of_runs_left_out(&a));
     facts.extend(backfills::of_backfills());
     let (run, job) = of(1);
     facts.push(Fact::Started { run, job, epoch });

@@ -81,12 +81,12 @@ fn one_that_takes_the_place_of_others_waits_until_nothing_of_them_runs() {
                 -> answer Submitted([RunId(1)])
                 -> start 1.1 in io
             1s submit r
-                run 1 (r) stopping on request
+                run 1 (r) stopping because run 2 takes its place
                 run 2 (r) accepted in place of 1
-                -> stop 1.1 on request
+                -> stop 1.1 because run 2 takes its place
                 -> answer Submitted([RunId(2)])
             2s submit r
-                run 2 (r) cancelled on request, never started
+                run 2 (r) cancelled because run 3 takes its place, never started
                 run 3 (r) accepted in place of 1
                 -> answer Submitted([RunId(3)])
             3s crash
@@ -97,15 +97,80 @@ fn one_that_takes_the_place_of_others_waits_until_nothing_of_them_runs() {
             3s open
                 opened
             4s end 1 stopped
-                run 1 (r) cancelled on request
+                run 1 (r) cancelled because run 2 takes its place
                 run 3 (r) released
                 run 3 (r) started, attempt 1
                 -> start 3.1 in io
             5s submit r
-                run 3 (r) stopping on request
+                run 3 (r) stopping because run 4 takes its place
                 run 4 (r) accepted in place of 3
-                -> stop 3.1 on request
+                -> stop 3.1 because run 4 takes its place
                 -> answer Submitted([RunId(4)])
+        "#]],
+    );
+}
+
+#[test]
+fn numbers_are_given_once_where_the_end_of_parts_is_followed_by_a_hook() {
+    check(
+        "job f io unique=job:replace foreach=n params=n:integer limits=l on_failure=h
+         job h io
+         limit l 1",
+        "0s submit f{\"n\":[1,2]}
+         1s pause limit l
+         2s end 2 error
+         3s submit f{\"n\":[1]}
+         4s resume limit l
+         5s submit f{\"n\":[3]}
+         6s end 7 stopped",
+        expect![[r#"
+            0s submit f{"n":[1,2]}
+                run 1 (f) accepted {"n":[1,2]}
+                run 1 (f) spread into 2 from 2 on
+                run 2 (f) accepted {"n":1} part of 1
+                run 3 (f) accepted {"n":2} part of 1
+                run 2 (f) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 2.1 in io
+            1s pause limit l
+                limit `l` paused
+                -> answer Paused(Limit("l"), true)
+            2s end 2 error
+                run 2 (f) failed: no luck
+                run 4 (h) accepted because of 2
+                run 1 (f) met 2, Failed, {"":null}
+                run 4 (h) started, attempt 1
+                -> start 4.1 in io
+            3s submit f{"n":[1]}
+                run 3 (f) cancelled because another run takes its place, never started
+                run 1 (f) met 3, Cancelled, {"":null}
+                run 1 (f) gathered: Failed(Error("2 of the 2 runs that it was spread into did not succeed"))
+                run 5 (h) accepted because of 1
+                run 6 (f) accepted {"n":[1]}
+                run 5 (h) started, attempt 1
+                -> answer Submitted([RunId(6)])
+                -> start 5.1 in io
+            4s resume limit l
+                limit `l` resumed
+                run 6 (f) spread into 1 from 7 on
+                run 7 (f) accepted {"n":1} part of 6
+                run 7 (f) started, attempt 1
+                -> answer Resumed(Limit("l"), true)
+                -> start 7.1 in io
+            5s submit f{"n":[3]}
+                run 7 (f) stopping because another run takes its place
+                run 8 (f) accepted {"n":[3]} in place of 6
+                -> stop 7.1 because another run takes its place
+                -> answer Submitted([RunId(8)])
+            6s end 7 stopped
+                run 7 (f) cancelled because another run takes its place
+                run 6 (f) met 7, Cancelled, {"":null}
+                run 6 (f) gathered: Cancelled(Replaced(Some(RunId(8))))
+                run 8 (f) released
+                run 8 (f) spread into 1 from 9 on
+                run 9 (f) accepted {"n":3} part of 8
+                run 9 (f) started, attempt 1
+                -> start 9.1 in io
         "#]],
     );
 }
@@ -170,78 +235,58 @@ fn a_hook_that_is_there_already_is_not_run_once_more_and_that_is_told() {
     check(
         "job a io on_failure=h
          job b io on_failure=n
-         job c io on_failure=r
          job h io unique=job params=run:integer
-         job n io unique=job:join
-         job r io unique=job:replace",
-        "0s submit a a b b c c
+         job n io unique=job:join",
+        "0s submit a a b b
          1s end 1 error
          2s end 2 error
          3s submit h{\"run\":9}
          4s end 3 error
          4s end 4 error
-         5s end 5 error
-         5s end 6 error
-         6s end 7 ok
+         6s end 5 ok
          7s submit h{\"run\":9}",
         expect![[r#"
-            0s submit a a b b c c
+            0s submit a a b b
                 run 1 (a) accepted
                 run 2 (a) accepted
                 run 3 (b) accepted
                 run 4 (b) accepted
-                run 5 (c) accepted
-                run 6 (c) accepted
                 run 1 (a) started, attempt 1
                 run 2 (a) started, attempt 1
                 run 3 (b) started, attempt 1
                 run 4 (b) started, attempt 1
-                run 5 (c) started, attempt 1
-                run 6 (c) started, attempt 1
-                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4), RunId(5), RunId(6)])
+                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4)])
                 -> start 1.1 in io
                 -> start 2.1 in io
                 -> start 3.1 in io
                 -> start 4.1 in io
-                -> start 5.1 in io
-                -> start 6.1 in io
             1s end 1 error
                 run 1 (a) failed: no luck
-                run 7 (h) accepted {"run":1} because of 1
-                run 7 (h) started, attempt 1
-                -> start 7.1 in io
+                run 5 (h) accepted {"run":1} because of 1
+                run 5 (h) started, attempt 1
+                -> start 5.1 in io
             2s end 2 error
                 run 2 (a) failed: no luck
-                run 8 (h) accepted {"run":2} because of 2
-                run 8 (h) skipped: run 7 of this job was not over, and there may be only one at a time (`unique`)
+                run 6 (h) accepted {"run":2} because of 2
+                run 6 (h) skipped: run 5 of this job was not over, and there may be only one at a time (`unique`)
             3s submit h{"run":9}
-                -> answer Refused(Duplicate { job: "h", run: RunId(7) })
+                -> answer Refused(Duplicate { job: "h", run: RunId(5) })
             4s end 3 error
                 run 3 (b) failed: no luck
-                run 9 (n) accepted because of 3
-                run 9 (n) started, attempt 1
-                -> start 9.1 in io
+                run 7 (n) accepted because of 3
+                run 7 (n) started, attempt 1
+                -> start 7.1 in io
             4s end 4 error
                 run 4 (b) failed: no luck
-                run 10 (n) accepted because of 4
-                run 10 (n) skipped: run 9 of this job was not over, and there may be only one at a time (`unique`)
-            5s end 5 error
-                run 5 (c) failed: no luck
-                run 11 (r) accepted because of 5
-                run 11 (r) started, attempt 1
-                -> start 11.1 in io
-            5s end 6 error
-                run 6 (c) failed: no luck
-                run 11 (r) stopping on request
-                run 12 (r) accepted in place of 11 because of 6
-                -> stop 11.1 on request
-            6s end 7 ok
-                run 7 (h) succeeded
+                run 8 (n) accepted because of 4
+                run 8 (n) skipped: run 7 of this job was not over, and there may be only one at a time (`unique`)
+            6s end 5 ok
+                run 5 (h) succeeded
             7s submit h{"run":9}
-                run 13 (h) accepted {"run":9}
-                run 13 (h) started, attempt 1
-                -> answer Submitted([RunId(13)])
-                -> start 13.1 in io
+                run 9 (h) accepted {"run":9}
+                run 9 (h) started, attempt 1
+                -> answer Submitted([RunId(9)])
+                -> start 9.1 in io
         "#]],
     );
 }

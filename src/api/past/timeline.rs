@@ -119,9 +119,10 @@ fn state(attempt: &AttemptStory) -> &'static str {
         (Some(AttemptEnd::Interrupted(_)), _) => "interrupted",
         (Some(AttemptEnd::Left(end)), stopped) => match (&end.outcome, stopped) {
             (Outcome::Succeeded(_), _) => StateKind::Succeeded.as_str(),
-            (Outcome::Stopped, Some(StopReason::Request | StopReason::Shutdown)) => {
-                StateKind::Cancelled.as_str()
-            }
+            (
+                Outcome::Stopped,
+                Some(StopReason::Request | StopReason::Replaced(_) | StopReason::Shutdown),
+            ) => StateKind::Cancelled.as_str(),
             (Outcome::NoRoom(_), _) | (Outcome::Stopped, Some(StopReason::Interrupt)) => {
                 "interrupted"
             }

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::engine::fact::{Fact, FinalState};
 use crate::engine::flow::{Over, PartEnd, Parts, Ties};
 use crate::engine::id::RunId;
-use crate::engine::outcome::StopReason;
+use crate::engine::outcome::{SkipReason, StopReason};
 use crate::engine::spec::{JobSpec, Priority};
 
 /// What is only said of runs that hang together.
@@ -72,10 +72,24 @@ pub(super) fn of_graphs(job: &Arc<JobSpec>) -> Vec<Fact> {
             },
             parts: Some(Box::new(parts)),
         },
-        Fact::Cancelled {
+    ]
+}
+
+/// Why runs that hang together, or that are to be alone, end before they begin.
+pub(super) fn of_runs_left_out(job: &Arc<JobSpec>) -> Vec<Fact> {
+    let cancelled = |reason| Fact::Cancelled {
+        run: RunId(6),
+        job: Arc::clone(job),
+        reason,
+    };
+    vec![
+        cancelled(StopReason::Request),
+        cancelled(StopReason::Replaced(Some(RunId(7)))),
+        cancelled(StopReason::Replaced(None)),
+        Fact::Skipped {
             run: RunId(6),
-            job: job(),
-            reason: StopReason::Request,
+            job: Arc::clone(job),
+            reason: SkipReason::Duplicate(RunId(7)),
         },
     ]
 }
