@@ -163,10 +163,15 @@ pub(super) async fn explain(
     };
     let story = shared.read(move |reader| reader.run(RunId(run))).await?;
     let story = story.ok_or_else(|| Problem::no_run(run))?;
+    let was = match story.state {
+        StateKind::Succeeded | StateKind::Failed => "it has",
+        StateKind::Cancelled | StateKind::Skipped => "it was",
+        _ => "it is",
+    };
     let text = match (explanation, &story.reason) {
         (Some(explanation), _) => explanation.to_string(),
-        (None, Some(reason)) => format!("it is {}: {reason}", story.state.as_str()),
-        (None, None) => format!("it is {}", story.state.as_str()),
+        (None, Some(reason)) => format!("{was} {}: {reason}", story.state.as_str()),
+        (None, None) => format!("{was} {}", story.state.as_str()),
     };
     Ok(Json(wire::Explained {
         run,

@@ -11,7 +11,7 @@ use super::id::RunId;
 use super::outcome::{Failure, SkipReason, StopReason};
 use super::run::{Run, RunState, StateKind};
 use super::spec::Name;
-use super::time::Mono;
+use super::time::{Mono, Rough};
 
 /// At most this many holders or dependencies are named; the rest is counted.
 const NAMED: usize = 10;
@@ -249,13 +249,16 @@ impl Engine {
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotDue { remaining, failed } => match failed {
-                None => write!(f, "it is due in {remaining:?}"),
-                Some((failed, of)) => write!(
-                    f,
-                    "it is tried again in {remaining:?}: {failed} of {of} attempts have failed"
-                ),
-            },
+            Self::NotDue { remaining, failed } => {
+                let remaining = Rough(*remaining);
+                match failed {
+                    None => write!(f, "it is due in {remaining}"),
+                    Some((failed, of)) => write!(
+                        f,
+                        "it is tried again in {remaining}: {failed} of {of} attempts have failed"
+                    ),
+                }
+            }
             Self::Blocked { by, more, parts } => {
                 match parts {
                     Some(parts) => {
@@ -274,7 +277,9 @@ impl fmt::Display for Explanation {
                 ahead,
                 draining,
             } => write_queued(f, missing, *ahead, *draining),
-            Self::Running { elapsed } => write!(f, "it has been running for {elapsed:?}"),
+            Self::Running { elapsed } => {
+                write!(f, "it has been running for {}", Rough(*elapsed))
+            }
             Self::Stopping { reason } => {
                 write!(
                     f,
@@ -283,8 +288,9 @@ impl fmt::Display for Explanation {
             }
             Self::Unresponsive { reason, elapsed } => write!(
                 f,
-                "it was asked to stop {reason}, and has been unresponsive for {elapsed:?}: its time to leave \
-                 its lane is over, and something of it still runs"
+                "it was asked to stop {reason}, and has been unresponsive for {}: its time to leave \
+                 its lane is over, and something of it still runs",
+                Rough(*elapsed)
             ),
             Self::Succeeded => f.write_str("it has succeeded"),
             Self::Failed(failure) => write!(f, "it has failed: {failure}"),
@@ -362,12 +368,12 @@ impl fmt::Display for Missing {
             }
             Why::Tokens { rate, left, ready } => {
                 write!(f, "{capacity} may be taken {rate}, and ")?;
-                match (need, ready) {
-                    (1, Some(ready)) => write!(f, "the next time is in {ready:?}")?,
+                match (need, ready.map(Rough)) {
+                    (1, Some(ready)) => write!(f, "the next time is in {ready}")?,
                     (_, Some(ready)) => {
                         write!(
                             f,
-                            "has saved up {left} of {need}: the rest comes in {ready:?}"
+                            "has saved up {left} of {need}: the rest comes in {ready}"
                         )?;
                     }
                     (_, None) => write!(f, "has saved up {left}")?,

@@ -301,7 +301,7 @@ fn a_reload_neither_forgets_nor_mints_tokens() {
             2s define limit api - 60/m 1; job a io limits=api
                 configured: 1 jobs
             2s explain 3
-                limit `api` may be taken 60/m, and the next time is in 999.444445ms; it is the first in line
+                limit `api` may be taken 60/m, and the next time is in 999.4ms; it is the first in line
             3s tick
                 run 3 (a) started, attempt 1
                 -> start 3.1 in io
