@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::action::Refusal;
 use super::flow::{Origin, SPREAD_BOUND};
 use super::schedule::SCHEDULED;
-use super::spec::{JobSpec, Name, ParamSpec, TaskSpec};
+use super::spec::{JobSpec, Name, ParamKind, ParamSpec, TaskSpec};
 
 /// The arguments of a run of `job`, with the defaults of those that are not given. What comes from the
 /// result of another run is left out until that is there. A `call` that declares no parameters takes
@@ -93,10 +93,21 @@ fn takes_list(job: &JobSpec, param: &str) -> bool {
     fan_out.is_some_and(|fan_out| fan_out.takes_list(param))
 }
 
+/// What the argument of a job has to be that is run for each element of it.
+const fn kind_of_each(kind: ParamKind) -> &'static str {
+    match kind {
+        ParamKind::Text => "a list of texts",
+        ParamKind::Integer => "a list of integers",
+        ParamKind::Number => "a list of numbers",
+        ParamKind::Boolean => "a list of booleans",
+        ParamKind::Any => "a list",
+    }
+}
+
 /// What the argument has to be.
 fn kind(job: &JobSpec, param: &str, spec: &ParamSpec) -> &'static str {
     if takes_list(job, param) {
-        "list"
+        kind_of_each(spec.kind)
     } else {
         spec.kind.as_str()
     }

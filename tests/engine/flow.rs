@@ -305,7 +305,7 @@ fn what_cannot_be_spread_says_so() {
                 -> start 5.1 in io
             6s end 5 ok={"n":[1,"x"]}
                 run 5 (scan) succeeded
-                run 6 (each) skipped: its argument `n` has to be list, and the result of `scan` has something else
+                run 6 (each) skipped: its argument `n` has to be a list of integers, and the result of `scan` has something else
         "#]],
     );
 }
