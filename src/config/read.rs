@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Report};
 use super::duration;
-use super::keys::{Key, Kind};
+use super::keys::{JOB_FILE, Key, Kind, SETTINGS};
 use super::names::{self, complaint, nearest};
 use crate::engine::amounts::Period;
 use crate::engine::template::{Placeholder, Template, TemplateErrorKind};
@@ -229,7 +229,14 @@ impl Reader<'_> {
             format!(" in `{path}`")
         };
         let known = keys.iter().map(|key| key.name);
+        let is_of = |keys: &[Key]| path.is_empty() && keys.iter().any(|key| key.name == name);
         let hint = match nearest(name, known.clone()) {
+            _ if is_of(JOB_FILE) => {
+                "this belongs into a job file, one of those that `daemon.jobs` names".to_owned()
+            }
+            _ if is_of(SETTINGS) => {
+                "this is a setting of the daemon, and belongs into its `twolane.toml`".to_owned()
+            }
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("known keys are {}", list(known)),
         };
