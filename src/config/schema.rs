@@ -85,9 +85,8 @@ impl Shape<'_> {
         schema["description"] = json!(key.doc);
         if !key.example.is_empty()
             && let Ok(example) = format!("example = {}", key.example).parse::<toml::Table>()
-            && let Ok(example) = serde_json::to_value(&example["example"])
         {
-            schema["examples"] = json!([example]);
+            schema["examples"] = json!([json_of(&example["example"])]);
         }
         (key.name.to_owned(), schema)
     }
@@ -235,4 +234,20 @@ fn closed(properties: Map<String, Value>, required: Vec<&str>) -> Value {
         schema["required"] = json!(required);
     }
     schema
+}
+
+/// A value as an editor knows it: to that, a date is a text.
+fn json_of(value: &toml::Value) -> Value {
+    match value {
+        toml::Value::Datetime(at) => json!(at.to_string()),
+        toml::Value::Array(all) => all.iter().map(json_of).collect(),
+        toml::Value::Table(all) => {
+            let all = all.iter().map(|(key, value)| (key.clone(), json_of(value)));
+            Value::Object(all.collect())
+        }
+        toml::Value::String(_)
+        | toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_) => json!(value),
+    }
 }
