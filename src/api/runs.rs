@@ -166,7 +166,12 @@ pub(super) async fn explain(
     let was = match story.state {
         StateKind::Succeeded | StateKind::Failed => "it has",
         StateKind::Cancelled | StateKind::Skipped => "it was",
-        _ => "it is",
+        StateKind::Scheduled
+        | StateKind::Blocked
+        | StateKind::Queued
+        | StateKind::Running
+        | StateKind::Stopping
+        | StateKind::Unresponsive => "it is",
     };
     let text = match (explanation, &story.reason) {
         (Some(explanation), _) => explanation.to_string(),

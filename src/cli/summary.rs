@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use super::moments::took;
@@ -21,6 +21,9 @@ use crate::logging::harmless;
 /// A result longer than this is cut in the table; the JSON summary has it whole.
 const RESULT_SHOWN: usize = 60;
 
+/// Of the runs that one comes after so many are named in the table.
+const AFTER_SHOWN: usize = 5;
+
 /// Collects while the daemon runs; a clone of it prints afterwards.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Summary {
@@ -31,11 +34,57 @@ pub(super) struct Summary {
 struct Row {
     job: Arc<JobSpec>,
     accepted: Mono,
+    tied: Tied,
     state: StateKind,
     /// Why it failed, was cancelled or skipped.
     reason: Option<String>,
     measures: Option<Measures>,
     result: Option<Arc<Value>>,
+}
+
+/// What ties a run to others.
+#[derive(Debug, Default)]
+struct Tied {
+    after: Box<[RunId]>,
+    /// The run that it is a part of.
+    part_of: Option<RunId>,
+    /// The run because of whose end it is there.
+    cause: Option<RunId>,
+}
+
+impl Tied {
+    /// As the fact says that a run begins with.
+    fn by(fact: &Fact) -> Self {
+        let Fact::Accepted { after, ties, .. } = fact else {
+            return Self::default();
+        };
+        Self {
+            after: after.clone(),
+            part_of: ties.part_of,
+            cause: ties.cause,
+        }
+    }
+
+    /// As people read it; empty where there is nothing to say.
+    fn text(&self) -> String {
+        match (self.part_of, self.cause, &self.after[..]) {
+            (Some(whole), ..) => format!("part of {whole}"),
+            (None, Some(cause), _) => format!("end of {cause}"),
+            (None, None, after) => {
+                let named: Vec<String> = after
+                    .iter()
+                    .take(AFTER_SHOWN)
+                    .map(RunId::to_string)
+                    .collect();
+                let more = if after.len() > AFTER_SHOWN {
+                    ", …"
+                } else {
+                    ""
+                };
+                named.join(", ") + more
+            }
+        }
+    }
 }
 
 impl Observer for Summary {
@@ -47,6 +96,7 @@ impl Observer for Summary {
         let row = rows.entry(run).or_insert_with(|| Row {
             job: Arc::clone(job),
             accepted: record.at.mono,
+            tied: Tied::by(&record.fact),
             state: StateKind::Queued,
             reason: None,
             measures: None,
@@ -170,7 +220,7 @@ impl Summary {
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Disabled)
             .set_header([
-                "RUN", "JOB", "LANE", "STATE", "WAIT", "RUN TIME", "CPU", "LATE", "RESULT",
+                "RUN", "JOB", "AFTER", "LANE", "STATE", "WAIT", "RUN TIME", "CPU", "LATE", "RESULT",
             ]);
         for (run, row) in rows.iter() {
             let cpu = row.measures.and_then(|measures| measures.cpu);
@@ -183,6 +233,7 @@ impl Summary {
             table.add_row([
                 run.to_string(),
                 row.job.name.to_string(),
+                row.tied.text(),
                 row.job.lane.to_string(),
                 row.state.as_str().to_owned(),
                 told(row.wait()),
@@ -192,10 +243,15 @@ impl Summary {
                 cut(&text),
             ]);
         }
-        for index in [0, 4, 5, 6, 7] {
+        for index in [0, 5, 6, 7, 8] {
             if let Some(column) = table.column_mut(index) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
+        }
+        if rows.values().all(|row| row.tied.text().is_empty())
+            && let Some(column) = table.column_mut(2)
+        {
+            column.set_constraint(ColumnConstraint::Hidden);
         }
         let mut text = String::new();
         for line in table.lines() {
@@ -215,6 +271,9 @@ impl Summary {
                 json!({
                     "run": run.0,
                     "job": &*row.job.name,
+                    "after": row.tied.after.iter().map(|run| run.0).collect::<Vec<_>>(),
+                    "part_of": row.tied.part_of.map(|run| run.0),
+                    "cause": row.tied.cause.map(|run| run.0),
                     "lane": row.job.lane.as_str(),
                     "state": row.state.as_str(),
                     "reason": row.reason,

@@ -34,7 +34,7 @@ fn all_jobs_run_and_the_summary_says_how() {
             .split_whitespace()
             .collect::<Vec<_>>()
             .join(" "),
-        "RUN JOB LANE STATE WAIT RUN TIME CPU LATE RESULT"
+        "RUN JOB AFTER LANE STATE WAIT RUN TIME CPU LATE RESULT"
     );
     let rows: Vec<&str> = finished.stdout.lines().rev().take(3).collect();
     assert!(
