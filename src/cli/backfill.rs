@@ -125,7 +125,7 @@ fn order(args: &Backfill) -> Result<wire::BackfillOrder, Exit> {
     let zone = args.tz.as_deref().map(next::zone).transpose()?;
     let zone = zone.unwrap_or_else(moments::here);
     let read = |text: &String| {
-        let moment = moments::day_or_earlier(text, now(), &zone);
+        let moment = moments::earlier(text, now(), &zone);
         moment.map(moments::written).map_err(|why| {
             complain(&why);
             Exit::Usage

@@ -82,13 +82,13 @@ fn coming(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Stri
     on(today.checked_add(1.day()).map_err(|_| unreadable())?)
 }
 
-/// Reads a moment of the past: RFC 3339, `10m` before now, or the last time that clocks of the zone showed
-/// `HH:MM`.
+/// Reads a moment of the past: RFC 3339, `10m` before now, the last time that clocks of the zone showed
+/// `HH:MM`, or a day or a civil time of the zone, as logs and tables show it.
 pub(super) fn earlier(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
     let unreadable = || {
         format!(
-            "`{text}` is no time\nhint: write `10m` for ten minutes ago, `23:30`, `23:30:15` or \
-             `2026-11-21T23:30:00Z`"
+            "`{text}` is no time\nhint: write `10m` for ten minutes ago, `23:30`, `23:30:15`, `2026-11-21`, \
+             `2026-11-21 23:30:15` or `2026-11-21T23:30:00Z`"
         )
     };
     if text.starts_with(['+', '-']) {
@@ -97,6 +97,9 @@ pub(super) fn earlier(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Tim
     if let Ok(ago) = duration(text) {
         let ago = SignedDuration::try_from(ago).map_err(|_| unreadable())?;
         return now.checked_sub(ago).map_err(|_| unreadable());
+    }
+    if let Some(moment) = civil(text, zone) {
+        return Ok(moment);
     }
     // Where it is a time of day, it is the next one, and the day before has the last one.
     let next = coming(text, now, zone).map_err(|_| unreadable())?;
@@ -107,23 +110,6 @@ pub(super) fn earlier(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Tim
     before
         .map(|zoned| zoned.timestamp())
         .map_err(|_| unreadable())
-}
-
-/// Reads a moment of the past as [`earlier`] does, or a day or a civil time of the zone.
-pub(super) fn day_or_earlier(
-    text: &str,
-    now: Timestamp,
-    zone: &TimeZone,
-) -> Result<Timestamp, String> {
-    if let Ok(moment) = earlier(text, now, zone) {
-        return Ok(moment);
-    }
-    civil(text, zone).ok_or_else(|| {
-        format!(
-            "`{text}` is no time\nhint: write `2026-11-21`, `2026-11-21T23:30`, `2026-11-21T23:30:00Z`, or `7d` for \
-             seven days ago"
-        )
-    })
 }
 
 /// Reads a civil time of the zone; a day is one too, its midnight. A zone that is written down is not passed over.
@@ -247,12 +233,16 @@ mod tests {
             ("17:12", "2026-11-21T09:12:00.000000Z"),
             ("17:13", "2026-11-20T09:13:00.000000Z"),
             ("06:00", "2026-11-20T22:00:00.000000Z"),
+            ("2026-11-20", "2026-11-19T16:00:00.000000Z"),
+            ("2026-11-20 06:00", "2026-11-19T22:00:00.000000Z"),
+            ("2026-11-20 06:00:15", "2026-11-19T22:00:15.000000Z"),
+            ("2026-11-20T06:00:15.5", "2026-11-19T22:00:15.500000Z"),
         ];
         for (text, expected) in cases {
             let moment = earlier(text, now, &zone).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(written(moment), expected, "{text}");
         }
-        for text in ["", "+10m", "-10m", "10", "25:00", "yesterday"] {
+        for text in ["", "+10m", "-10m", "10", "25:00", "2026-11-31", "yesterday"] {
             let error = earlier(text, now, &zone).unwrap_err();
             assert!(error.contains("hint: "), "{text}: {error}");
         }
