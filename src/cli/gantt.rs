@@ -107,10 +107,10 @@ impl Chart {
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let form = "%F %H:%M:%S";
         let mut lines = vec![format!(
-            "{} to {}, {} attempts",
+            "{} to {}, {}",
             self.shown(self.from, form),
             self.shown(self.to, form),
-            self.bars.len()
+            attempts(self.bars.len())
         )];
         let rows = self.rows();
         let names: Vec<String> = rows
@@ -189,6 +189,7 @@ impl Chart {
     /// A picture that needs nothing beside it.
     pub(super) fn svg(&self) -> String {
         const ROW: usize = 26;
+        // On the right, too, where half of the last time stands.
         const LEFT: f64 = 60.0;
         const WIDE: f64 = 1100.0;
         const TOP: usize = 40;
@@ -196,7 +197,7 @@ impl Chart {
         let height = TOP + rows.len().max(1) * ROW + 34;
         let mut svg = String::new();
         // Writing to a text cannot fail.
-        let _ = write!(svg, "{}", head(LEFT + WIDE + 20.0, height));
+        let _ = write!(svg, "{}", head(LEFT + WIDE + LEFT, height));
         let form = "%F %H:%M:%S";
         let _ = writeln!(
             svg,
@@ -242,6 +243,12 @@ impl Chart {
         svg.push_str("</svg>\n");
         svg
     }
+}
+
+/// So many attempts, in words.
+pub(super) fn attempts(number: usize) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} attempt{plural}")
 }
 
 /// Parts into which the time below a picture is divided.
@@ -382,6 +389,9 @@ mod tests {
         told.since = "2024-05-15T17:00:00Z".to_owned();
         let chart = Chart::of(&told, true, &TimeZone::UTC);
         assert!(chart.lines(48)[0].starts_with("2024-05-15 18:29:00 to 2024-05-15 18:29:40"));
+        told.bars.truncate(1);
+        let one = Chart::of(&told, true, &TimeZone::UTC).lines(48);
+        assert!(one[0].ends_with(", 1 attempt"), "{one:?}");
         told.bars.clear();
         let nothing = Chart::of(&told, true, &TimeZone::UTC).lines(48);
         assert_eq!(nothing.len(), 2, "{nothing:?}");
@@ -394,6 +404,11 @@ mod tests {
         assert!(svg.contains("&lt;read&gt; &amp; wait"), "{svg}");
         assert!(
             svg.contains("run 21 of next: failed after 10.00 s"),
+            "{svg}"
+        );
+        // The last time is in the middle of its line, and whole.
+        assert!(
+            svg.contains("width=\"1220\"") && svg.contains("<text x=\"1160.0\""),
             "{svg}"
         );
         // Half of the time is half of the width.

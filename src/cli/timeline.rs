@@ -111,5 +111,5 @@ fn draw(chart: &gantt::Chart, bars: usize, file: &Path, out: &mut Out) -> Exit {
         return Exit::System;
     }
     let file = file.display();
-    out.line(format_args!("{bars} attempts drawn into {file}"))
+    out.line(format_args!("{} drawn into {file}", gantt::attempts(bars)))
 }
