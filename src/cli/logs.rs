@@ -9,7 +9,7 @@ use super::Exit;
 use super::ask::{Asked, json, path};
 use super::moments::{here, local};
 use super::out::{Out, complain, tell};
-use super::past::{From, Past, earlier, is_backwards, present};
+use super::past::{From, Past, earlier, is_backwards, is_on_record, nothing_of, present};
 use crate::api::client::{Client, ClientError};
 use crate::api::past::{SearchQuery, newest_run, run_log, search};
 use crate::api::wire::{Found, LogLine, Runs};
@@ -35,7 +35,7 @@ pub(super) struct Logs {
     /// Look into the logs of this job's runs
     #[arg(long, value_name = "JOB")]
     job: Option<String>,
-    /// Only what was said since then: `10m`, `23:30`, or a moment such as 2026-11-21T23:30:00Z
+    /// Only what was said since then: `10m`, `23:30`, `2026-11-21`, or a moment such as 2026-11-21T23:30:00Z
     #[arg(long, value_name = "TIME", value_parser = earlier)]
     since: Option<String>,
     /// Only what was said until then
@@ -159,6 +159,11 @@ fn look_for(args: &Logs, past: &Past<'_>, out: &mut Out) -> Asked {
         |client| client.get(&path("/logs", &pairs)),
         |reader, logs| search(reader, logs, &query, present()),
     )?;
+    if let (true, Some(job)) = (found.lines.is_empty(), &args.job)
+        && !is_on_record(job, &args.from, past)?
+    {
+        return Ok(nothing_of(job));
+    }
     let zone = here();
     let mut exit = Exit::Success;
     for found in &found.lines {

@@ -139,6 +139,16 @@ fn lines_are_found_in_many_logs_by_job_time_level_and_text() {
         lines.contains(&format!("error {first} talk: <3>it is over")),
         "{lines}"
     );
+    // Of what was said today nothing is missing; of a job that never ran there is nothing to say.
+    let (well, lines, _) = daemon.twolane(&["logs", "--job", "talk", "--since", "2024-05-15"]);
+    assert!(well && lines.contains("it is over"), "{lines}");
+    let (well, lines, told) = daemon.twolane(&["logs", "--job", "talk", "--text", "never said"]);
+    assert!(well && lines.is_empty(), "{lines}{told}");
+    let (well, _, told) = daemon.twolane(&["logs", "--job", "nosuch"]);
+    assert!(
+        !well && told.contains("no run of nosuch on record"),
+        "{told}"
+    );
 }
 
 /// The example of the two computations and the read: both compute at the same time, each in a slot of its
