@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::out::{Out, complain};
-use super::{Exit, SettingsArgs, answer, load, start};
+use super::out::{Out, complain, tell};
+use super::readable::{self, Closed, Reader};
+use super::{Exit, SettingsArgs, answer, load, place, start};
 use crate::config;
 use crate::lanes::Handlers;
-use crate::logging::check_filter;
+use crate::logging::{check_filter, harmless};
 
 /// The command's arguments.
 #[derive(Args, Debug)]
@@ -64,11 +65,25 @@ fn check(
     let (jobs, report) = load::jobs_for(Some(&machine), &files, &loaded.settings, handlers);
     load::show(&report);
     let jobs = jobs.ok_or(Exit::Config)?;
+    // Where files are named, they need not be the daemon's.
+    if args.files.is_empty() {
+        warn_of_closed(&loaded, &files);
+    }
     Ok(out.line(format_args!(
         "ok: {} in {}",
         count(jobs.order.len(), "job"),
         count(files.len(), "file"),
     )))
+}
+
+/// Warns of files that root may read, who asks, and the daemon may not.
+fn warn_of_closed(loaded: &config::Loaded, files: &[PathBuf]) {
+    let orders = readable::orders(&loaded.directory, files.to_vec());
+    let reader = Reader::daemon(&place::state_dir(loaded));
+    if let Some(closed) = reader.and_then(|reader| Closed::to(&reader, &orders)) {
+        let (what, cure) = (harmless(&closed.what()), harmless(&closed.cure()));
+        tell(&format!("warning: {what}\nhint: {cure}\n"));
+    }
 }
 
 /// Prints every setting as a file would have it, with where it comes from.

@@ -36,6 +36,6 @@ pub use machine::Machine;
 pub use names::nearest;
 pub use settings::{
     ApiRole, CpuPolicy, CpuSettings, DaemonSettings, IoSettings, LanesSettings, LogFormat,
-    LogSettings, QueueSettings, Settings,
+    LogSettings, QueueSettings, RolesSettings, Settings,
 };
 pub use zones::zone;

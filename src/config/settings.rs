@@ -136,6 +136,14 @@ pub struct RolesSettings {
     pub token: ApiRole,
 }
 
+impl RolesSettings {
+    /// Whether nobody is given a role, so that whoever can connect may do everything.
+    #[must_use]
+    pub const fn gives_nothing(&self) -> bool {
+        self.read.is_empty() && self.submit.is_empty() && self.control.is_empty()
+    }
+}
+
 /// What somebody may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,5 +1,8 @@
 //! `twolane init`, `check`, `schema`: the files that people write, and what they are told of them.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::Value;
 
 use crate::support::{Place, shipped};
@@ -216,4 +219,39 @@ fn a_path_that_no_socket_can_have_is_told_before_anything_is_made() {
         }
     }
     assert!(!place.path().join("state").exists());
+}
+
+#[test]
+fn check_warns_root_of_what_the_daemon_may_not_read() {
+    if !rustix::process::getuid().is_root() {
+        return;
+    }
+    let place = Place::with(&[
+        ("etc/twolane.toml", "[daemon]\nstate_dir = \"../state\""),
+        ("etc/jobs.d/closed.toml", "[jobs.a]\nsleep = \"1s\""),
+        ("state/made", ""),
+    ]);
+    let at = |name: &str| place.path().join(name);
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(at(name), Permissions::from_mode(mode)).unwrap();
+    };
+    for (name, bits) in [
+        ("etc", 0o755),
+        ("etc/twolane.toml", 0o644),
+        ("etc/jobs.d", 0o755),
+    ] {
+        mode(name, bits);
+    }
+    for (owner, bits, warned) in [(4001, 0o600, true), (4001, 0o644, false), (0, 0o600, false)] {
+        std::os::unix::fs::chown(at("state"), Some(owner), None).unwrap();
+        mode("etc/jobs.d/closed.toml", bits);
+        let finished = place.twolane(&["check", "--config", "etc/twolane.toml"]);
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        let said = finished
+            .stderr
+            .contains("warning: the daemon may not read ")
+            && finished.stderr.contains("closed.toml\nhint: chmod o+rX ");
+        assert_eq!(said, warned, "{owner} {bits:o}: {finished:?}");
+        assert_eq!(finished.stderr.is_empty(), !warned, "{finished:?}");
+    }
 }

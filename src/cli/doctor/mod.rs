@@ -141,7 +141,7 @@ fn kernel_number(path: &str) -> Option<u64> {
 }
 
 /// What a program prints, if it is there and succeeds.
-fn printed(program: &str, words: &[&str]) -> Option<String> {
+pub(super) fn printed(program: &str, words: &[&str]) -> Option<String> {
     let output = std::process::Command::new(program).args(words).output();
     let output = output.ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -1,43 +1,82 @@
 //! Who else may read what is the daemon's, and who may tell it what to run.
 
-use std::ffi::CString;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Uid, User, getgrouplist, getuid};
-
 use super::Patient;
 use super::finding::Finding;
 use crate::cli::durable::LOGS;
-use crate::config;
+use crate::cli::place::SOCKET;
+use crate::cli::readable::{self, Closed, Reader};
+use crate::config::{self, RolesSettings};
 
 /// The permissions of a group's members and of everybody else.
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
-const OTHERS: u32 = 0o007;
+const OTHERS_ENTER: u32 = 0o001;
 const NOT_OWNER: u32 = 0o077;
 
 pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     let mut found = vec![
         private("state", &patient.state, NOT_OWNER, "chmod 700"),
-        private("runtime", &patient.runtime, OTHERS, "chmod 750"),
+        doors(
+            &patient.runtime,
+            &patient.loaded.settings.api.roles,
+            "runtime",
+        ),
     ];
     let secrets = patient.loaded.directory.join("credentials");
     if secrets.exists() {
         found.push(private("credentials", &secrets, NOT_OWNER, "chmod 700"));
     }
-    let orders = orders(patient);
+    let files = config::expand(
+        &patient.loaded.settings.daemon.jobs,
+        &patient.loaded.directory,
+    );
+    let orders = readable::orders(&patient.loaded.directory, files.unwrap_or_default());
     found.push(writers(&orders));
-    // The daemon's user is whom its state belongs to; as root, this looks at another's.
-    if let Ok(state) = fs::metadata(&patient.state)
-        && getuid().is_root()
-        && state.uid() != 0
-    {
-        found.push(owners(&patient.state, state.uid()));
-        found.push(readers(&orders, &Reader::of(state.uid(), state.gid())));
+    if let Some(reader) = Reader::daemon(&patient.state) {
+        if patient.state.exists() {
+            found.push(owners(&patient.state, reader.uid()));
+        }
+        found.push(readers(&orders, &reader));
     }
     found
+}
+
+/// Whether the socket lets in whom it should, and nobody can put another one in its place. Who may enter its
+/// directory is told apart by the socket, or by their roles.
+fn doors(runtime: &Path, roles: &RolesSettings, name: &'static str) -> Finding {
+    let (place, socket) = (runtime.display(), runtime.join(SOCKET));
+    let mode = |path: &Path| fs::metadata(path).map(|there| there.mode() & 0o7777);
+    match (mode(runtime), mode(&socket)) {
+        (Ok(mode), _) if mode & (GROUP_WRITES | OTHERS_WRITE) != 0 => Finding::wrong(
+            name,
+            format!("{place} has mode {mode:o}: others could put a socket of theirs in its place"),
+            format!("chmod go-w {place}"),
+        ),
+        (Ok(directory), Ok(mode))
+            if roles.gives_nothing() && directory & OTHERS_ENTER & mode >> 1 != 0 =>
+        {
+            Finding::wrong(
+                name,
+                format!(
+                    "{} has mode {mode:o}: any user may ask for anything",
+                    socket.display()
+                ),
+                format!(
+                    "chmod o-rw {}, or say in `[api.roles]` who may do what",
+                    socket.display()
+                ),
+            )
+        }
+        (Ok(mode), _) => Finding::fine(name, format!("{place} has mode {mode:o}")),
+        (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => {
+            Finding::fine(name, format!("{place} is not there yet"))
+        }
+        (Err(error), _) => Finding::unknown(name, format!("{place} cannot be looked at: {error}")),
+    }
 }
 
 /// Files of others that are named.
@@ -73,55 +112,12 @@ fn owners(state: &Path, uid: u32) -> Finding {
     )
 }
 
-/// A user with all its groups.
-struct Reader {
-    uid: u32,
-    groups: Vec<u32>,
-}
-
-impl Reader {
-    fn of(uid: u32, gid: u32) -> Self {
-        let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-        let name = user.and_then(|user| CString::new(user.name).ok());
-        let all = name.and_then(|name| getgrouplist(&name, Gid::from_raw(gid)).ok());
-        let all = all.unwrap_or_else(|| vec![Gid::from_raw(gid)]);
-        Self {
-            uid,
-            groups: all.into_iter().map(Gid::as_raw).collect(),
-        }
-    }
-
-    /// Whether it may read a file, or list a directory and look into it; by its mode alone.
-    fn may(&self, of: &Metadata) -> bool {
-        let shift = match of {
-            of if of.uid() == self.uid => 6,
-            of if self.groups.contains(&of.gid()) => 3,
-            _ => 0,
-        };
-        let needed = if of.is_dir() { 0o5 } else { 0o4 };
-        of.mode() >> shift & needed == needed
-    }
-}
-
-/// Whether the daemon may read what is written for it. Files with an access list are not judged.
+/// Whether the daemon may read what is written for it.
 fn readers(orders: &[PathBuf], reader: &Reader) -> Finding {
-    let is_closed = |path: &&PathBuf| {
-        let listed = rustix::fs::getxattr(*path, "system.posix_acl_access", &mut [0; 0][..]);
-        listed.is_err() && fs::metadata(path).is_ok_and(|there| !reader.may(&there))
-    };
-    let closed = orders.iter().filter(is_closed);
-    let closed: Vec<String> = closed.map(|path| path.display().to_string()).collect();
-    if closed.is_empty() {
-        return Finding::fine("readable", "the daemon may read what is written for it");
+    match Closed::to(reader, orders) {
+        None => Finding::fine("readable", "the daemon may read what is written for it"),
+        Some(closed) => Finding::wrong("readable", closed.what(), closed.cure()),
     }
-    let them = closed.join(" ");
-    Finding::wrong(
-        "readable",
-        format!("the daemon may not read {}", closed.join(", ")),
-        format!(
-            "chmod o+rX {them}, or where others are not to read it: chgrp twolane {them}; chmod g+rX {them}"
-        ),
-    )
 }
 
 /// Whether nobody but those who should has any right to a directory.
@@ -145,25 +141,6 @@ fn private(name: &'static str, path: &Path, refused: u32, cure: &str) -> Finding
         }
         Err(error) => Finding::unknown(name, format!("{place} cannot be looked at: {error}")),
     }
-}
-
-/// All files that say what runs, with the directories in which somebody could put another one.
-fn orders(patient: &Patient) -> Vec<PathBuf> {
-    let directory = &patient.loaded.directory;
-    let files = config::expand(&patient.loaded.settings.daemon.jobs, directory).unwrap_or_default();
-    let parents = files
-        .iter()
-        .filter_map(|file| file.parent().map(Path::to_owned));
-    let mut all: Vec<PathBuf> = parents.collect();
-    all.extend([
-        directory.clone(),
-        directory.join("twolane.toml"),
-        directory.join("conf.d"),
-    ]);
-    all.extend(files);
-    all.sort();
-    all.dedup();
-    all
 }
 
 fn writers(orders: &[PathBuf]) -> Finding {
@@ -230,29 +207,36 @@ mod tests {
         let others = owners(place.path(), there.uid() + 1);
         assert_eq!(others.verdict, Verdict::Wrong);
         assert!(others.what.contains("jobs.toml"), "{}", others.what);
-        let reader = |uid, groups| Reader { uid, groups };
+    }
+
+    #[test]
+    fn a_socket_is_open_to_others_only_where_roles_decide() {
+        let place = tempfile::tempdir().unwrap();
+        let socket = place.path().join(SOCKET);
+        fs::write(&socket, "").unwrap();
+        let roles = |read: &[&str]| RolesSettings {
+            read: read.iter().map(|&name| name.to_owned()).collect(),
+            submit: Vec::new(),
+            control: Vec::new(),
+            token: config::ApiRole::Control,
+        };
+        let (nobody, somebody) = (roles(&[]), roles(&["user:app"]));
         let cases = [
-            (0o600, reader(there.uid(), vec![]), Verdict::Fine),
-            (
-                0o640,
-                reader(there.uid() + 1, vec![there.gid()]),
-                Verdict::Fine,
-            ),
-            (0o640, reader(there.uid() + 1, vec![]), Verdict::Wrong),
-            (0o604, reader(there.uid() + 1, vec![]), Verdict::Fine),
-            (
-                0o044,
-                reader(there.uid(), vec![there.gid()]),
-                Verdict::Wrong,
-            ),
+            // As the unit, the package and the daemon itself make it.
+            (0o755, 0o660, &nobody, Verdict::Fine),
+            (0o755, 0o666, &somebody, Verdict::Fine),
+            (0o755, 0o666, &nobody, Verdict::Wrong),
+            (0o750, 0o666, &nobody, Verdict::Fine),
+            (0o700, 0o660, &nobody, Verdict::Fine),
+            (0o775, 0o660, &nobody, Verdict::Wrong),
+            (0o757, 0o660, &somebody, Verdict::Wrong),
         ];
-        for (bits, reader, expected) in cases {
-            fs::set_permissions(&file, fs::Permissions::from_mode(bits)).unwrap();
-            let found = readers(std::slice::from_ref(&file), &reader);
-            assert_eq!(found.verdict, expected, "{bits:o}: {found:?}");
+        for (directory, mode, roles, expected) in cases {
+            for (path, bits) in [(place.path(), directory), (&socket, mode)] {
+                fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+            }
+            let found = doors(place.path(), roles, "runtime");
+            assert_eq!(found.verdict, expected, "{directory:o} {mode:o}: {found:?}");
         }
-        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o704)).unwrap();
-        let closed = readers(&[place.path().to_owned()], &reader(there.uid() + 1, vec![]));
-        assert_eq!(closed.verdict, Verdict::Wrong, "a directory needs more");
     }
 }
