@@ -96,12 +96,13 @@ pub(super) fn present() -> Wall {
 }
 
 /// Whether a time that is asked for ends before it begins, which is told here. Moments of the API, which are in
-/// the order of their texts.
+/// the order of their texts. Where nothing is said, it ends now.
 pub(super) fn is_backwards(since: Option<&String>, until: Option<&String>) -> bool {
-    let (Some(since), Some(until)) = (since, until) else {
+    let Some(since) = since else {
         return false;
     };
-    if since <= until {
+    let until = until.map_or_else(|| moments::written(moments::now()), String::clone);
+    if *since <= until {
         return false;
     }
     complain(&format!(

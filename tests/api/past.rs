@@ -149,6 +149,13 @@ fn lines_are_found_in_many_logs_by_job_time_level_and_text() {
         !well && told.contains("no run of nosuch on record"),
         "{told}"
     );
+    for command in ["logs", "timeline"] {
+        let (well, _, told) = daemon.twolane(&[command, "--since", "2999-01-01"]);
+        assert!(
+            !well && told.contains("nothing is between 2999-01-01"),
+            "{told}"
+        );
+    }
 }
 
 /// The example of the two computations and the read: both compute at the same time, each in a slot of its
