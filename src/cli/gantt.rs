@@ -266,16 +266,20 @@ impl Drawn {
             reason = "a picture needs no more than a double has"
         )]
         let seconds = (to - from) as f64 / 1e6;
+        let took = if to < from {
+            "by a clock that was set back meanwhile".to_owned()
+        } else {
+            format!("after {}", super::moments::took(Some(seconds)))
+        };
         let job = harmless(&bar.job);
         Self {
             lane: harmless(&bar.lane),
             slot: bar.slot,
             label: job.clone(),
             title: format!(
-                "run {} of {job}{attempt}: {} after {}",
+                "run {} of {job}{attempt}: {} {took}",
                 bar.run,
                 harmless(&bar.state),
-                super::moments::took(Some(seconds))
             ),
             state: harmless(&bar.state),
             from,
@@ -395,6 +399,26 @@ mod tests {
         told.bars.clear();
         let nothing = Chart::of(&told, true, &TimeZone::UTC).lines(48);
         assert_eq!(nothing.len(), 2, "{nothing:?}");
+    }
+
+    #[test]
+    fn an_attempt_that_ended_before_it_began_is_drawn_as_short() {
+        let mut told = timeline();
+        told.bars = vec![bar("io", 1, "back", (30, Some(10)), "succeeded")];
+        for fit in [false, true] {
+            let chart = Chart::of(&told, fit, &TimeZone::UTC);
+            assert_eq!(
+                chart.lines(48).join("").matches('█').count(),
+                2,
+                "its bar and the legend"
+            );
+            let svg = chart.svg();
+            assert!(
+                svg.contains("back: succeeded by a clock that was set back"),
+                "{svg}"
+            );
+            assert!(svg.contains("width=\"1.0\""), "{svg}");
+        }
     }
 
     #[test]
