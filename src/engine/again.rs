@@ -36,7 +36,7 @@ impl Turn<'_> {
         };
         match self.hinders(&alone) {
             None => {
-                self.retry_one(id, alone);
+                self.before_hooks(|turn| turn.retry_one(id, alone));
                 Answer::Retried(id)
             }
             Some(refusal) => Answer::Refused(refusal),
@@ -112,6 +112,7 @@ impl Turn<'_> {
             return Answer::UnknownRun(*unknown);
         }
         let all: BTreeMap<RunId, Forgotten> = members.into_iter().collect();
+        let graph = all[&first].ties.graph.unwrap_or(first);
         let mut again = with_sources(&all, self.to_be_retried(&all));
         // What goes on, since somebody has tried it once more meanwhile, is left alone.
         again.retain(|run| !self.state.is_open(*run));
@@ -121,11 +122,9 @@ impl Turn<'_> {
             .filter(|(run, _)| again.contains(run))
             .collect();
         if members.is_empty() {
-            let going = self.state.graph_of(first).into_iter();
-            let mut going = going.filter(|run| self.state.is_open(*run));
-            return going
-                .next()
-                .map_or(Answer::NothingFailed(first), Answer::NotEnded);
+            let going = self.state.graphs.get(&graph).into_iter().flatten();
+            let going = going.chain([&first]).find(|run| self.state.is_open(**run));
+            return going.map_or(Answer::NothingFailed(first), |run| Answer::NotEnded(*run));
         }
         if let Err(refusal) = admit(self.state, members.len()) {
             return Answer::Refused(refusal);
@@ -150,11 +149,13 @@ impl Turn<'_> {
         if let Some(refusal) = twice(members.values()) {
             return Answer::Refused(refusal);
         }
-        for run in &order {
-            if let Some(known) = members.remove(run) {
-                self.retry_one(*run, known);
+        self.before_hooks(|turn| {
+            for run in &order {
+                if let Some(known) = members.remove(run) {
+                    turn.retry_one(*run, known);
+                }
             }
-        }
+        });
         Answer::RetriedGraph(order)
     }
 

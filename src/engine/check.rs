@@ -312,7 +312,12 @@ fn check_links(state: &State) -> Result<(), Broken> {
                 *waited.entry(*dependent).or_default() += 1;
             }
         }
-        if let Some(key) = run.links.as_ref().and_then(|links| links.unique.as_ref()) {
+        let key = run.links.as_ref().and_then(|links| links.unique.as_ref());
+        let is_alone = run.job.unique.is_some() && run.part_of().is_none();
+        hold(key.is_some() == is_alone, || {
+            format!("that run {id} is to be alone is known as {key:?}")
+        })?;
+        if let Some(key) = key {
             let holder = state.unique.get(key).and_then(|run| state.runs.get(*run));
             hold(
                 holder.is_some_and(|run| !run.state.kind().is_final()),

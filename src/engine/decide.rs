@@ -1,14 +1,16 @@
 //! From inputs to facts and actions: one match over all that can happen, whose arms stay short.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::Outputs;
+use super::accept::Hook;
 use super::action::{Action, Answer, Refusal, StartOrder};
 use super::by::By;
-use super::fact::{Fact, FinalState, Record, Slot};
-use super::flow::{Over, Ties};
+use super::fact::{Fact, FinalState, Record};
+use super::flow::Over;
 use super::follow::Ended;
 use super::id::{AttemptId, CallerId, RunId};
 use super::input::{Input, Submission};
@@ -17,7 +19,7 @@ use super::run::{Run, RunState, StateKind};
 use super::spec::JobSpec;
 use super::spread::is_spread;
 use super::state::State;
-use super::submission::{Plan, Source, plan};
+use super::submission::plan;
 use super::time::{Mono, Now, Wall};
 use super::timers::Timer;
 
@@ -31,6 +33,8 @@ pub(super) struct Turn<'a> {
     pub(super) by: Option<By>,
     /// The run whose parts are being cancelled, and why.
     pub(super) parts_cancelled: Option<(RunId, StopReason)>,
+    /// The hooks that are to be run when what is being done is done, if they have to wait for that.
+    pub(super) hooks: Option<VecDeque<Hook>>,
     pub(super) out: &'a mut Outputs,
 }
 
@@ -252,51 +256,6 @@ impl Turn<'_> {
             Err(refusal) => Answer::Refused(refusal),
         };
         self.answer(caller, answer);
-    }
-
-    /// Takes in the runs of a submission that was found good; the first item is for `slot`.
-    pub(super) fn accept(
-        &mut self,
-        submission: &Submission,
-        Plan { new, runs }: Plan,
-        slot: Option<&Arc<Slot>>,
-    ) -> Answer {
-        // What follows from their ends takes numbers of its own.
-        let mut replaced = self.make_room(&new).into_iter();
-        let first = self.state.next_run;
-        let number = |source: &Source| match *source {
-            Source::There(run) => run,
-            Source::New(place) => RunId(first + place as u64),
-        };
-        let answer = match &runs[..] {
-            [Source::There(run)] => Answer::SubmittedBefore(*run),
-            runs => Answer::Submitted(runs.iter().map(number).collect()),
-        };
-        let hang_together = new.iter().any(|plan| !plan.after.is_empty());
-        for plan in new {
-            let replaces = replaced.next().flatten();
-            let item = &submission.items[plan.item];
-            let delayed =
-                || (!plan.job.delay.is_zero()).then(|| self.now.mono.plus(plan.job.delay));
-            let at = item.at.map(|at| Mono::at_wall(self.now, at));
-            let due = at.or_else(delayed).filter(|due| *due > self.now.mono);
-            self.record(Fact::Accepted {
-                run: number(&Source::New(plan.place)),
-                priority: item.priority.unwrap_or(plan.job.priority),
-                job: plan.job,
-                args: plan.args,
-                after: plan.after.iter().map(number).collect(),
-                ties: Ties {
-                    graph: hang_together.then_some(RunId(first)),
-                    replaces,
-                    ..Ties::default()
-                },
-                due,
-                key: submission.key.clone().filter(|_| plan.item == 0),
-                slot: slot.filter(|_| plan.item == 0).map(Arc::clone),
-            });
-        }
-        answer
     }
 
     /// The answer to a submission that was made before.

@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::arguments::{arguments, missing, taken};
+use super::arguments::{missing, taken};
 use super::decide::Turn;
 use super::fact::{Fact, FinalState};
-use super::flow::{OnDuplicate, Over, Ties, When, gathered};
+use super::flow::{Over, Ties, When, gathered};
 use super::id::RunId;
-use super::outcome::{SkipReason, StopReason};
+use super::outcome::SkipReason;
 use super::run::{Dependent, Run, RunState};
 use super::spec::{JobSpec, Name};
-use super::submission::Planned;
 
 /// What is still needed of a run that is over, once the fact of that has been taken in. Taken down before
 /// the fact: a run that is over may be forgotten at once.
@@ -191,97 +190,6 @@ impl Turn<'_> {
             ..Ties::default()
         };
         self.run_hook(name.as_ref(), ties, || told(id, job, state, result));
-    }
-
-    /// Runs the job of this name, if one is named, with what there is to tell: of that what it declares.
-    pub(super) fn run_hook(
-        &mut self,
-        name: Option<&Name>,
-        mut ties: Ties,
-        told: impl FnOnce() -> [(&'static str, Value); HOOK_ARGUMENTS.len()],
-    ) {
-        let target = name.and_then(|name| self.state.jobs.get(name));
-        // Where a reload took the job away there is nothing to run.
-        let Some((target, _)) = target else {
-            return;
-        };
-        let target = Arc::clone(target);
-        let declared = told()
-            .into_iter()
-            .filter(|(name, _)| target.params.contains_key(*name));
-        let declared = declared.map(|(name, value)| (name.to_owned(), value));
-        let given = Arc::new(Value::Object(declared.collect()));
-        let Ok(args) = arguments(&target, Some(&given)) else {
-            return;
-        };
-        let mut duplicate = None;
-        if let Some((there, on_duplicate)) = self.state.duplicate(&target, args.as_deref()) {
-            match on_duplicate {
-                // Nobody is there to be told, so it is put on record.
-                OnDuplicate::Reject | OnDuplicate::Join => duplicate = Some(there),
-                OnDuplicate::Replace => {
-                    // Parts may end with hooks, which take the number.
-                    let next = RunId(self.state.next_run);
-                    let next = Some(next).filter(|_| !self.is_spread(there));
-                    ties.replaces = self.make_way(there, next);
-                }
-            }
-        }
-        let due = (!target.delay.is_zero()).then(|| self.now.mono.plus(target.delay));
-        let run = RunId(self.state.next_run);
-        self.record(Fact::Accepted {
-            run,
-            priority: target.priority,
-            job: Arc::clone(&target),
-            args,
-            after: Box::default(),
-            ties,
-            due,
-            key: None,
-            slot: None,
-        });
-        if let Some(there) = duplicate {
-            self.record(Fact::Skipped {
-                run,
-                job: target,
-                reason: SkipReason::Duplicate(there),
-            });
-        }
-    }
-
-    /// Has those make way whose places the runs of a submission take; gives for each of these the one that
-    /// it has to wait for.
-    pub(super) fn make_room(&mut self, new: &[Planned]) -> Vec<Option<RunId>> {
-        let next = self.state.next_run;
-        let mut replaced = new.iter().filter_map(|plan| plan.replaces);
-        // Parts may end with hooks, which take the numbers.
-        let known = !replaced.any(|run| self.is_spread(run));
-        let plans = new.iter().map(|plan| {
-            let number = RunId(next + plan.place as u64);
-            self.make_way(plan.replaces?, Some(number).filter(|_| known))
-        });
-        plans.collect()
-    }
-
-    /// Cancels a run in whose place `next` comes, where that is known; gives it as long as something of it
-    /// runs.
-    pub(super) fn make_way(&mut self, id: RunId, next: Option<RunId>) -> Option<RunId> {
-        // One that waits for another's place itself hands that on.
-        let before = self
-            .state
-            .runs
-            .get(id)?
-            .ties()
-            .and_then(|ties| ties.replaces);
-        self.cancel_for(id, StopReason::Replaced(next));
-        let is_open = |id: &RunId| self.state.is_open(*id);
-        Some(id).filter(is_open).or(before.filter(is_open))
-    }
-
-    /// Whether a run stands for the parts that it was spread into.
-    pub(super) fn is_spread(&self, id: RunId) -> bool {
-        let run = self.state.runs.get(id);
-        run.is_some_and(|run| run.parts().is_some())
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 mod absence;
+mod accept;
 pub mod action;
 mod again;
 pub mod amounts;
@@ -181,6 +182,7 @@ impl Engine {
             held: self.held,
             by: None,
             parts_cancelled: None,
+            hooks: None,
             out,
         }
         .decide(by, input);

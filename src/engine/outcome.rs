@@ -141,8 +141,8 @@ impl fmt::Display for StopReason {
             Self::Request => "on request",
             Self::Timeout => "because its timeout passed",
             Self::RunTimeout => "because its `run_timeout` passed",
-            Self::Replaced(Some(run)) => return write!(f, "because run {run} takes its place"),
-            Self::Replaced(None) => "because another run takes its place",
+            Self::Replaced(Some(run)) => return write!(f, "to make room for run {run}"),
+            Self::Replaced(None) => "to make room for another run",
             Self::Shutdown | Self::Interrupt => "because the daemon shuts down",
         })
     }

@@ -106,9 +106,9 @@ impl State {
 
     /// The run that takes the place of this one as soon as it is over.
     pub(super) fn waits_for_place_of(&self, id: RunId) -> Option<RunId> {
-        let run = self.runs.get(id)?;
-        let key = unique_key(&run.job, run.args.as_deref())?;
-        let next = *self.unique.get(&key)?;
+        // By what it was when it was accepted: its arguments may have grown since.
+        let key = self.runs.get(id)?.links.as_ref()?.unique.as_ref()?;
+        let next = *self.unique.get(key)?;
         let replaces = self.runs.get(next)?.ties()?.replaces;
         (replaces == Some(id)).then_some(next)
     }

@@ -43,6 +43,7 @@ impl fmt::Display for Rough {
         };
         let seconds = self.0.saturating_add(Duration::from_millis(500)).as_secs();
         let (large, small, words) = match seconds {
+            _ if self.0 < Duration::from_micros(100) => return f.write_str("less than 0.1ms"),
             _ if self.0 < Duration::from_secs(1) => {
                 return write!(f, "{:?}", rounded(Duration::from_micros(100)));
             }
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn a_span_is_told_as_exactly_as_helps() {
         for (span, expected) in [
-            (Duration::ZERO, "0ns"),
+            (Duration::ZERO, "less than 0.1ms"),
             (Duration::from_nanos(521_330_208), "521.3ms"),
             (Duration::from_nanos(999_990_000), "1s"),
             (Duration::from_secs(3), "3s"),

@@ -81,12 +81,12 @@ fn one_that_takes_the_place_of_others_waits_until_nothing_of_them_runs() {
                 -> answer Submitted([RunId(1)])
                 -> start 1.1 in io
             1s submit r
-                run 1 (r) stopping because run 2 takes its place
+                run 1 (r) stopping to make room for run 2
                 run 2 (r) accepted in place of 1
-                -> stop 1.1 because run 2 takes its place
+                -> stop 1.1 to make room for run 2
                 -> answer Submitted([RunId(2)])
             2s submit r
-                run 2 (r) cancelled because run 3 takes its place, never started
+                run 2 (r) cancelled to make room for run 3, never started
                 run 3 (r) accepted in place of 1
                 -> answer Submitted([RunId(3)])
             3s crash
@@ -97,14 +97,14 @@ fn one_that_takes_the_place_of_others_waits_until_nothing_of_them_runs() {
             3s open
                 opened
             4s end 1 stopped
-                run 1 (r) cancelled because run 2 takes its place
+                run 1 (r) cancelled to make room for run 2
                 run 3 (r) released
                 run 3 (r) started, attempt 1
                 -> start 3.1 in io
             5s submit r
-                run 3 (r) stopping because run 4 takes its place
+                run 3 (r) stopping to make room for run 4
                 run 4 (r) accepted in place of 3
-                -> stop 3.1 because run 4 takes its place
+                -> stop 3.1 to make room for run 4
                 -> answer Submitted([RunId(4)])
         "#]],
     );
@@ -142,30 +142,30 @@ fn numbers_are_given_once_where_the_end_of_parts_is_followed_by_a_hook() {
                 run 4 (h) started, attempt 1
                 -> start 4.1 in io
             3s submit f{"n":[1]}
-                run 3 (f) cancelled because another run takes its place, never started
+                run 3 (f) cancelled to make room for another run, never started
                 run 1 (f) met 3, Cancelled, {"":null}
                 run 1 (f) gathered: Failed(Error("2 of the 2 runs that it was spread into did not succeed"))
-                run 5 (h) accepted because of 1
-                run 6 (f) accepted {"n":[1]}
-                run 5 (h) started, attempt 1
-                -> answer Submitted([RunId(6)])
-                -> start 5.1 in io
+                run 5 (f) accepted {"n":[1]}
+                run 6 (h) accepted because of 1
+                run 6 (h) started, attempt 1
+                -> answer Submitted([RunId(5)])
+                -> start 6.1 in io
             4s resume limit l
                 limit `l` resumed
-                run 6 (f) spread into 1 from 7 on
-                run 7 (f) accepted {"n":1} part of 6
+                run 5 (f) spread into 1 from 7 on
+                run 7 (f) accepted {"n":1} part of 5
                 run 7 (f) started, attempt 1
                 -> answer Resumed(Limit("l"), true)
                 -> start 7.1 in io
             5s submit f{"n":[3]}
-                run 7 (f) stopping because another run takes its place
-                run 8 (f) accepted {"n":[3]} in place of 6
-                -> stop 7.1 because another run takes its place
+                run 7 (f) stopping to make room for another run
+                run 8 (f) accepted {"n":[3]} in place of 5
+                -> stop 7.1 to make room for another run
                 -> answer Submitted([RunId(8)])
             6s end 7 stopped
-                run 7 (f) cancelled because another run takes its place
-                run 6 (f) met 7, Cancelled, {"":null}
-                run 6 (f) gathered: Cancelled(Replaced(Some(RunId(8))))
+                run 7 (f) cancelled to make room for another run
+                run 5 (f) met 7, Cancelled, {"":null}
+                run 5 (f) gathered: Cancelled(Replaced(Some(RunId(8))))
                 run 8 (f) released
                 run 8 (f) spread into 1 from 9 on
                 run 9 (f) accepted {"n":3} part of 8
@@ -337,6 +337,104 @@ fn one_that_is_to_be_alone_is_still_so_after_a_crash() {
                 run 3 (a) started, attempt 1
                 -> answer Submitted([RunId(3)])
                 -> start 3.1 in io
+        "#]],
+    );
+}
+
+#[test]
+fn the_hook_of_what_makes_way_does_not_come_between() {
+    check(
+        "job f io params=n:integer foreach=n unique=job:replace on_failure=h limits=l
+         job h io unique=job
+         limit l 1",
+        "0s submit f{\"n\":[1,2]}
+         1s pause limit l
+         2s end 2 error
+         3s end 4 ok
+         4s submit f{\"n\":[3]} h
+         5s end 6 ok",
+        expect![[r#"
+            0s submit f{"n":[1,2]}
+                run 1 (f) accepted {"n":[1,2]}
+                run 1 (f) spread into 2 from 2 on
+                run 2 (f) accepted {"n":1} part of 1
+                run 3 (f) accepted {"n":2} part of 1
+                run 2 (f) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 2.1 in io
+            1s pause limit l
+                limit `l` paused
+                -> answer Paused(Limit("l"), true)
+            2s end 2 error
+                run 2 (f) failed: no luck
+                run 4 (h) accepted because of 2
+                run 1 (f) met 2, Failed, {"":null}
+                run 4 (h) started, attempt 1
+                -> start 4.1 in io
+            3s end 4 ok
+                run 4 (h) succeeded
+            4s submit f{"n":[3]} h
+                run 3 (f) cancelled to make room for another run, never started
+                run 1 (f) met 3, Cancelled, {"":null}
+                run 1 (f) gathered: Failed(Error("2 of the 2 runs that it was spread into did not succeed"))
+                run 5 (f) accepted {"n":[3]}
+                run 6 (h) accepted
+                run 7 (h) accepted because of 1
+                run 7 (h) skipped: run 6 of this job was not over, and there may be only one at a time (`unique`)
+                run 6 (h) started, attempt 1
+                -> answer Submitted([RunId(5), RunId(6)])
+                -> start 6.1 in io
+            5s end 6 ok
+                run 6 (h) succeeded
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_whose_arguments_have_grown_is_known_by_those_it_was_accepted_with() {
+    check(
+        "job list io
+         job f io after=list params=n:integer<list foreach=n unique=args:replace",
+        "0s submit list f
+         1s end 1 ok=[1,2]
+         2s submit list f
+         3s end 3 stopped
+         4s end 4 stopped",
+        expect![[r#"
+            0s submit list f
+                run 1 (list) accepted
+                run 2 (f) accepted after 1
+                run 1 (list) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2)])
+                -> start 1.1 in io
+            1s end 1 ok=[1,2]
+                run 1 (list) succeeded
+                run 2 (f) met 1, Succeeded, {"n":[1,2]}
+                run 2 (f) released
+                run 2 (f) spread into 2 from 3 on
+                run 3 (f) accepted {"n":1} part of 2
+                run 4 (f) accepted {"n":2} part of 2
+                run 3 (f) started, attempt 1
+                run 4 (f) started, attempt 1
+                -> start 3.1 in io
+                -> start 4.1 in io
+            2s submit list f
+                run 3 (f) stopping to make room for another run
+                run 4 (f) stopping to make room for another run
+                run 5 (list) accepted
+                run 6 (f) accepted after 5 in place of 2
+                run 5 (list) started, attempt 1
+                -> stop 3.1 to make room for another run
+                -> stop 4.1 to make room for another run
+                -> answer Submitted([RunId(5), RunId(6)])
+                -> start 5.1 in io
+            3s end 3 stopped
+                run 3 (f) cancelled to make room for another run
+                run 2 (f) met 3, Cancelled, {"":null}
+            4s end 4 stopped
+                run 4 (f) cancelled to make room for another run
+                run 2 (f) met 4, Cancelled, {"":null}
+                run 2 (f) gathered: Cancelled(Replaced(Some(RunId(6))))
         "#]],
     );
 }

@@ -142,7 +142,7 @@ fn each_run_in_line_is_told_its_own_place() {
             0s explain 3
                 limit `m` is full: 1 of 1 held by run 4; about 2 with the same needs go first
             0s explain 4
-                it has been running for 0ns
+                it has been running for less than 0.1ms
             0s explain 5
                 limit `m` is full: 1 of 1 held by run 4; about 3 with the same needs go first
             1s cancel 3

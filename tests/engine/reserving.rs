@@ -265,7 +265,7 @@ fn who_needs_two_that_are_never_free_at_once_gets_them_one_after_the_other() {
                 -> answer Submitted([RunId(6)])
                 -> start 6.1 in io
             13s explain 6
-                it has been running for 0ns
+                it has been running for less than 0.1ms
             13s explain 2
                 limit `a` is full: 1 of 1 held by run 6; limit `b` is full: 1 of 1 held by run 5; it is the first in line
             14s submit second

@@ -364,6 +364,7 @@ impl World {
                 self.ledger.key(&key.unwrap(), *run);
             }
             Answer::Retried(run) => self.ledger.retried.push(*run),
+            Answer::RetriedGraph(runs) => self.ledger.retried.extend(runs),
             _ => {}
         }
     }

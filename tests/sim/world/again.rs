@@ -21,7 +21,6 @@ impl World {
             return;
         };
         let caller = self.caller(None);
-        self.ledger.retried.push(run);
         let known = Some(Box::new(known));
         self.apply(Input::Retry { run, known, caller });
     }
@@ -31,12 +30,10 @@ impl World {
         let mut members = self.graph_on_disk(run);
         members.retain(|(_, known)| known.over.is_some());
         let caller = self.caller(None);
-        let runs = members.iter().map(|(run, _)| *run);
-        self.ledger.retried.extend(runs);
         self.apply(Input::RetryGraph { members, caller });
     }
 
-    /// Those that hang together with a run, and their parts.
+    /// Those that hang together with a run, their parts, and all that they come after.
     fn graph_on_disk(&self, run: RunId) -> Vec<(RunId, Forgotten)> {
         let mut all = self.on_disk();
         let Some(known) = all.get(&run) else {
@@ -46,9 +43,13 @@ impl World {
         let is_member =
             |run: &RunId, known: &mut Forgotten| *run == first || known.ties.graph == Some(first);
         let mut members: Vec<_> = all.extract_if(.., is_member).collect();
-        let parts = members.iter().filter_map(|(_, known)| known.parts.as_ref());
-        let parts: Vec<RunId> = parts.flat_map(|parts| parts.runs()).collect();
-        members.extend(parts.iter().filter_map(|part| all.remove_entry(part)));
+        let mut looked_at = 0;
+        while let Some((_, known)) = members.get(looked_at) {
+            let parts = known.parts.iter().flat_map(|parts| parts.runs());
+            let tied: Vec<RunId> = parts.chain(known.after.iter().copied()).collect();
+            members.extend(tied.iter().filter_map(|run| all.remove_entry(run)));
+            looked_at += 1;
+        }
         members
     }
 
