@@ -166,7 +166,8 @@ impl Meters {
         };
         seconds(
             "wait",
-            "From being accepted (or due, if that is later) to the first start",
+            "From being accepted (or due, if that is later) to the first start; `show` and `history` count on until \
+             a command's process is made",
             Measured::Spread(self.waits.clone()),
         );
         seconds(

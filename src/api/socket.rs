@@ -1,8 +1,8 @@
 //! The Unix socket: who may come in is a matter of its directory and its mode.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -101,7 +101,10 @@ impl Socket {
         if let Some(directory) = path.parent()
             && !directory.exists()
         {
-            fs::create_dir_all(directory)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(directory)?;
             // The process may keep more to itself than others need here: who may connect is said by the socket.
             fs::set_permissions(directory, Permissions::from_mode(0o755))?;
         }

@@ -101,13 +101,17 @@ pub(super) fn is_backwards(since: Option<&String>, until: Option<&String>) -> bo
     let Some(since) = since else {
         return false;
     };
-    let until = until.map_or_else(|| moments::written(moments::now()), String::clone);
-    if *since <= until {
-        return false;
+    match until {
+        None if *since > moments::written(moments::now()) => {
+            complain(&format!(
+                "{since} is still to come: nothing has been since then"
+            ));
+        }
+        Some(until) if since > until => complain(&format!(
+            "nothing is between {since} and {until}, which is before that\nhint: `--since` is the earlier one of both"
+        )),
+        None | Some(_) => return false,
     }
-    complain(&format!(
-        "nothing is between {since} and {until}, which is before that\nhint: `--since` is the earlier one of both"
-    ));
     true
 }
 

@@ -12,7 +12,7 @@ use crate::daemon::Observer;
 use crate::engine::StateKind;
 use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::id::RunId;
-use crate::engine::outcome::{Measures, Outcome};
+use crate::engine::outcome::{Measures, Outcome, SkipReason};
 use crate::engine::spec::JobSpec;
 use crate::engine::time::Mono;
 use crate::inbox::Note;
@@ -36,6 +36,8 @@ struct Row {
     accepted: Mono,
     tied: Tied,
     state: StateKind,
+    /// It was left out since there may be only one at a time, and that one is there.
+    is_done_by_another: bool,
     /// Why it failed, was cancelled or skipped.
     reason: Option<String>,
     measures: Option<Measures>,
@@ -98,6 +100,7 @@ impl Observer for Summary {
             accepted: record.at.mono,
             tied: Tied::by(&record.fact),
             state: StateKind::Queued,
+            is_done_by_another: false,
             reason: None,
             measures: None,
             result: None,
@@ -142,6 +145,7 @@ impl Row {
                 (self.state, self.reason) = (StateKind::Cancelled, Some(reason.to_string()));
             }
             Fact::Skipped { reason, .. } => {
+                self.is_done_by_another = matches!(reason, SkipReason::Duplicate(_));
                 (self.state, self.reason) = (StateKind::Skipped, Some(reason.to_string()));
             }
             Fact::Retrying { failure, end, .. } => {
@@ -205,10 +209,11 @@ impl Row {
 }
 
 impl Summary {
-    /// Whether every run succeeded.
+    /// Whether every run succeeded, or was left out because the one run there may be does the same.
     pub(super) fn all_succeeded(&self) -> bool {
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        rows.values().all(|row| row.state == StateKind::Succeeded)
+        let well = |row: &Row| row.state == StateKind::Succeeded || row.is_done_by_another;
+        rows.values().all(well)
     }
 
     /// The table for people.

@@ -232,10 +232,10 @@ impl Reader<'_> {
         let is_of = |keys: &[Key]| path.is_empty() && keys.iter().any(|key| key.name == name);
         let hint = match nearest(name, known.clone()) {
             _ if is_of(JOB_FILE) => {
-                "this belongs into a job file, one of those that `daemon.jobs` names".to_owned()
+                "this belongs in a job file, one of those that `daemon.jobs` names".to_owned()
             }
             _ if is_of(SETTINGS) => {
-                "this is a setting of the daemon, and belongs into its `twolane.toml`".to_owned()
+                "this is a setting of the daemon, and belongs in its `twolane.toml`".to_owned()
             }
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("known keys are {}", list(known)),

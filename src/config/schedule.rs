@@ -216,14 +216,14 @@ impl Reader<'_> {
         let text = self.table.text("at").unwrap_or_default();
         let shown = text.parse::<DateTime>().ok();
         let is_instant = text.parse::<Timestamp>().is_ok();
-        let Some(does) = shown
+        let Some((does, how)) = shown
             .filter(|_| !is_instant)
             .and_then(|shown| found.doubt(shown))
         else {
             return;
         };
         let (zone, at) = (found.zone.name(), Moment(at));
-        let message = format!("the clocks of {zone} {does} {text}: it is taken for {at}");
+        let message = format!("the clocks of {zone} {does} {text}{how}: it is taken for {at}");
         let found = Diagnostic::at(self.source, field.value.clone(), message).warning();
         let hint = format!("write the one that is meant, as in `at = {at}`");
         self.report.push(found.hint(hint));

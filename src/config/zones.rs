@@ -103,12 +103,13 @@ impl Found {
         Some(Wall(at.ok()?.as_microsecond()))
     }
 
-    /// What its clocks do with a civil time that is not one instant; `None` of most.
-    pub(super) fn doubt(&self, shown: DateTime) -> Option<&'static str> {
+    /// What its clocks do with a civil time that is not one instant, as it stands before and behind that time in a
+    /// sentence; `None` of most.
+    pub(super) fn doubt(&self, shown: DateTime) -> Option<(&'static str, &'static str)> {
         match self.calendar.to_ambiguous_timestamp(shown).offset() {
             AmbiguousOffset::Unambiguous { .. } => None,
-            AmbiguousOffset::Gap { .. } => Some("skip"),
-            AmbiguousOffset::Fold { .. } => Some("show twice"),
+            AmbiguousOffset::Gap { .. } => Some(("skip", "")),
+            AmbiguousOffset::Fold { .. } => Some(("show", " twice")),
         }
     }
 }

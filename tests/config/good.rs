@@ -231,7 +231,7 @@ fn a_time_that_the_clocks_do_not_show_once_is_a_warning() {
     assert_eq!(
         told("2027-10-31T02:30:00"),
         [
-            "a.toml:3:19: the clocks of Europe/Berlin show twice 2027-10-31T02:30:00: it is taken for \
+            "a.toml:3:19: the clocks of Europe/Berlin show 2027-10-31T02:30:00 twice: it is taken for \
              2027-10-31T00:30:00Z (hint: write the one that is meant, as in `at = 2027-10-31T00:30:00Z`)"
         ]
     );
