@@ -74,7 +74,8 @@ impl Turn<'_> {
                     ..Ties::default()
                 },
                 due,
-                key: submission.key.clone().filter(|_| plan.item == 0),
+                // Of runs that were there already nothing is put on record.
+                key: submission.key.clone().filter(|_| plan.place == 0),
                 slot: slot.filter(|_| plan.item == 0).map(Arc::clone),
             });
         }

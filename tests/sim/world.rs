@@ -355,13 +355,21 @@ impl World {
                     assert!(self.model.runs.contains_key(run), "accepted means on disk");
                 }
                 self.ledger.acknowledged.extend(runs);
-                if let Some(key) = key {
-                    self.ledger.key(&key, runs[0]);
+                // Of runs that were there already nothing is kept under the key.
+                if let Some(key) = key
+                    && let Some(first) = self.stored_key(&key)
+                {
+                    assert!(runs.contains(&first), "the key is that of one of them");
+                    self.ledger.key(&key, first);
                 }
             }
             Answer::SubmittedBefore(run) => {
                 assert!(self.model.runs.contains_key(run), "accepted means on disk");
-                self.ledger.key(&key.unwrap(), *run);
+                if let Some(key) = key
+                    && self.stored_key(&key).is_some()
+                {
+                    self.ledger.key(&key, *run);
+                }
             }
             Answer::Retried(run) => self.ledger.retried.push(*run),
             Answer::RetriedGraph(runs) => self.ledger.retried.extend(runs),
