@@ -56,8 +56,9 @@ impl Turn<'_> {
             });
         }
         match self.duplicate_of(known)? {
-            (_, OnDuplicate::Replace) => None,
-            (run, OnDuplicate::Reject | OnDuplicate::Join) => {
+            // Parts that are kept would not wait until the place is free.
+            (_, OnDuplicate::Replace) if known.parts.is_none() => None,
+            (run, OnDuplicate::Reject | OnDuplicate::Join | OnDuplicate::Replace) => {
                 let job = Name::clone(&job.name);
                 Some(Refusal::Duplicate { job, run })
             }

@@ -64,10 +64,12 @@ impl Turn<'_> {
         if run.state != RunState::Blocked || run.born != born {
             return None;
         }
-        if run.parts().is_some() {
-            let result = gathered(ended.result.as_deref());
-            let given = Map::from_iter([(String::new(), result)]);
-            self.met(id, ended, given);
+        if let Some(parts) = run.parts() {
+            if parts.has(ended.run) {
+                let result = gathered(ended.result.as_deref());
+                let given = Map::from_iter([(String::new(), result)]);
+                self.met(id, ended, given);
+            }
             let open = self.state.run(id).links.as_ref().map_or(0, |l| l.open);
             return (open == 0).then(|| self.gather(id)).flatten();
         }

@@ -342,6 +342,98 @@ fn one_that_is_to_be_alone_is_still_so_after_a_crash() {
 }
 
 #[test]
+fn what_comes_after_a_joined_run_is_known_by_the_key() {
+    check(
+        "job a io unique=job:join
+         job b io after=a",
+        "0s submit a
+         1s submit a b key=k/1
+         2s end 1 ok
+         3s end 2 ok
+         4s submit a b key=k/1
+         5s submit a b key=k/2",
+        expect![[r#"
+            0s submit a
+                run 1 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            1s submit a b key=k/1
+                run 2 (b) accepted after 1
+                -> answer Submitted([RunId(1), RunId(2)])
+            2s end 1 ok
+                run 1 (a) succeeded
+                run 2 (b) released
+                run 2 (b) started, attempt 1
+                -> start 2.1 in io
+            3s end 2 ok
+                run 2 (b) succeeded
+            4s submit a b key=k/1
+                -> answer SubmittedBefore(RunId(2))
+            5s submit a b key=k/2
+                -> answer Refused(KeyReused("k"))
+        "#]],
+    );
+}
+
+#[test]
+fn parts_are_not_tried_once_more_beside_the_one_run_there_may_be() {
+    check(
+        "job f io params=n:integer foreach=n unique=job:replace",
+        "0s submit f{\"n\":[1,2]}
+         1s end 2 ok=1
+         2s end 3 error
+         3s submit f{\"n\":[3]}
+         4s again 1 2 3
+         5s end 5 ok=3
+         6s again 1 2 3
+         7s end 3.2 ok=2",
+        expect![[r#"
+            0s submit f{"n":[1,2]}
+                run 1 (f) accepted {"n":[1,2]}
+                run 1 (f) spread into 2 from 2 on
+                run 2 (f) accepted {"n":1} part of 1
+                run 3 (f) accepted {"n":2} part of 1
+                run 2 (f) started, attempt 1
+                run 3 (f) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 2.1 in io
+                -> start 3.1 in io
+            1s end 2 ok=1
+                run 2 (f) succeeded
+                run 1 (f) met 2, Succeeded, {"":1}
+            2s end 3 error
+                run 3 (f) failed: no luck
+                run 1 (f) met 3, Failed, {"":null}
+                run 1 (f) gathered: Failed(Error("1 of the 2 runs that it was spread into did not succeed"))
+            3s submit f{"n":[3]}
+                run 4 (f) accepted {"n":[3]}
+                run 4 (f) spread into 1 from 5 on
+                run 5 (f) accepted {"n":3} part of 4
+                run 5 (f) started, attempt 1
+                -> answer Submitted([RunId(4)])
+                -> start 5.1 in io
+            4s again 1 2 3
+                -> answer Refused(Duplicate { job: "f", run: RunId(4) })
+            5s end 5 ok=3
+                run 5 (f) succeeded
+                run 4 (f) met 5, Succeeded, {"":3}
+                run 4 (f) gathered: Succeeded [3]
+            6s again 1 2 3
+                run 3 (f) retried
+                run 1 (f) retried after [RunId(3)]
+                run 3 (f) started, attempt 2
+                -> answer RetriedGraph([RunId(3), RunId(1)])
+                -> start 3.2 in io
+            7s end 3.2 ok=2
+                run 3 (f) succeeded
+                run 1 (f) met 3, Succeeded, {"":2}
+                run 1 (f) gathered: Succeeded [1,2]
+        "#]],
+    );
+}
+
+#[test]
 fn the_hook_of_what_makes_way_does_not_come_between() {
     check(
         "job f io params=n:integer foreach=n unique=job:replace on_failure=h limits=l

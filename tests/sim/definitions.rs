@@ -15,9 +15,29 @@ use twolane::engine::spec::{
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 18] = [
-    "io", "awaited", "cpu", "once", "mutex", "slow", "late", "again", "then", "future", "alone",
-    "spread", "clean", "made", "heavy", "rated", "auto", "short",
+pub(crate) const JOBS: [&str; 22] = [
+    "io",
+    "awaited",
+    "cpu",
+    "once",
+    "mutex",
+    "slow",
+    "late",
+    "again",
+    "then",
+    "future",
+    "alone",
+    "spread",
+    "clean",
+    "made",
+    "heavy",
+    "rated",
+    "auto",
+    "short",
+    "shared",
+    "behind",
+    "pieces",
+    "after-all",
 ];
 
 /// Those that have schedules; nobody submits them.
@@ -139,20 +159,47 @@ fn hang_together(add: Add<'_>) {
     add("spread", Lane::Cpu, &|job| {
         let values = vec![1.into(), 2.into(), 3.into()];
         job.fan_out = Some(FanOut::Matrix(BTreeMap::from([("n".into(), values)])));
-        job.params.insert(
-            "n".into(),
-            ParamSpec {
-                kind: ParamKind::Integer,
-                default: None,
-                from: None,
-            },
-        );
+        job.params.insert("n".into(), number());
         job.on_success = Some("cpu".into());
+    });
+    // One run of which several graphs may come after.
+    add("shared", Lane::Io, &|job| {
+        job.unique = Some(Unique {
+            by: UniqueBy::Job,
+            on_duplicate: OnDuplicate::Join,
+        });
+        job.on_failure = Some("alone".into());
+    });
+    add("behind", Lane::Cpu, &|job| {
+        job.after = vec!["shared".into()]
+    });
+    // What makes way with its parts, and whose end makes another one run.
+    add("pieces", Lane::Io, &|job| {
+        let values = vec![1.into(), 2.into()];
+        job.fan_out = Some(FanOut::Matrix(BTreeMap::from([("n".into(), values)])));
+        job.params.insert("n".into(), number());
+        job.unique = Some(Unique {
+            by: UniqueBy::Job,
+            on_duplicate: OnDuplicate::Replace,
+        });
+        job.on_failure = Some("shared".into());
+    });
+    add("after-all", Lane::Io, &|job| {
+        job.after = vec!["pieces".into(), "shared".into()];
+        job.when = When::Always;
     });
     add("clean", Lane::Io, &|job| {
         job.after = vec!["again".into(), "cpu".into()];
         job.when = When::Failure;
     });
+}
+
+const fn number() -> ParamSpec {
+    ParamSpec {
+        kind: ParamKind::Integer,
+        default: None,
+        from: None,
+    }
 }
 
 /// Jobs with schedules: in each zone and way there is, but few.
