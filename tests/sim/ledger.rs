@@ -24,11 +24,21 @@ pub(crate) struct Ledger {
     pub(crate) acknowledged: Vec<RunId>,
     /// The run that clients were told of for each key.
     pub(crate) keys: BTreeMap<String, RunId>,
-    /// Runs that were retried by hand.
-    pub(crate) retried: Vec<RunId>,
+    /// Runs that somebody has asked to retry, by themselves or with their graph.
+    pub(crate) asked: BTreeSet<RunId>,
+    /// Those of them that are on record as retried.
+    retried: BTreeSet<RunId>,
 }
 
 impl Ledger {
+    pub(crate) fn retried(&mut self, run: RunId) {
+        assert!(
+            self.asked.contains(&run),
+            "nobody has asked for a retry of {run}"
+        );
+        self.retried.insert(run);
+    }
+
     pub(crate) fn start(&mut self, attempt: AttemptId, job: &JobSpec) {
         let earlier = self.attempts.range(first(attempt.run)..=last(attempt.run));
         for (other, _) in earlier {

@@ -42,7 +42,7 @@ const STEPS: [(Step, u64, bool); 17] = [
     (Step::Reload, 2, false),
     (Step::SetClock, 2, false),
     (Step::Stale, 2, false),
-    (Step::Crash, 2, false),
+    (Step::Crash, 3, false),
     (Step::ShutDown, 1, false),
     (Step::Tick, 2, true),
 ];

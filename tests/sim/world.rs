@@ -308,6 +308,9 @@ impl World {
     fn write(&mut self, records: &[Record]) {
         for record in records {
             self.model.take(record);
+            if let Fact::Retried { run, .. } = &record.fact {
+                self.ledger.retried(*run);
+            }
             if let Some((run, job)) = record.fact.run() {
                 let epoch = self.jobs.get(&run).map_or(0, |(_, epoch)| *epoch);
                 let epoch = if let Fact::Started { epoch, .. } | Fact::Interrupted { epoch, .. } =
@@ -371,8 +374,6 @@ impl World {
                     self.ledger.key(&key, *run);
                 }
             }
-            Answer::Retried(run) => self.ledger.retried.push(*run),
-            Answer::RetriedGraph(runs) => self.ledger.retried.extend(runs),
             _ => {}
         }
     }

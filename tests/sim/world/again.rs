@@ -21,6 +21,7 @@ impl World {
             return;
         };
         let caller = self.caller(None);
+        self.ledger.asked.insert(run);
         let known = Some(Box::new(known));
         self.apply(Input::Retry { run, known, caller });
     }
@@ -30,6 +31,8 @@ impl World {
         let mut members = self.graph_on_disk(run);
         members.retain(|(_, known)| known.over.is_some());
         let caller = self.caller(None);
+        let runs = members.iter().map(|(run, _)| *run);
+        self.ledger.asked.extend(runs);
         self.apply(Input::RetryGraph { members, caller });
     }
 
