@@ -26,7 +26,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use daemon::{Daemon, below, median};
 use rusqlite::Connection;
@@ -39,7 +39,10 @@ const CLIENTS: usize = 64;
 const REQUESTS: u64 = 20_000;
 
 /// Single runs at low load.
-const SINGLES: usize = 300;
+const SINGLES: usize = 100;
+
+/// Between two of them: at low load, a stream of events may look at once, which it does a few times in 50 ms.
+const BETWEEN: Duration = Duration::from_millis(60);
 
 /// Rows in a group of the bare commits.
 const GROUP: usize = 4_096;
@@ -229,6 +232,7 @@ fn latency(daemon: &Daemon) -> f64 {
     let mut answers = BufReader::new(stream.try_clone().unwrap());
     let mut times: Vec<f64> = (0..SINGLES)
         .map(|_| {
+            std::thread::sleep(BETWEEN);
             let begun = Instant::now();
             let run = post(&mut stream, &mut answers);
             let (over, at) = hear.recv().unwrap();
