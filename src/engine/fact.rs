@@ -1,6 +1,5 @@
 //! What the engine decided and what is recorded. State is the fold of facts, live and in recovery.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -466,15 +465,4 @@ impl Fact {
             | Self::Skipped { .. } => None,
         }
     }
-}
-
-/// The numbers of those records about no run which are in force: the last for each thing, see
-/// [`Fact::stands_for`]. `records` are in the order of their numbers.
-#[must_use]
-pub fn in_force<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeSet<u64> {
-    let last: BTreeMap<String, u64> = records
-        .into_iter()
-        .filter_map(|record| Some((record.fact.stands_for()?, record.number)))
-        .collect();
-    last.into_values().collect()
 }

@@ -18,6 +18,10 @@ mod dependencies;
 mod fairness;
 mod flow;
 mod future;
+#[path = "../records/in_force.rs"]
+mod in_force;
+#[path = "../records/known.rs"]
+mod known;
 mod pause;
 mod placing;
 mod random;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::define::{define, job, lane};
+use crate::in_force::in_force;
+use crate::known::{learn, nothing};
 use crate::placing::{end, measures};
 use crate::told::{action, fact};
 use expect_test::Expect;
 use serde_json::Value;
-use twolane::engine::fact::{Fact, FinalState, Record, SubmitKey, in_force};
-use twolane::engine::flow::{Over, Parts, Ties};
+use twolane::engine::fact::{Fact, Record, SubmitKey};
+use twolane::engine::flow::Ties;
 use twolane::engine::id::{AttemptId, CallerId, RunId};
 use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::{Failure, Outcome};
@@ -223,100 +225,12 @@ impl Bench {
         self.step(now, Input::Retry { run, known, caller })
     }
 
-    /// What the records tell of a run, as the store does.
-    #[expect(clippy::too_many_lines, reason = "an arm for each kind of fact")]
+    /// What the records tell of a run.
     pub(crate) fn known(&self, run: RunId) -> Option<Forgotten> {
         let mut known: Option<Forgotten> = None;
         for record in &self.records {
-            let Some((_, job)) = record.fact.run().filter(|(other, _)| *other == run) else {
-                continue;
-            };
-            let known = known.get_or_insert_with(|| Forgotten {
-                job: Arc::clone(job),
-                priority: Priority::default(),
-                args: None,
-                epoch: 0,
-                after: Box::default(),
-                ties: Ties::default(),
-                parts: None,
-                over: None,
-                result: None,
-            });
-            match &record.fact {
-                Fact::Ended { state, .. } | Fact::Gathered { state, .. } => {
-                    known.over = Some(match state {
-                        FinalState::Succeeded => Over::Succeeded,
-                        FinalState::Failed(_) => Over::Failed,
-                        FinalState::Cancelled(_) => Over::Cancelled,
-                    });
-                    known.result = None;
-                    if let Fact::Ended { end, .. } = &record.fact
-                        && let Outcome::Succeeded(result) = &end.outcome
-                    {
-                        known.result = Some(Arc::clone(result));
-                    }
-                    if let Fact::Gathered { result, .. } = &record.fact {
-                        known.result.clone_from(result);
-                    }
-                }
-                Fact::GivenUp { .. } => known.over = Some(Over::Failed),
-                Fact::Cancelled { .. } => known.over = Some(Over::Cancelled),
-                Fact::Skipped { .. } => known.over = Some(Over::Skipped),
-                Fact::Accepted {
-                    after, ties, args, ..
-                }
-                | Fact::Retried {
-                    after, ties, args, ..
-                } => {
-                    (known.after, known.ties) = (after.clone(), ties.clone());
-                    known.args.clone_from(args);
-                    (known.over, known.result) = (None, None);
-                    if let Fact::Retried { parts, .. } = &record.fact {
-                        known.parts.clone_from(parts);
-                    }
-                }
-                Fact::Started { epoch, .. } => known.epoch = *epoch,
-                Fact::Spread { first, count, .. } => {
-                    known.parts = Some(Box::new(Parts::new(*first, *count as usize)));
-                }
-                Fact::Met {
-                    by, over, given, ..
-                } => {
-                    if let Some(parts) = &mut known.parts {
-                        let result = given.values().next().cloned().unwrap_or_default();
-                        parts.take(*by, *over, result);
-                    } else if !given.is_empty() {
-                        let mut args = known.args.as_deref().cloned().unwrap_or_default();
-                        for (name, value) in given {
-                            args[name] = value.clone();
-                        }
-                        known.args = Some(Arc::new(args));
-                    }
-                }
-                Fact::Opened
-                | Fact::Configured { .. }
-                | Fact::Released { .. }
-                | Fact::Due { .. }
-                | Fact::Began { .. }
-                | Fact::Stopping { .. }
-                | Fact::Unresponsive { .. }
-                | Fact::Retrying { .. }
-                | Fact::Interrupted { .. }
-                | Fact::Draining
-                | Fact::Leaving
-                | Fact::Sent { .. }
-                | Fact::Evaluated { .. }
-                | Fact::Misplaced { .. }
-                | Fact::Reconsidered { .. }
-                | Fact::BackfillAccepted { .. }
-                | Fact::BackfillMoved { .. }
-                | Fact::BackfillEnded { .. }
-                | Fact::ClockSet { .. }
-                | Fact::Heard { .. }
-                | Fact::Absent { .. }
-                | Fact::Announced { .. }
-                | Fact::Paused { .. }
-                | Fact::Resumed { .. } => {}
+            if let Some((_, job)) = record.fact.run().filter(|(other, _)| *other == run) {
+                learn(known.get_or_insert_with(|| nothing(job)), &record.fact);
             }
         }
         known

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twolane::engine::action::{Action, Answer};
-use twolane::engine::fact::{Fact, Record, in_force};
+use twolane::engine::fact::{Fact, Record};
 use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::input::Input;
 use twolane::engine::outcome::{End, Measures, Outcome, SkipReason, Unrun};
@@ -16,6 +16,8 @@ use twolane::engine::schedule::spec::Moment;
 use twolane::engine::spec::{Definitions, JobSpec, Lane, Name, TaskSpec};
 use twolane::engine::time::{Mono, Now, Wall};
 use twolane::engine::{Engine, Outputs, Recovery};
+
+use crate::in_force::in_force;
 
 /// See above.
 pub(crate) struct Bench {

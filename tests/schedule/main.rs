@@ -11,6 +11,8 @@ mod alone;
 mod backfill;
 mod bench;
 mod firing;
+#[path = "../records/in_force.rs"]
+mod in_force;
 mod oracle;
 mod slots;
 mod year;

@@ -10,6 +10,10 @@
 #![expect(clippy::print_stdout, reason = "a failing seed prints what happened")]
 
 mod definitions;
+#[path = "../records/in_force.rs"]
+mod in_force;
+#[path = "../records/known.rs"]
+mod known;
 mod lanes;
 mod ledger;
 mod model;

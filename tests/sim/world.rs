@@ -77,7 +77,7 @@ pub(crate) struct World {
     outbox: VecDeque<Batch>,
     disk: Vec<Record>,
     /// What became of each run as its facts on the disk say, for a retry.
-    jobs: BTreeMap<RunId, (Arc<JobSpec>, u32)>,
+    jobs: BTreeMap<RunId, Arc<JobSpec>>,
     lanes: Lanes,
     ledger: Ledger,
     model: Model,
@@ -312,15 +312,7 @@ impl World {
                 self.ledger.retried(*run);
             }
             if let Some((run, job)) = record.fact.run() {
-                let epoch = self.jobs.get(&run).map_or(0, |(_, epoch)| *epoch);
-                let epoch = if let Fact::Started { epoch, .. } | Fact::Interrupted { epoch, .. } =
-                    &record.fact
-                {
-                    *epoch
-                } else {
-                    epoch
-                };
-                self.jobs.insert(run, (Arc::clone(job), epoch));
+                self.jobs.insert(run, Arc::clone(job));
             }
         }
         self.disk.extend(records.iter().cloned());
@@ -460,7 +452,7 @@ impl World {
             .runs
             .iter()
             .filter(move |(_, stage)| waits(stage));
-        runs.filter_map(|(run, _)| self.jobs[run].0.task.is_future().then_some(*run))
+        runs.filter_map(|(run, _)| self.jobs[run].task.is_future().then_some(*run))
     }
 
     fn complete(&mut self) {

@@ -2,16 +2,13 @@
 //! of them is read from the disk, on which not all may be that the engine knows by now.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use twolane::engine::fact::{Fact, FinalState};
-use twolane::engine::flow::{Over, PartEnd, Parts, Ties};
+use twolane::engine::fact::Fact;
 use twolane::engine::id::RunId;
 use twolane::engine::input::{Forgotten, Input};
-use twolane::engine::outcome::Outcome;
-use twolane::engine::spec::Priority;
 
 use super::World;
+use crate::known::{learn, nothing};
 
 impl World {
     pub(super) fn retry(&mut self) {
@@ -60,90 +57,22 @@ impl World {
     fn on_disk(&self) -> BTreeMap<RunId, Forgotten> {
         let mut all = BTreeMap::new();
         for record in &self.disk {
-            if let Some((run, _)) = record.fact.run() {
-                let known = all.entry(run).or_insert_with(|| self.nothing_known(run));
+            if let Some((run, job)) = record.fact.run() {
+                let known = all.entry(run).or_insert_with(|| nothing(job));
+                check_met(known, &record.fact);
                 learn(known, &record.fact);
             }
         }
         all
     }
-
-    fn nothing_known(&self, run: RunId) -> Forgotten {
-        let (job, epoch) = self.jobs[&run].clone();
-        Forgotten {
-            job,
-            epoch,
-            priority: Priority::default(),
-            args: None,
-            after: Box::default(),
-            ties: Ties::default(),
-            parts: None,
-            over: None,
-            result: None,
-        }
-    }
 }
 
-/// Takes in what a record says of its run.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the others do not change what has to be known"
-)]
-fn learn(known: &mut Forgotten, fact: &Fact) {
-    match fact {
-        Fact::Accepted {
-            priority,
-            args,
-            after,
-            ties,
-            ..
-        } => {
-            (known.priority, known.args) = (*priority, args.clone());
-            (known.after, known.ties) = (after.clone(), ties.clone());
+/// What one run is told of the end of another one.
+fn check_met(known: &Forgotten, fact: &Fact) {
+    if let Fact::Met { by, given, .. } = fact {
+        match &known.parts {
+            Some(parts) => assert!(parts.has(*by), "only its parts are gathered"),
+            None => assert!(given.is_empty(), "no job here takes another one's result"),
         }
-        Fact::Retried {
-            after, ties, parts, ..
-        } => {
-            (known.after, known.ties) = (after.clone(), ties.clone());
-            known.parts.clone_from(parts);
-            (known.over, known.result) = (None, None);
-        }
-        Fact::Spread { first, count, .. } => {
-            known.parts = Some(Box::new(Parts::new(*first, *count as usize)));
-        }
-        Fact::Met {
-            by, over, given, ..
-        } => {
-            if let Some(parts) = &mut known.parts {
-                assert!(parts.has(*by), "only its parts are gathered");
-                let at = usize::try_from(by.0 - parts.first.0).unwrap();
-                let result = given.values().next().cloned().unwrap_or_default();
-                let over = Some(*over);
-                parts.ends[at] = PartEnd { over, result };
-            } else {
-                assert!(given.is_empty(), "no job here takes another one's result");
-            }
-        }
-        Fact::Gathered { state, result, .. } => {
-            (known.over, known.result) = (Some(ended(state)), result.clone());
-        }
-        Fact::Ended { state, end, .. } => {
-            known.over = Some(ended(state));
-            if let (FinalState::Succeeded, Outcome::Succeeded(result)) = (state, &end.outcome) {
-                known.result = Some(Arc::clone(result));
-            }
-        }
-        Fact::GivenUp { .. } => known.over = Some(Over::Failed),
-        Fact::Cancelled { .. } => known.over = Some(Over::Cancelled),
-        Fact::Skipped { .. } => known.over = Some(Over::Skipped),
-        _ => {}
-    }
-}
-
-const fn ended(state: &FinalState) -> Over {
-    match state {
-        FinalState::Succeeded => Over::Succeeded,
-        FinalState::Failed(_) => Over::Failed,
-        FinalState::Cancelled(_) => Over::Cancelled,
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use twolane::engine::fact::{Fact, in_force};
+use twolane::engine::fact::Fact;
 use twolane::engine::id::RunId;
 use twolane::engine::input::Input;
 use twolane::engine::spec::Definitions;
 use twolane::engine::{Engine, JobView, Recovery};
 
 use super::World;
+use crate::in_force::in_force;
 
 impl World {
     /// The plug is pulled. Of what was on its way to the disk, a beginning may have arrived.
