@@ -191,8 +191,7 @@ fn at_once(asked: Option<u32>) -> Result<u32, Problem> {
     }
 }
 
-/// The schedule that is meant: what it is told by, or its place. One of several that are written alike is meant by
-/// the whole of what it is told by.
+/// The schedule that is meant.
 fn chosen<'a>(ground: &'a Ground, asked: Option<&str>) -> Result<&'a ScheduleGround, Problem> {
     let (job, all) = (&ground.job.name, &ground.schedules);
     let each = || {
@@ -211,11 +210,7 @@ fn chosen<'a>(ground: &'a Ground, asked: Option<&str>) -> Result<&'a ScheduleGro
             each()
         ))),
         (Some(asked), all) => {
-            let by_key = all.iter().find(|it| *it.schedule == *asked);
-            let mut called = all.iter().filter(|it| it.spec.is_called(asked));
-            let by_text = called.next().filter(|_| called.next().is_none());
-            let place = asked.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-            let found = by_key.or(by_text).or_else(|| all.get(place?));
+            let found = ScheduleSpec::meant(all, |it| &it.spec, asked);
             found.ok_or_else(|| {
                 let detail = format!("job `{job}` has no schedule {asked:?}: it has {}", each());
                 Problem::new(StatusCode::NOT_FOUND, "unknown-schedule", detail)

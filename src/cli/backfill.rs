@@ -253,16 +253,8 @@ fn schedule<'a>(job: &'a JobSpec, asked: Option<&str>) -> Result<&'a Arc<Schedul
             "job `{name}` has {} schedules\nhint: say which, as in `--schedule 1`",
             all.len()
         )),
-        (Some(asked), all) => {
-            let by_key = all.iter().find(|schedule| schedule.to_string() == asked);
-            let mut called = all.iter().filter(|schedule| schedule.is_called(asked));
-            let by_text = called.next().filter(|_| called.next().is_none());
-            let place = asked.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-            by_key
-                .or(by_text)
-                .or_else(|| all.get(place?))
-                .ok_or_else(|| format!("job `{name}` has no schedule `{asked}`"))
-        }
+        (Some(asked), all) => ScheduleSpec::meant(all, |spec| spec, asked)
+            .ok_or_else(|| format!("job `{name}` has no schedule `{asked}`")),
     }
 }
 

@@ -216,8 +216,7 @@ impl ScheduleSpec {
 
     /// Whether somebody means this one by `text`: what it is told by, or what stands in the file of it, without the
     /// zone or the words before it.
-    #[must_use]
-    pub fn is_called(&self, text: &str) -> bool {
+    fn is_called(&self, text: &str) -> bool {
         let whole = self.to_string();
         let written = match &self.trigger {
             Trigger::Cron(cron) => Some(&*cron.text),
@@ -225,6 +224,17 @@ impl ScheduleSpec {
             Trigger::At(_) => whole.strip_prefix("at "),
         };
         whole == text || written == Some(text)
+    }
+
+    /// The one of a job's schedules that is meant by `asked`: what it is told by, its text, or its place from 1. One
+    /// of several that are written alike is meant only by the whole of what it is told by.
+    #[must_use]
+    pub fn meant<'a, T>(all: &'a [T], of: impl Fn(&T) -> &Self, asked: &str) -> Option<&'a T> {
+        let told_by = all.iter().find(|it| of(it).to_string() == asked);
+        let mut called = all.iter().filter(|it| of(it).is_called(asked));
+        let by_text = called.next().filter(|_| called.next().is_none());
+        let place = asked.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        told_by.or(by_text).or_else(|| all.get(place?))
     }
 
     /// By how much the runs of `job` begin after their slots: always the same part of `jitter`, which
