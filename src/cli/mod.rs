@@ -30,6 +30,7 @@ mod out;
 mod past;
 mod pause;
 mod place;
+mod printed;
 mod readable;
 mod reload;
 mod resume;

@@ -61,7 +61,7 @@ fn of_the_unit() -> Option<(u32, u32)> {
         return None;
     }
     let asked = ["show", "twolane.service", "--property=User", "--value"];
-    let name = super::doctor::printed("systemctl", &asked)?;
+    let name = super::printed::printed("systemctl", &asked)?;
     let user = User::from_name(&name).ok()??;
     Some((user.uid.as_raw(), user.gid.as_raw()))
 }

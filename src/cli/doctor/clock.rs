@@ -5,7 +5,8 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::finding::Finding;
-use super::{Patient, kernel, printed};
+use super::{Patient, kernel};
+use crate::cli::printed::printed;
 use crate::clock::Clock;
 
 /// No machine that has this program has an earlier time: 2026-01-01.

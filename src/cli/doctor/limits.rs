@@ -3,7 +3,8 @@
 use rustix::process::{Resource, getrlimit};
 
 use super::finding::Finding;
-use super::{Patient, kernel, kernel_number, printed};
+use super::{Patient, kernel, kernel_number};
+use crate::cli::printed::printed;
 
 /// Files that are open beside those of attempts: the store, the log, sockets.
 const OWN_FILES: u64 = 200;

@@ -140,13 +140,6 @@ fn kernel_number(path: &str) -> Option<u64> {
     kernel(path)?.split_whitespace().next()?.parse().ok()
 }
 
-/// What a program prints, if it is there and succeeds.
-pub(super) fn printed(program: &str, words: &[&str]) -> Option<String> {
-    let output = std::process::Command::new(program).args(words).output();
-    let output = output.ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
 /// The directory itself, or the nearest one above that is there.
 fn nearest(path: &Path) -> &Path {
     let mut ancestors = path.ancestors();

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Patient;
 use super::finding::Finding;
-use super::{Patient, printed};
+use crate::cli::printed::printed;
 
 /// The oldest version for which the unit is right.
 const NEEDED: u32 = 252;
