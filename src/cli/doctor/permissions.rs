@@ -20,11 +20,7 @@ const NOT_OWNER: u32 = 0o077;
 pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     let mut found = vec![
         private("state", &patient.state, NOT_OWNER, "chmod 700"),
-        doors(
-            &patient.runtime,
-            &patient.loaded.settings.api.roles,
-            "runtime",
-        ),
+        doors(&patient.runtime, &patient.loaded.settings.api.roles),
     ];
     let secrets = patient.loaded.directory.join("credentials");
     if secrets.exists() {
@@ -47,7 +43,8 @@ pub(super) fn look(patient: &Patient) -> Vec<Finding> {
 
 /// Whether the socket lets in whom it should, and nobody can put another one in its place. Who may enter its
 /// directory is told apart by the socket, or by their roles.
-fn doors(runtime: &Path, roles: &RolesSettings, name: &'static str) -> Finding {
+fn doors(runtime: &Path, roles: &RolesSettings) -> Finding {
+    let name = "runtime";
     let (place, socket) = (runtime.display(), runtime.join(SOCKET));
     let mode = |path: &Path| fs::metadata(path).map(|there| there.mode() & 0o7777);
     match (mode(runtime), mode(&socket)) {
@@ -235,7 +232,7 @@ mod tests {
             for (path, bits) in [(place.path(), directory), (&socket, mode)] {
                 fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
             }
-            let found = doors(place.path(), roles, "runtime");
+            let found = doors(place.path(), roles);
             assert_eq!(found.verdict, expected, "{directory:o} {mode:o}: {found:?}");
         }
     }
