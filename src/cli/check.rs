@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::count::count;
 use super::out::{Out, complain, tell};
 use super::readable::{self, Closed, Reader};
 use super::{Exit, SettingsArgs, answer, load, place, start};
@@ -97,9 +98,4 @@ fn show(shown: &[config::Shown], out: &mut Out) {
     for config::Shown { key, value, origin } in shown {
         out.line(format_args!("{key:keys$} = {value:values$}  # {origin}"));
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }

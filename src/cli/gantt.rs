@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthChar;
 
+use super::count::count;
 use crate::api::wire::{Bar, Timeline};
 use crate::logging::harmless;
 
@@ -110,7 +111,7 @@ impl Chart {
             "{} to {}, {}",
             self.shown(self.from, form),
             self.shown(self.to, form),
-            attempts(self.bars.len())
+            count(self.bars.len(), "attempt")
         )];
         let rows = self.rows();
         let names: Vec<String> = rows
@@ -243,12 +244,6 @@ impl Chart {
         svg.push_str("</svg>\n");
         svg
     }
-}
-
-/// So many attempts, in words.
-pub(super) fn attempts(number: usize) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} attempt{plural}")
 }
 
 /// Parts into which the time below a picture is divided.

@@ -8,6 +8,7 @@ mod cancel;
 mod check;
 mod complete;
 mod completions;
+mod count;
 mod doctor;
 mod drain;
 mod durable;

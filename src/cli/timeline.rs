@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Exit;
 use super::ask::{Asked, json, path};
+use super::count::count;
 use super::gantt;
 use super::moments::here;
 use super::out::{Out, complain};
@@ -111,5 +112,5 @@ fn draw(chart: &gantt::Chart, bars: usize, file: &Path, out: &mut Out) -> Exit {
         return Exit::System;
     }
     let file = file.display();
-    out.line(format_args!("{} drawn into {file}", gantt::attempts(bars)))
+    out.line(format_args!("{} drawn into {file}", count(bars, "attempt")))
 }

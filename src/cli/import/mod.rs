@@ -19,6 +19,7 @@ use clap::{Args, Subcommand};
 
 use self::draft::File;
 use super::Exit;
+use super::count::count;
 use super::out::{Out, complain, tell};
 
 const EXAMPLES: &str = "\
@@ -104,9 +105,9 @@ pub(super) fn run(args: &Import, out: &mut Out) -> Exit {
         return exit;
     }
     if file.notes() > 0 {
-        let (count, plural) = (file.notes(), if file.notes() == 1 { "" } else { "s" });
         tell(&format!(
-            "{count} thing{plural} to look at: each stands in the file behind `# note:`\n"
+            "{} to look at: each stands in the file behind `# note:`\n",
+            count(file.notes(), "thing")
         ));
     }
     if file.left_out() > 0 {
