@@ -168,7 +168,7 @@ impl Turn<'_> {
 
     /// Has those make way whose places the runs of a submission take; gives for each of these the one that
     /// it has to wait for.
-    pub(super) fn make_room(&mut self, new: &[Planned]) -> Vec<Option<RunId>> {
+    fn make_room(&mut self, new: &[Planned]) -> Vec<Option<RunId>> {
         let next = self.state.next_run;
         let mut replaced = new.iter().filter_map(|plan| plan.replaces);
         let known = !replaced.any(|run| self.is_followed(run));

@@ -181,33 +181,34 @@ impl Turn<'_> {
     fn to_be_retried(&self, all: &BTreeMap<RunId, Forgotten>) -> Vec<RunId> {
         // Of what is not remembered any more, as after a restart, only the records tell.
         let over = |run: RunId, known: &Forgotten| match self.state.runs.get(run) {
-            Some(run) => Over::of(&run.state),
+            Some(there) => Over::of(&there.state),
             None => Some(known.over.unwrap_or(Over::Failed)),
         };
+        let may_have_succeeded = |o: Option<Over>| o.is_none_or(|o| o == Over::Succeeded);
         let mut again: BTreeSet<RunId> = BTreeSet::new();
         for run in in_order(all) {
             let Some(known) = all.get(&run) else {
                 continue;
             };
-            let is_over = over(run, known).is_some_and(|over| over != Over::Succeeded);
+            let did_not_succeed = over(run, known).is_some_and(|o| o != Over::Succeeded);
             let has_begun = known.epoch > 0 || known.parts.is_some();
             // `None` where that is still to come, or nothing is known of it.
             let became = |before: &RunId| match all.get(before) {
-                Some(known) if !again.contains(before) && self.counts(*before, all) => {
-                    over(*before, known)
+                Some(other) if !again.contains(before) && self.counts(*before, all) => {
+                    over(*before, other)
                 }
                 _ => None,
             };
             let mut before = known.after.iter().map(became);
             let may_run = match known.job.when {
-                When::Success => before.all(|over| over.is_none_or(|o| o == Over::Succeeded)),
-                When::Failure => before.any(|over| over != Some(Over::Succeeded)),
-                When::Any => before.any(|over| over.is_none_or(|o| o == Over::Succeeded)),
+                When::Success => before.all(may_have_succeeded),
+                When::Failure => before.any(|o| o != Some(Over::Succeeded)),
+                When::Any => before.any(may_have_succeeded),
                 When::Always => true,
             };
             // The parts of a run that has been spread anew since are of no concern to anybody.
-            let is_over = is_over && self.counts(run, all);
-            if is_over && (has_begun || known.after.is_empty() || may_run) {
+            let counts = did_not_succeed && self.counts(run, all);
+            if counts && (has_begun || known.after.is_empty() || may_run) {
                 again.insert(run);
             }
         }
