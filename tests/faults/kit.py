@@ -1,0 +1,353 @@
+"""What the scripts in this directory have in common: a daemon of their own that leaves nothing behind, how it is asked
+and waited for, and how they tell what they found. Needs nothing but Python. A script is a function:
+
+    def main():
+        binary, seconds = kit.arguments(60.0)
+        with kit.place() as place, kit.Daemon(binary, place, JOBS) as daemon:
+            daemon.start()
+            run = daemon.submit("nap")
+            daemon.wait(lambda: daemon.state(run) == "succeeded", "the run does not end")
+            kit.show("what it is", 0, True)
+
+    kit.play(main)
+
+What may fail is checked with `show`, which goes on, or by raising `Failed`, which does not. Where one of them fails,
+the end of the daemon's log is printed, and the exit code is 1.
+"""
+import contextlib, datetime, fcntl, http.client, json, os, pathlib, re, shutil, signal, socket, subprocess, sys, tempfile, time
+
+# The exit code by which a script says that it cannot run here.
+SKIPPED = 77
+# Seconds: far longer than anything takes that is waited for, also on a machine that has other things to do.
+LIMIT = 60
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONFIG = '[daemon]\njobs = ["jobs.toml"]\nstate_dir = "{state}"\nruntime_dir = "run"\n'
+
+
+class Failed(Exception):
+    """Something is not as it has to be, and there is no use in going on."""
+
+
+class NoAnswer(OSError):
+    """Nobody answers, or not wholly: what became of the request is not known."""
+
+
+# What a script is called with, and what it leaves with.
+
+
+def arguments(*defaults):
+    """The program to be tried, and a value for each of `defaults`, of the same type."""
+    words = sys.argv[1:]
+    binary = os.path.realpath(words[0] if words else ROOT / "target/release/twolane")
+    return binary, *(type(default)(word) for default, word in zip(defaults, words[1:])), *defaults[len(words[1:]) :]
+
+
+def skip(why):
+    """Leaves, since it cannot be played here: `why` says what is missing."""
+    print(f"skipped: {why}", flush=True)
+    sys.exit(SKIPPED)
+
+
+def need(*tools, root=False):
+    """Leaves unless these programs are here, and the rights of root where they are needed."""
+    if root and os.geteuid() != 0:
+        skip("needs root")
+    missing = [tool for tool in tools if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/sbin:/usr/sbin")]
+    if missing:
+        skip(f"needs {', '.join(missing)}")
+
+
+def place():
+    """A directory that is gone afterwards; others may look into it."""
+    made = tempfile.TemporaryDirectory(prefix="twolane-")
+    os.chmod(made.name, 0o755)
+    return made
+
+
+def play(script):
+    """Calls `script` and leaves: with 1 if something was not as it has to be."""
+    try:
+        script()
+    except Failed as failed:
+        print(f"FAILED: {failed}", flush=True)
+        show.bad += 1
+    sys.exit(1 if show.bad else 0)
+
+
+def show(what, value, good=True):
+    """One line of the verdict: what was looked at, its figure, and whether that is as it has to be."""
+    show.bad += not good
+    if isinstance(value, float):
+        value = f"{value:.1f}"
+    print(f"{what:<68} {value:>10}  {'ok' if good else 'FAILED'}", flush=True)
+    return good
+
+
+show.bad = 0
+
+
+# Waiting, and times.
+
+
+def wait(what, why, limit=LIMIT, pause=0.01):
+    """Until `what()` is something, and gives that. Nobody who answers is nothing yet; after `limit` seconds it raises."""
+    until = time.monotonic() + limit
+    while True:
+        try:
+            found = what()
+        except OSError:
+            found = None
+        if found:
+            return found
+        if time.monotonic() > until:
+            raise Failed(f"{why}, after {limit} s")
+        time.sleep(pause)
+
+
+def moment(text):
+    """The seconds of a time that the daemon tells."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def share(values, part):
+    """The value that `part` of all do not exceed, as in 0.99; none of none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else None
+
+
+# Asking.
+
+
+class Connection(http.client.HTTPConnection):
+    """A connection over the Unix socket at `path`; each step of it takes `timeout` seconds at most."""
+
+    def __init__(self, path, timeout=LIMIT):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+    def ask(self, method, route, body=None):
+        """The status and the answer of one request, on this connection. A `body` that is a list is a batch, a line for
+        each of it, and so is its answer. What is no JSON is given as text."""
+        headers, text = {}, body
+        if isinstance(body, list):
+            headers, text = {"content-type": "application/x-ndjson"}, "".join(json.dumps(line) + "\n" for line in body)
+        elif body is not None:
+            headers, text = {"content-type": "application/json"}, json.dumps(body)
+        try:
+            self.request(method, route, text, headers)
+            answer = self.getresponse()
+            return answer.status, read(answer.getheader("content-type", ""), answer.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            raise NoAnswer(f"{method} {route}: {error!r}") from error
+
+
+def read(kind, told):
+    """What was told in an answer of this kind."""
+    text = told.decode()
+    if "ndjson" in kind:
+        return [json.loads(line) for line in text.splitlines()]
+    return json.loads(text or "null") if "json" in kind else text
+
+
+def ask(path, method, route, body=None, timeout=LIMIT):
+    """The status and the answer of one request on a connection of its own; see `Connection.ask`."""
+    with contextlib.closing(Connection(path, timeout)) as connection:
+        return connection.ask(method, route, body)
+
+
+# Processes.
+
+
+def marked(instance):
+    """The processes of the commands of one store, by the marks in their environments: of each, by its number and the time
+    at which it began, the run and the attempt."""
+    found = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = dict(word.split("=", 1) for word in (entry / "environ").read_text(errors="replace").split("\0") if "=" in word)
+            if words.get("TWOLANE_KEY", "").startswith(f"{instance}-"):
+                state = stat(entry.name)
+                if state[0] != "Z":
+                    found[int(entry.name), state[19]] = (int(words["TWOLANE_RUN"]), int(words["TWOLANE_ATTEMPT"]))
+        except OSError:
+            pass  # It has ended meanwhile.
+    return found
+
+
+def stat(pid):
+    """What `/proc/PID/stat` says after the name: the state first, the time at which it began at 19."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+
+
+def memory(pid):
+    """The bytes of memory that a process has in use; 0 when it is gone."""
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+# A daemon.
+
+
+class Daemon:
+    """A daemon with all that it has in `place`: `twolane.toml`, `jobs.toml`, `run`, `log`, and the store in `state`.
+
+    As a context it ends what it has started, and all that this has left, whatever happens."""
+
+    def __init__(self, binary, place, jobs, settings="", state="state"):
+        """`settings` goes on from `[daemon]`, and may begin other tables."""
+        self.binary, self.place = binary, place
+        self.socket, self.state_dir = f"{place}/run/twolane.sock", f"{place}/{state}"
+        self.process, self.prefix = None, []
+        pathlib.Path(place, "twolane.toml").write_text(CONFIG.format(state=state) + settings)
+        pathlib.Path(place, "jobs.toml").write_text(jobs)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, _value, _trace):
+        self.kill()
+        if instance := self.instance():
+            for pid, _ in marked(instance):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        if kind not in (None, SystemExit) or show.bad:
+            print("    " + self.log().replace("\n", "\n    "))
+
+    # How it begins and ends.
+
+    def start(self, prefix=(), environment=None, stderr=None, until_it_serves=True):
+        """Starts it, as the argument of `prefix` where there is one (as `strace`), with more in its `environment`, and
+        with another `stderr` than the log. Gives the seconds until it served."""
+        began, self.prefix = time.monotonic(), list(prefix)
+        command = [*prefix, self.binary, "serve", "--config", f"{self.place}/twolane.toml"]
+        with open(f"{self.place}/log", "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=stderr or log,
+                                            env=os.environ | (environment or {}), start_new_session=True)
+        if until_it_serves and not self.serves():
+            raise Failed(f"it does not start: exit code {self.process.returncode}")
+        return time.monotonic() - began
+
+    def serves(self, limit=LIMIT):
+        """Waits until it answers; no if it leaves before."""
+        wait(lambda: self.is_gone() or self.ask("GET", "/status")[0] == 200, "it does not serve", limit, 0.005)
+        return not self.is_gone()
+
+    def is_gone(self):
+        return self.process is None or self.process.poll() is not None
+
+    @property
+    def pid(self):
+        """The daemon's own process, also where a prefix is around it."""
+        if not self.prefix:
+            return self.process.pid
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return int(wait(lambda: children.read_text().split(), "there is no daemon")[0])
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def stop(self, limit=LIMIT):
+        """Asks it to leave, and gives its exit code."""
+        if not self.is_gone():
+            with contextlib.suppress(ProcessLookupError):
+                self.signal(signal.SIGTERM)
+        try:
+            return self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"it does not leave within {limit} s") from None
+
+    def kill(self):
+        """Leaves nothing of it and of what is around it; its commands are left. Its store is free afterwards."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        # It may die a moment after its tracer; the lock on its store goes with the last of its threads.
+        with contextlib.suppress(OSError), open(f"{self.state_dir}/lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
+    # What it is asked.
+
+    def ask(self, method, route, body=None, timeout=LIMIT):
+        """The status and the answer; see `Connection.ask`."""
+        return ask(self.socket, method, route, body, timeout)
+
+    def get(self, route):
+        """The answer to a question that has one."""
+        status, answer = self.ask("GET", route)
+        if status != 200:
+            raise Failed(f"GET {route}: {status} {answer}")
+        return answer
+
+    def submit(self, job, **more):
+        """The number of a run that has to be accepted; `more` is `key`, `args` and the like."""
+        status, answer = self.ask("POST", "/runs", {"job": job, **more})
+        if status not in (200, 201):
+            raise Failed(f"{job} is not accepted: {status} {answer}")
+        return answer["run"]
+
+    def state(self, run):
+        return self.get(f"/runs/{run}")["state"]
+
+    def is_idle(self):
+        """Whether all runs are over."""
+        return self.get("/status")["unfinished"] == 0
+
+    def wait(self, what, why, limit=LIMIT):
+        """As `wait`, but does not go on waiting for a daemon that has left."""
+        found = wait(lambda: self.is_gone() and "gone" or what(), why, limit)
+        if self.is_gone():
+            raise Failed(f"{why}: the daemon has left with {self.process.returncode}")
+        return found
+
+    def metric(self, name):
+        """A figure of `/metrics`, by its name and labels without `twolane_`."""
+        found = re.search(rf"^twolane_{re.escape(name)} (\S+)$", self.get("/metrics"), re.M)
+        if not found:
+            raise Failed(f"there is no metric {name}")
+        return float(found[1])
+
+    def cli(self, *words, **more):
+        """The program as a client of this daemon."""
+        return subprocess.run([self.binary, *words, "--socket", self.socket], capture_output=True, text=True, **more)
+
+    # What it leaves.
+
+    def log(self, length=4000):
+        """The end of its log."""
+        try:
+            return pathlib.Path(self.place, "log").read_text(errors="replace")[-length:]
+        except OSError:
+            return ""
+
+    def instance(self):
+        """The mark of its store in the environments of its commands."""
+        try:
+            return pathlib.Path(self.state_dir, "instance").read_text().strip()
+        except OSError:
+            return None
+
+    def marked(self):
+        """The processes of its commands; see `marked`."""
+        return marked(self.instance())
+
+    def verify(self, state_dir=None):
+        """A look at all of its store, or of a copy, without a daemon: what is wrong with it, or nothing."""
+        done = subprocess.run([self.binary, "store", "verify", "--state-dir", state_dir or self.state_dir], capture_output=True, text=True)
+        return done.stdout + done.stderr if done.returncode else None
+
+    def info(self, state_dir=None):
+        """What `store info` says of its store, or of a copy."""
+        words = [self.binary, "store", "info", "--json", "--state-dir", state_dir or self.state_dir]
+        return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
