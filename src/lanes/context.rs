@@ -15,6 +15,7 @@ use super::cancel::{Cancel, Unpark};
 use super::inbox::{Inbox, Sent};
 use super::timer::Timers;
 use crate::clock::kernel_nanos;
+use crate::engine::id::AttemptId;
 use crate::inbox::Progress;
 
 /// A task's view of the world around it. Copies are cheap and mean the same task.
@@ -52,6 +53,20 @@ impl Context {
     /// For waiting code: ends when the task is to stop, and not before.
     pub async fn cancelled(&self) {
         self.task.cancel().cancelled().await;
+    }
+
+    /// The number of the run that this is an attempt of; `None` in a task of the library. With
+    /// [`attempt`](Self::attempt) it names what this attempt does to others, as the variables `TWOLANE_RUN` and
+    /// `TWOLANE_ATTEMPT` do for commands: so that it can be told whether it has been done.
+    #[must_use]
+    pub fn run(&self) -> Option<u64> {
+        self.task.attempt().map(|attempt| attempt.run.0)
+    }
+
+    /// Which attempt of its run this is, from 1; `None` in a task of the library.
+    #[must_use]
+    pub fn attempt(&self) -> Option<u32> {
+        self.task.attempt().map(|attempt| attempt.epoch)
     }
 
     /// Waits on the io lane's own timer, which is exact to the scheduling of a thread (well below a
@@ -184,6 +199,10 @@ pub(crate) trait Task: Send + Sync {
     fn cancel(&self) -> &Cancel;
     /// The timer of its lanes.
     fn timers(&self) -> &Timers;
+    /// Which attempt of which run it is, of those that are one.
+    fn attempt(&self) -> Option<AttemptId> {
+        None
+    }
     /// What is sent to it, where anybody can.
     fn inbox(&self) -> Option<&Inbox> {
         None

@@ -10,6 +10,7 @@ use twolane::engine::outcome::{Failure, Outcome};
 use twolane::engine::spec::Lane;
 use twolane::inbox::NOTES_BOUND;
 use twolane::lanes::{HandlerError, Handlers, LaneSettings, Stopped};
+use twolane::{Context, Lanes};
 
 use crate::support::{Bench, FOR_EVER, Gate, LIMIT, call, compute, id, order, sleep, value};
 
@@ -72,6 +73,25 @@ fn a_stop_before_the_beginning_leaves_nothing_to_begin() {
     assert_eq!(ended.attempt, id(2));
     assert_eq!(ended.end.outcome, Outcome::Stopped);
     assert_eq!(began.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_task_knows_which_attempt_of_which_run_it_is() {
+    fn told(context: &Context) -> Result<Value, HandlerError> {
+        Ok(json!([context.run(), context.attempt()]))
+    }
+    let handlers = Handlers::new()
+        .io("which-io", |context, _| async move { told(&context) })
+        .cpu("which-cpu", |context, _| told(context));
+    let bench = Bench::new(handlers);
+    for (run, lane, handler) in [(7, Lane::Io, "which-io"), (8, Lane::Cpu, "which-cpu")] {
+        bench.submit(run, lane, call(handler));
+        assert_eq!(*value(&bench.end()), json!([run, 1]));
+    }
+    // A task of the library is none of a run.
+    let lanes = Lanes::new().unwrap();
+    let told = lanes.cpu(|context| (context.run(), context.attempt()));
+    assert_eq!(told.wait().unwrap(), (None, None));
 }
 
 #[test]

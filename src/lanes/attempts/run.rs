@@ -93,6 +93,10 @@ impl Attempt {
 }
 
 impl Task for Attempt {
+    fn attempt(&self) -> Option<AttemptId> {
+        Some(self.id())
+    }
+
     fn inbox(&self) -> Option<&Inbox> {
         Some(&self.place.inbox)
     }
