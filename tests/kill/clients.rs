@@ -10,14 +10,28 @@ use serde_json::json;
 use twolane::api::client::{Client, ClientError};
 use twolane::api::wire::Submitted;
 
-/// One submission that was answered.
+/// A submission, with what came back each time that it was sent.
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) key: String,
     pub(crate) job: &'static str,
-    pub(crate) run: u64,
-    /// How often it was sent before there was an answer.
-    pub(crate) sent: u32,
+    pub(crate) answers: Vec<Answer>,
+}
+
+/// What came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Run(u64),
+    Refused(u16),
+    /// Nothing, or that nobody knows what became of it.
+    Unknown,
+}
+
+impl Told {
+    /// Whether it was sent more than once before it was acknowledged.
+    pub(crate) fn is_resent(&self) -> bool {
+        !matches!(self.answers[..], [Answer::Run(_), ..])
+    }
 }
 
 pub(crate) struct Clients {
@@ -58,26 +72,31 @@ fn submit(client: u64, socket: &Path, over: &AtomicBool) -> Vec<Told> {
         let key = format!("client-{client}-{n}");
         let job = ["again", "compute", "once", "short"][usize::try_from(n % 4).unwrap()];
         let body = json!({ "job": job, "key": key, "args": { "id": key } });
-        let mut sent = 0;
-        let run = loop {
-            sent += 1;
+        let mut answers = Vec::new();
+        loop {
             match asks.post::<Submitted>("/runs", &body) {
-                Ok(submitted) => break submitted.run,
+                Ok(submitted) => {
+                    answers.push(Answer::Run(submitted.run));
+                    break;
+                }
                 Err(ClientError::NoDaemon { .. } | ClientError::Broken(_)) => {
-                    std::thread::yield_now();
+                    answers.push(Answer::Unknown);
                 }
                 Err(ClientError::Problem(problem)) => {
                     assert_eq!(problem.status, 503, "{problem:?}");
-                    std::thread::yield_now();
+                    let is_known = problem.kind != "urn:twolane:outcome-unknown";
+                    answers.push(if is_known {
+                        Answer::Refused(problem.status)
+                    } else {
+                        Answer::Unknown
+                    });
                 }
             }
-        };
-        told.push(Told {
-            key,
-            job,
-            run,
-            sent,
-        });
+            // Where nobody listens it is asked very often: once is enough of evidence.
+            answers.dedup();
+            std::thread::yield_now();
+        }
+        told.push(Told { key, job, answers });
     }
     told
 }

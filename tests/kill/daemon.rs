@@ -24,8 +24,8 @@ fn short(place: &Path) -> String {
     format!(
         "[pools.two]\nlane = \"io\"\nsize = 2\n\
          [jobs.short]\npool = \"two\"\nparams.id = {{ type = \"text\" }}\n\
-         exec = [\"/bin/sh\", \"-c\", '''echo $$ start $1#$TWOLANE_ATTEMPT >> {ledger}; \
-         echo $$ end $1#$TWOLANE_ATTEMPT >> {ledger}''', \"sh\", \"{{id}}\"]\n"
+         exec = [\"/bin/sh\", \"-c\", '''echo start $TWOLANE_RUN $TWOLANE_ATTEMPT $1 $$ >> {ledger} && \
+         echo end $TWOLANE_RUN $TWOLANE_ATTEMPT $1 $$ 0 >> {ledger}''', \"sh\", \"{{id}}\"]\n"
     )
 }
 
@@ -35,7 +35,9 @@ impl Daemon {
                         [log]\nlevel = \"warn\"\n";
         let jobs = "[jobs.again]\ncall = \"io-mark\"\n\
                     [jobs.compute]\ncall = \"cpu-mark\"\n\
-                    [jobs.once]\ncall = \"io-mark\"\non_crash = \"fail\"\n";
+                    [jobs.once]\ncall = \"io-mark\"\non_crash = \"fail\"\n\
+                    [jobs.tick]\ncall = \"io-mark\"\n\
+                    schedule = { every = \"1s\", missed = \"all\", overlap = \"queue\" }\n";
         std::fs::write(place.join("twolane.toml"), settings).unwrap();
         std::fs::write(place.join("jobs.toml"), format!("{jobs}{}", short(place))).unwrap();
         Self {
@@ -48,12 +50,9 @@ impl Daemon {
         self.place.join("run/twolane.sock")
     }
 
-    pub(crate) fn ledger(&self) -> PathBuf {
-        self.place.join("ledger")
-    }
-
-    pub(crate) fn state(&self) -> PathBuf {
-        self.place.join("state")
+    /// All that it has, and the ledger of its jobs.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -70,7 +69,7 @@ impl Daemon {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["serve", "--config"])
             .arg(self.place.join("twolane.toml"))
-            .env("TWOLANE_LEDGER", self.ledger())
+            .env("TWOLANE_LEDGER", self.place.join("ledger"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

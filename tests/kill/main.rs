@@ -1,5 +1,5 @@
-//! The daemon is killed again and again, at random instants, while eight clients submit. Then the
-//! clients' own books and a ledger that the jobs wrote are held against the store.
+//! The daemon is killed again and again, at random instants, while eight clients submit. Then what the clients were
+//! told, a ledger that the jobs wrote, the store and the kernel are held against each other by the checker.
 //!
 //! `TWOLANE_KILL_CYCLES=300 cargo test --test kill` kills more often.
 //!
@@ -12,13 +12,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod books;
+#[path = "../checker/check/mod.rs"]
+mod check;
 mod clients;
 mod daemon;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use books::Books;
 use clients::Clients;
 use daemon::Daemon;
 
@@ -62,10 +63,10 @@ fn promise_1_and_3_survive_being_killed() {
         daemon.kill();
     }
     daemon.start();
-    let told = clients.finish();
-    let books = Books::read(&daemon, told);
-    books.check();
+    let mut told = clients.finish();
+    books::settle(&daemon);
+    books::ask_again(&daemon, &mut told);
     daemon.stop();
-    books.check_store(&daemon);
-    println!("{cycles} kills: {}", books.summary());
+    let verdict = books::verdict(&daemon, &told, cycles);
+    println!("{cycles} kills: {verdict}");
 }
