@@ -14,7 +14,7 @@ and waited for, and how they tell what they found. Needs nothing but Python. A s
 What may fail is checked with `show`, which goes on, or by raising `Failed`, which does not. Where one of them fails,
 the end of the daemon's log is printed, and the exit code is 1.
 """
-import contextlib, datetime, fcntl, http.client, json, os, pathlib, re, shutil, signal, socket, subprocess, sys, tempfile, time
+import collections, contextlib, datetime, fcntl, functools, http.client, json, os, pathlib, re, shutil, signal, socket, subprocess, sys, tempfile, time
 
 # The exit code by which a script says that it cannot run here.
 SKIPPED = 77
@@ -351,3 +351,64 @@ class Daemon:
         """What `store info` says of its store, or of a copy."""
         words = [self.binary, "store", "info", "--json", "--state-dir", state_dir or self.state_dir]
         return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+# The checker, which is tests/checker: what clients were told, what the jobs wrote down, the store and /proc are held
+# against each other in one place, for all scripts.
+
+# What a job writes that keeps the ledger: how it begins, and how it ends. In between it does its work.
+BEGIN = "echo start $TWOLANE_RUN $TWOLANE_ATTEMPT $TWOLANE_ARG_ID $$ >>{ledger}"
+END = "echo end $TWOLANE_RUN $TWOLANE_ATTEMPT $TWOLANE_ARG_ID $$ 0 >>{ledger}"
+# How many were acknowledged, and so on, by their names; which invariants are violated; all that was said.
+Verdict = collections.namedtuple("Verdict", "counts violated text")
+
+
+@functools.cache
+def checker():
+    """The checker's program: the one that `TWOLANE_CHECKER` names, or else it is built, which takes a moment where it has been."""
+    if named := os.environ.get("TWOLANE_CHECKER"):
+        return named
+    subprocess.run(["cargo", "build", "--locked", "--quiet", "--example", "checker"], cwd=ROOT, check=True)
+    return os.path.join(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"), "debug/examples/checker")
+
+
+def outcome(answer):
+    """What an answer to one submission, or a line of that to a batch, says became of it; `None` is no answer."""
+    if answer and "run" in answer:
+        return {"run": answer["run"]}
+    if not answer or answer.get("type", "").endswith("outcome-unknown"):
+        return {"unknown": True}
+    return {"refused": answer["status"]}
+
+
+class Clients:
+    """What clients were told, for the checker. Any thread may tell."""
+
+    def __init__(self):
+        self.told = []
+
+    def tell(self, key, job, answer):
+        """That there was this answer, as of `outcome`, when a run of `job` was asked for under `key`."""
+        self.told.append({"key": key, "job": job} | outcome(answer))
+
+    def submit(self, daemon, job, key, timeout=LIMIT):
+        """Asks for a run that is told its key, and tells; the answer, or `None`."""
+        try:
+            _, answer = daemon.ask("POST", "/runs", {"job": job, "key": key, "args": {"id": key}}, timeout)
+        except NoAnswer:
+            answer = None
+        self.tell(key, job, answer)
+        return answer
+
+    def check(self, place, jobs=(), live=False, state=None, **at_least):
+        """The checker's verdict of all that is in `place`, where `jobs` keep the ledger. The store may be elsewhere."""
+        pathlib.Path(place, "clients.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.told))
+        words = [checker(), place, *(["--live"] if live else []), *(["--state", state] if state else [])]
+        words += [word for job in jobs for word in ("--ledger-job", job)]
+        words += [word for what, count in at_least.items() for word in ("--at-least", f"{what}={count}")]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode not in (0, 1):
+            raise Failed(f"the checker cannot look: {done.stderr}")
+        last = done.stdout.splitlines()[-1]
+        counts = {what: int(count) for count, what in re.findall(r"(\d+) (\w+)[,:]", last)}
+        return Verdict(counts, last.partition("violated: ")[2].split(), done.stdout.strip())
