@@ -11,7 +11,7 @@ and waited for, and how they tell what they found. Needs nothing but Python. A s
 
     kit.play(main)
 
-What may fail is checked with `show`, which goes on, or by raising `Failed`, which does not. Where one of them fails,
+What may fail is checked with `show`, which goes on, or by raising `Failed` (or `NoAnswer`), which does not. Where one of them fails,
 the end of the daemon's log is printed, and the exit code is 1.
 """
 import collections, contextlib, datetime, fcntl, functools, http.client, json, os, pathlib, re, shutil, signal, socket, subprocess, sys, tempfile, time
@@ -68,7 +68,7 @@ def play(script):
     """Calls `script` and leaves: with 1 if something was not as it has to be."""
     try:
         script()
-    except Failed as failed:
+    except (Failed, NoAnswer) as failed:
         print(f"FAILED: {failed}", flush=True)
         show.bad += 1
     sys.exit(1 if show.bad else 0)
