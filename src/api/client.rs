@@ -69,6 +69,16 @@ impl ClientError {
         );
         nobody.then_some(socket)
     }
+
+    /// Whether what was asked for may have been done nevertheless: nobody can say.
+    #[must_use]
+    pub fn leaves_it_open(&self) -> bool {
+        match self {
+            Self::NoDaemon { .. } => false,
+            Self::Problem(problem) => problem.kind == "urn:twolane:outcome-unknown",
+            Self::Broken(_) => true,
+        }
+    }
 }
 
 fn no_daemon(socket: &Path, source: &io::Error) -> String {

@@ -18,11 +18,11 @@ pub(super) fn told(asked: Asked) -> Exit {
         // The daemon's words may quote a job's; a hint stays on a line of its own.
         let lines: Vec<String> = error.to_string().lines().map(harmless).collect();
         complain(&lines.join("\n"));
-        match error {
+        match &error {
             ClientError::NoDaemon { .. } => Exit::NoDaemon,
             ClientError::Problem(problem) if problem.status == 404 => Exit::NotFound,
-            ClientError::Problem(_) => Exit::Refused,
-            ClientError::Broken(_) => Exit::System,
+            ClientError::Problem(_) if !error.leaves_it_open() => Exit::Refused,
+            ClientError::Problem(_) | ClientError::Broken(_) => Exit::System,
         }
     })
 }

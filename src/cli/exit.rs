@@ -18,7 +18,7 @@ pub enum Exit {
     Config = 3,
     /// 4: the daemon left while something still ran.
     Unfinished = 4,
-    /// 5: the machine did not give what is needed: a file, a thread, a descriptor.
+    /// 5: the machine did not give what is needed: a file, a thread, a descriptor, an answer.
     System = 5,
     /// 6: no daemon answers.
     NoDaemon = 6,
@@ -61,7 +61,7 @@ Exit codes:
   2    the command line cannot be understood
   3    the configuration or a job file is wrong; nothing was started
   4    the daemon left while something still ran
-  5    the machine did not give what is needed: a file, a thread, a descriptor
+  5    the machine did not give what is needed: a file, a thread, a descriptor, an answer
   6    no daemon answers
   7    the daemon knows no such run, job, lane, pool or limit
   8    the daemon said no

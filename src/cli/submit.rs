@@ -90,7 +90,9 @@ pub(super) fn run(args: &Submit, client: &Client, out: &mut Out) -> Asked {
             return Ok(Exit::Usage);
         }
     };
-    let submitted: wire::Submitted = client.post("/runs", &submit)?;
+    let submitted: wire::Submitted = client
+        .post("/runs", &submit)
+        .map_err(|error| open(error, args))?;
     let exit = print(&submitted, args.json, out)?;
     if !args.wait || exit != Exit::Success {
         return Ok(exit);
@@ -100,6 +102,23 @@ pub(super) fn run(args: &Submit, client: &Client, out: &mut Out) -> Asked {
         ..wait::What::default()
     };
     wait::wait(&[submitted.run], &what, client, out)
+}
+
+/// An error after which nobody can say whether a run was accepted says how to find out.
+fn open(error: ClientError, args: &Submit) -> ClientError {
+    if !error.leaves_it_open() {
+        return error;
+    }
+    let cure = if args.batch.is_some() {
+        "lines without an answer may have been accepted: those with a `key` can be sent again, and \
+         are not done twice"
+    } else if args.key.is_some() {
+        "it may have been accepted: the same `--key` asks again, and is not done twice"
+    } else {
+        "it may have been accepted: `twolane list` shows that; with a `--key` it could be asked for again, and would \
+         not be done twice"
+    };
+    ClientError::Broken(format!("{error}\nhint: {cure}"))
 }
 
 /// What is to be sent; or what is wrong with the command line.
@@ -245,17 +264,26 @@ fn batch(args: &Submit, file: &Path, client: &Client, out: &mut Out) -> Asked {
     };
     let mut exit = Exit::Success;
     let mut number = 0_u64;
-    client.post_lines("/runs", from, |line| {
-        number += 1;
-        let one = told(answer(line, number, args.json, out));
-        if exit == Exit::Success {
-            exit = one;
-        }
-        if one == Exit::System || out.is_gone() {
-            return ControlFlow::Break(());
-        }
-        ControlFlow::Continue(())
-    })?;
+    client
+        .post_lines("/runs", from, |line| {
+            number += 1;
+            let answer = answer(line, number, args.json, out);
+            // A problem is that of one line.
+            let is_last = match &answer {
+                Ok(exit) => *exit == Exit::System,
+                Err(ClientError::Problem(_)) => false,
+                Err(ClientError::Broken(_) | ClientError::NoDaemon { .. }) => true,
+            };
+            let one = told(answer.map_err(|error| open(error, args)));
+            if exit == Exit::Success {
+                exit = one;
+            }
+            if is_last || out.is_gone() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })
+        .map_err(|error| open(error, args))?;
     Ok(exit)
 }
 

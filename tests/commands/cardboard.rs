@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     LastEvents(String),
     /// Half an answer, and the end.
     Half,
+    /// What a daemon says that leaves before it knows what became of a request.
+    Unknown,
 }
 
 /// What a command left, and what was asked.
@@ -150,6 +152,10 @@ fn give(stream: &mut UnixStream, answer: &Answer) -> std::io::Result<()> {
         Answer::LastEvents(text) => {
             stream.write_all(chunk("text/event-stream", text).as_bytes())?;
             stream.write_all(b"0\r\n\r\n")
+        }
+        Answer::Unknown => {
+            let body = r#"{"type":"urn:twolane:outcome-unknown","title":"outcome-unknown","status":503,"detail":"it left"}"#;
+            stream.write_all(whole(503, "application/problem+json", body).as_bytes())
         }
         Answer::Half => stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"),
     }

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json as value};
 
-use crate::cardboard::{Answer, Left, a_run, a_status, a_story, json, twolane};
+use crate::cardboard::{Answer, Left, a_run, a_status, a_story, json, twolane, twolane_with};
 
 /// The exit codes of the refusals.
 const NOT_FOUND: i32 = 7;
 const REFUSED: i32 = 8;
+/// That of a request of which nobody can say what became of it.
+const UNKNOWN: i32 = 5;
 
 struct Case {
     args: &'static [&'static str],
@@ -150,6 +152,35 @@ fn jobs_can_be_brought_along_and_a_refusal_is_passed_on() {
             REFUSED,
         ),
     ]);
+}
+
+#[test]
+fn a_submission_without_an_answer_is_not_told_as_refused_and_says_how_to_ask_again() {
+    let with_key: &[&str] = &["submit", "nightly", "--key", "k"];
+    let cases = [
+        (with_key, Answer::Half, "the same `--key`"),
+        (with_key, Answer::Unknown, "the same `--key`"),
+        (
+            with_key,
+            Answer::Json(500, String::new()),
+            "the same `--key`",
+        ),
+        (&["submit", "nightly"], Answer::Half, "`twolane list"),
+        (&["submit", "nightly"], Answer::Unknown, "`twolane list"),
+        (&["submit", "--batch", "-"], Answer::Half, "with a `key`"),
+    ];
+    for (args, answer, cure) in cases {
+        let left = twolane_with(
+            args,
+            std::slice::from_ref(&answer),
+            "{\"job\":\"nightly\"}\n",
+        );
+        assert_eq!(left.asked.len(), 1, "{args:?} {answer:?}: {left:?}");
+        assert_eq!(left.code, Some(UNKNOWN), "{args:?} {answer:?}: {left:?}");
+        assert_eq!(left.stdout, "", "{args:?} {answer:?}");
+        assert!(left.stderr.contains("may have been accepted"), "{left:?}");
+        assert!(left.stderr.contains(cure), "{args:?} {answer:?}: {left:?}");
+    }
 }
 
 #[test]
