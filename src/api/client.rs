@@ -384,6 +384,10 @@ impl Reading {
                 return Err(self.client.broken(what));
             }
             let Some(frame) = self.body.frame().await else {
+                if !self.events && !self.buffer.trim_ascii().is_empty() {
+                    let what = format_args!("its answer ends within a line");
+                    return Err(self.client.broken(what));
+                }
                 return Ok(Next::End);
             };
             let frame = frame.map_err(|error| self.client.cut(&error))?;

@@ -1,5 +1,7 @@
 //! `twolane submit`: runs of defined jobs, of jobs that are brought along, or a batch of them.
 
+mod sent;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -16,6 +18,7 @@ use crate::api::client::{Client, ClientError};
 use crate::api::wire;
 use crate::engine::fill::escape;
 use crate::logging::harmless;
+use sent::Counted;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -264,8 +267,9 @@ fn batch(args: &Submit, file: &Path, client: &Client, out: &mut Out) -> Asked {
     };
     let mut exit = Exit::Success;
     let mut number = 0_u64;
+    let (from, sent) = Counted::new(from);
     client
-        .post_lines("/runs", from, |line| {
+        .post_lines("/runs", Box::new(from), |line| {
             number += 1;
             let answer = answer(line, number, args.json, out);
             // A problem is that of one line.
@@ -274,7 +278,11 @@ fn batch(args: &Submit, file: &Path, client: &Client, out: &mut Out) -> Asked {
                 Err(ClientError::Problem(_)) => false,
                 Err(ClientError::Broken(_) | ClientError::NoDaemon { .. }) => true,
             };
-            let one = told(answer.map_err(|error| open(error, args)));
+            let one = told(if is_last {
+                answer.map_err(|error| open(error, args))
+            } else {
+                answer
+            });
             if exit == Exit::Success {
                 exit = one;
             }
@@ -284,6 +292,13 @@ fn batch(args: &Submit, file: &Path, client: &Client, out: &mut Out) -> Asked {
             ControlFlow::Continue(())
         })
         .map_err(|error| open(error, args))?;
+    if exit == Exit::Success && !out.is_gone() && sent.lines() != Some(number) {
+        let lines = sent
+            .lines()
+            .map_or("more".to_owned(), |lines| lines.to_string());
+        let told = format!("the answer to the batch ended after {number} of {lines} lines");
+        return Err(open(ClientError::Broken(told), args));
+    }
     Ok(exit)
 }
 

@@ -86,6 +86,31 @@ fn a_batch_is_streamed_and_each_line_answered() {
 }
 
 #[test]
+fn a_batch_that_is_not_answered_to_its_end_is_not_taken_for_done() {
+    let lines = "{\"job\":\"a\"}\n\n{\"job\":\"b\"}\n";
+    let run = |run: u64| value!({"run": run, "state": "queued"});
+    let cases = [
+        (Answer::Lines(String::new()), ""),
+        (Answer::Lines(format!("{}\n", run(1))), "1\n"),
+        (Answer::Lines(format!("{}\n{{\"run\":2", run(1))), "1\n"),
+        (Answer::Json(200, "<html>".to_owned()), ""),
+    ];
+    for (answer, stdout) in cases {
+        let left = twolane_with(
+            &["submit", "--batch", "-"],
+            std::slice::from_ref(&answer),
+            lines,
+        );
+        assert_eq!(left.stdout, stdout, "{answer:?}: {left:?}");
+        assert_eq!(left.code, Some(5), "{answer:?}: {left:?}");
+        assert!(left.stderr.contains("may have been accepted"), "{left:?}");
+    }
+    let whole = Answer::Lines(format!("{}\n{}\n", run(1), run(2)));
+    let left = twolane_with(&["submit", "--batch", "-"], &[whole], lines);
+    assert_eq!((left.stdout.as_str(), left.code), ("1\n2\n", Some(0)));
+}
+
+#[test]
 fn waiting_prints_each_run_as_it_ends() {
     let looks = [
         json(&a_status(20)),
