@@ -11,10 +11,11 @@ and waited for, and how they tell what they found. Needs nothing but Python. A s
 
     kit.play(main)
 
-What may fail is checked with `show`, which goes on, or by raising `Failed` (or `NoAnswer`), which does not. Where one of them fails,
-the end of the daemon's log is printed, and the exit code is 1.
+What may fail is checked with `show`, which goes on, or by raising `Failed` (or `NoAnswer`), which does not. Where one
+of them fails, the end of the daemon's log is printed, and the exit code is 1.
 """
-import collections, contextlib, datetime, fcntl, functools, http.client, json, os, pathlib, re, shutil, signal, socket, subprocess, sys, tempfile, time
+import collections, contextlib, datetime, fcntl, functools, http.client, json, os, pathlib, re, shutil, signal, socket
+import subprocess, sys, tempfile, time
 
 # The exit code by which a script says that it cannot run here.
 SKIPPED = 77
@@ -299,6 +300,16 @@ class Daemon:
 
     def state(self, run):
         return self.get(f"/runs/{run}")["state"]
+
+    def by_key(self):
+        """The runs that there are, by their keys; those without one by `None`."""
+        found, route = collections.defaultdict(list), "/runs?limit=1000"
+        while route:
+            page = self.get(route)
+            for run in page["runs"]:
+                found[run["key"]].append(run["run"])
+            route = page.get("before") and f"/runs?limit=1000&before={page['before']}"
+        return found
 
     def is_idle(self):
         """Whether all runs are over."""
