@@ -301,14 +301,19 @@ class Daemon:
     def state(self, run):
         return self.get(f"/runs/{run}")["state"]
 
-    def by_key(self):
-        """The runs that there are, by their keys; those without one by `None`."""
-        found, route = collections.defaultdict(list), "/runs?limit=1000"
+    def runs(self):
+        """All runs that there are, newest first, as lists tell them."""
+        route = "/runs?limit=1000"
         while route:
             page = self.get(route)
-            for run in page["runs"]:
-                found[run["key"]].append(run["run"])
+            yield from page["runs"]
             route = page.get("before") and f"/runs?limit=1000&before={page['before']}"
+
+    def by_key(self):
+        """The numbers of all runs, by their keys; of those without one by `None`."""
+        found = collections.defaultdict(list)
+        for run in self.runs():
+            found[run["key"]].append(run["run"])
         return found
 
     def is_idle(self):
