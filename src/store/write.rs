@@ -346,11 +346,13 @@ fn due_of(conn: &Connection, run: i64) -> rusqlite::Result<Option<Option<i64>>> 
 
 /// Raises the epoch by one, so that no other daemon can write any more. Gives the epoch.
 pub(super) fn raise_epoch(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.query_row(
-        "UPDATE meta SET epoch = epoch + 1 RETURNING epoch",
-        [],
-        |row| row.get(0),
-    )
+    let mut statement = conn.prepare("UPDATE meta SET epoch = epoch + 1 RETURNING epoch")?;
+    let mut rows = statement.query([])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let epoch = row.get(0)?;
+    // The commit comes after the last row, and whoever stops at the first one does not hear that it failed.
+    rows.next()?;
+    Ok(epoch)
 }
 
 /// The bytes of a file, 0 if there is none.
@@ -367,6 +369,19 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn an_epoch_that_is_not_committed_is_not_raised() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE meta (epoch); INSERT INTO meta VALUES (4)")
+            .unwrap();
+        assert_eq!(raise_epoch(&conn).unwrap(), 5);
+        // As where the sync fails.
+        conn.commit_hook(Some(|| true)).unwrap();
+        assert!(raise_epoch(&conn).is_err());
+        conn.commit_hook(None::<fn() -> bool>).unwrap();
+        assert_eq!(raise_epoch(&conn).unwrap(), 6);
+    }
 
     #[test]
     fn nothing_but_a_full_disk_is_tried_again() {
