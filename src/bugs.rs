@@ -24,6 +24,8 @@ const ALL: &[&str] = &[
     "last-words-lost",
     "limit-kept-after-a-stop",
     "losses-uncounted",
+    "lost-end-overlooked",
+    "lost-end-told-early",
     "lost-store-made-anew",
     "newer-format-opened",
     "not-synchronous",

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::reached::Lost;
+
 /// Why the store could not be opened or read.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -58,8 +60,7 @@ pub enum StoreError {
     },
     /// What is on disk is not what was written.
     #[error(
-        "`{}` is damaged: {damage}\nhint: run `twolane store verify` to see all of it, and restore a backup; \
-         nothing was changed", db.display()
+        "`{}` is damaged: {damage}\nhint: {}; nothing was changed", db.display(), damage.cure()
     )]
     Damaged {
         /// The file.
@@ -149,6 +150,26 @@ pub enum Damage {
         /// What is wrong with it.
         what: String,
     },
+    /// Its last commits are not there.
+    Lost(Box<Lost>),
+}
+
+impl Damage {
+    /// What to do.
+    fn cure(&self) -> String {
+        match self {
+            Self::File(_) | Self::Record { .. } | Self::Spec { .. } | Self::Run { .. } => {
+                "run `twolane store verify` to see all of it, and restore a backup".into()
+            }
+            Self::Lost(lost) => format!(
+                "put the files back as they were; or restore a backup: remove `{}`, copy it to `{}` and start; or, if \
+                 an older copy was put there on purpose, or what is missing may be forgotten, remove `{}` and start",
+                lost.wal().display(),
+                lost.db().display(),
+                lost.reached().display()
+            ),
+        }
+    }
 }
 
 impl fmt::Display for Damage {
@@ -158,6 +179,7 @@ impl fmt::Display for Damage {
             Self::Record { number, what } => write!(f, "record {number} {what}"),
             Self::Spec { id, what } => write!(f, "job specification {id} {what}"),
             Self::Run { run, what } => write!(f, "the index entry of run {run} {what}"),
+            Self::Lost(lost) => lost.fmt(f),
         }
     }
 }

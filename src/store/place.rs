@@ -165,8 +165,17 @@ pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
         .map_err(io("sync the directory", dir))
 }
 
+/// How a database lies in its directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// With a write-ahead log beside it, as a daemon works on it.
+    Live,
+    /// As one file without any, which no daemon has opened yet: what `store backup` makes.
+    Copy,
+}
+
 /// Looks at the bytes of a database before SQLite does: whether it is one, and all of it.
-pub(super) fn look(db: &Path) -> Result<(), StoreError> {
+pub(super) fn look(db: &Path) -> Result<Form, StoreError> {
     let damaged = |what: String| {
         Err(StoreError::Damaged {
             db: db.to_path_buf(),
@@ -195,15 +204,33 @@ pub(super) fn look(db: &Path) -> Result<(), StoreError> {
             "it has {bytes} bytes, and {pages} pages of {page} bytes were written"
         ));
     }
-    Ok(())
+    match (at(18), at(19)) {
+        (1, 1) if wal => damaged(format!(
+            "it is a copy that no daemon has opened, and `{}` is of the store that was there before: remove that, \
+             too, when a copy is put there",
+            wal_of(db).display()
+        )),
+        (1, 1) => Ok(Form::Copy),
+        _ => Ok(Form::Live),
+    }
 }
 
 /// The write-ahead log beside a database.
 pub(super) fn wal_of(db: &Path) -> PathBuf {
+    beside(db, "-wal")
+}
+
+/// The file beside a database that tells how far it has come.
+pub(super) fn reached_of(db: &Path) -> PathBuf {
+    beside(db, "-reached")
+}
+
+fn beside(db: &Path, more: &str) -> PathBuf {
     let mut name = db.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(more);
     name.into()
 }
+
 /// Takes the lock. Where the daemon that held it was killed, a process that it was just making has it, too,
 /// until it is the program that it was made for: that is waited for.
 fn take(file: &mut File, mut wait: impl FnMut()) -> Result<(), Errno> {

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{Damage, Fault, StoreError};
+use super::place::Form;
+use super::reached::Reached;
 use super::{backup, place};
 
 /// Brings a store from one format to the next; the first one makes it.
@@ -177,12 +179,27 @@ fn back_up(conn: &Connection, db: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A connection that can only read.
+/// A connection that can only read, of a store that has all that was committed.
 pub(super) fn open_to_read(db: &Path) -> Result<Connection, StoreError> {
+    let (conn, reached) = open_to_look(db)?;
+    if let Some(reached) = reached {
+        let check = || -> Result<(), Fault> { reached.check(&conn.unchecked_transaction()?, db) };
+        check().map_err(|fault| fault.of("read", db))?;
+    }
+    Ok(conn)
+}
+
+/// A connection that can only read, and how far the store had come by then, if that is told.
+pub(super) fn open_to_look(db: &Path) -> Result<(Connection, Option<Reached>), StoreError> {
     if !db.exists() {
         return Err(StoreError::Absent { db: db.into() });
     }
-    place::look(db)?;
+    // Before anything is read of the store, which may go on meanwhile. What is told is not of a copy that was put
+    // in its place.
+    let reached = match place::look(db)? {
+        Form::Live => Reached::told(db)?,
+        Form::Copy => None,
+    };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<Connection, Fault> {
         let conn = Connection::open_with_flags(db, flags)?;
@@ -194,7 +211,15 @@ pub(super) fn open_to_read(db: &Path) -> Result<Connection, StoreError> {
     };
     let conn = open().map_err(|fault| fault.of("open", db))?;
     check_tables(&conn).map_err(|fault| fault.of("read", db))?;
-    Ok(conn)
+    let is_ours = is_known(&conn).map_err(|fault| fault.of("read", db))?;
+    Ok((conn, reached.filter(|_| is_ours)))
+}
+
+/// Whether it is a store of a format that is known.
+fn is_known(conn: &Connection) -> Result<bool, Fault> {
+    let read = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let format = read("user_version")?;
+    Ok((1..=newest()).contains(&format) && read("application_id")? == APPLICATION)
 }
 
 /// Whether the tables and indices of a store of the newest format are those that were made: a bit that is

@@ -11,7 +11,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Fault, StoreError, Trouble, io};
-use super::place::{self, Lock, StorePlace};
+use super::place::{self, Form, Lock, StorePlace};
+use super::reached::{self, Mark};
 use super::read::Reader;
 use super::recover::{Recovered, recover};
 use super::reserve::Reserve;
@@ -68,18 +69,7 @@ impl SqliteLog {
         schema::check_sqlite()?;
         let lock = place.lock()?;
         let db = take_back(place)?;
-        let mut format = 0;
-        if place.prepare()? {
-            let conn = schema::open_to_read(&db)?;
-            format = schema::format_of(&conn, &db)?;
-        }
-        let is_new = format == 0;
-        if format < schema::newest() {
-            let mut conn = schema::open_to_write(&db)?;
-            schema::migrate(&mut conn, &db, format)?;
-        }
-        place::sync_dir(place.dir())?;
-        place.mark()?;
+        let is_new = make_ready(place, &db)?;
         // What cannot be read in full is not written to.
         let conn = schema::open_to_read(&db)?;
         let (recovered, tail, specs) =
@@ -103,7 +93,7 @@ impl SqliteLog {
         let (commits, troubles) = (Newest::new(), Newest::new());
         let outdated = Newest::new();
         let thread = Thread {
-            writer: Writer::new(conn, epoch, tail, specs),
+            writer: Writer::new(conn, (epoch, tail), specs, Mark::new(&db)),
             db: db.clone(),
             orders: taken,
             hurry: hurried,
@@ -211,6 +201,28 @@ impl Drop for SqliteLog {
             let _ended = thread.join();
         }
     }
+}
+
+/// Makes the store if there is none, and brings it to the newest format. Whether it is new.
+fn make_ready(place: &StorePlace, db: &Path) -> Result<bool, StoreError> {
+    let (format, form) = if place.prepare()? {
+        let conn = schema::open_to_read(db)?;
+        (schema::format_of(&conn, db)?, place::look(db)?)
+    } else {
+        (0, Form::Copy)
+    };
+    // What is told of the store that was there before would not be true of one that is made or put in its place.
+    // It is gone before that is written to, from when on the two are not told apart.
+    if form == Form::Copy {
+        reached::forget(db)?;
+    }
+    if format < schema::newest() {
+        let mut conn = schema::open_to_write(db)?;
+        schema::migrate(&mut conn, db, format)?;
+    }
+    place::sync_dir(place.dir())?;
+    place.mark()?;
+    Ok(format == 0)
 }
 
 /// Looks at all of a small store.

@@ -25,6 +25,7 @@ mod graphs;
 mod large;
 mod migration;
 mod past;
+mod reached;
 mod retention;
 mod unmade;
 mod written;

@@ -131,6 +131,7 @@ impl Thread {
         if let Err(error) = truncated {
             tracing::debug!(%error, "the log of the store was not emptied");
         }
+        self.writer.end();
     }
 
     fn work(&mut self) -> Result<(), Broken> {

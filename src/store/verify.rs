@@ -57,11 +57,14 @@ impl Verified {
 ///
 /// If it cannot be read at all. What is wrong inside is in the answer.
 pub fn verify(db: &Path) -> Result<Verified, StoreError> {
-    let conn = schema::open_to_read(db)?;
+    let (conn, reached) = schema::open_to_look(db)?;
     schema::format_of(&conn, db)?;
     let look = || -> Result<Verified, Fault> {
         let moment = conn.unchecked_transaction()?;
         let mut found = Verified::default();
+        if let Some(Err(fault)) = reached.map(|reached| reached.check(&moment, db)) {
+            found.note(fault)?;
+        }
         integrity(&moment, &mut found)?;
         // Whatever SQLite cannot read is damage like any other.
         match records(&moment, &mut found) {

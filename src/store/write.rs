@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use super::chain::{self, Head, Link};
 use super::codec::{self, Wire};
 use super::fold::{Entry, number_of, state_after};
+use super::reached::{Mark, Reached};
 use super::specs::{Interned, Refused};
 use crate::engine::StateKind;
 use crate::engine::fact::{Fact, Record};
@@ -83,23 +84,46 @@ pub(super) struct Writer {
     epoch: i64,
     tail: Tail,
     pub(super) specs: Interned,
+    reached: Mark,
     changes: Vec<(i64, Change)>,
     places: Places,
     payload: Vec<u8>,
 }
 
 impl Writer {
-    /// Goes on after `tail`, in the name of `epoch`.
-    pub(super) fn new(conn: Connection, epoch: i64, tail: Tail, specs: Interned) -> Self {
-        Self {
+    /// Goes on after `tail`, in the name of `epoch`, which is on disk.
+    pub(super) fn new(
+        conn: Connection,
+        (epoch, tail): (i64, Tail),
+        specs: Interned,
+        reached: Mark,
+    ) -> Self {
+        let mut writer = Self {
             conn,
             epoch,
             tail,
             specs,
+            reached,
             changes: Vec::new(),
             places: Places::default(),
             payload: Vec::new(),
-        }
+        };
+        writer.tell();
+        writer
+    }
+
+    /// Tells how far the store has come.
+    fn tell(&mut self) {
+        self.reached.tell(&Reached {
+            epoch: self.epoch,
+            number: self.tail.number,
+            hash: self.tail.hash,
+        });
+    }
+
+    /// Has what it tells of that outlive a power cut, when all is written.
+    pub(super) fn end(&self) {
+        self.reached.sync();
     }
 
     /// Commits `batches`, all or nothing.
@@ -113,10 +137,15 @@ impl Writer {
                 writer.facts(records)?;
             }
             writer.index()?;
+            if bug!("lost-end-told-early") {
+                writer.tell();
+            }
             Ok(writer.specs.settle(&writer.conn)?)
         });
-        if written.is_err() {
-            self.tail = before;
+        match written {
+            // After the commit, and so after its sync.
+            Ok(()) => self.tell(),
+            Err(_) => self.tail = before,
         }
         self.changes.clear();
         self.places.clear();
