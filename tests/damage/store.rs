@@ -30,6 +30,8 @@ pub(crate) struct Original {
     /// The database and its log in the middle of things.
     early: Vec<u8>,
     pub(crate) wal: Vec<u8>,
+    /// What tells how far the store had come then.
+    pub(crate) reached: Vec<u8>,
     pub(crate) answers: Answers,
     pub(crate) recovered: Recovered,
     pub(crate) runs: u64,
@@ -48,6 +50,7 @@ impl Original {
             while log.commits().recv_timeout(Duration::from_secs(60)).unwrap() < batch {}
         }
         let (early, wal) = (read("twolane.db"), read("twolane.db-wal"));
+        let reached = read("twolane.db-reached");
         drop(log);
         let db = read("twolane.db");
         let marker = read("made");
@@ -56,6 +59,7 @@ impl Original {
             marker,
             early,
             wal,
+            reached,
             answers: Answers::default(),
             recovered: Recovered::default(),
             runs: OVER + LIVE,
@@ -71,12 +75,14 @@ impl Original {
         put(dir, &[("twolane.db", db), ("made", &self.marker)])
     }
 
-    /// The store in the middle of things, with another log.
-    pub(crate) fn with_wal(&self, dir: &Path, wal: &[u8]) -> StorePlace {
-        let files: [(&str, &[u8]); 3] = [
+    /// The store in the middle of things, as a kill leaves it, with another log, and with what tells how far it had
+    /// come.
+    pub(crate) fn with_wal(&self, dir: &Path, wal: &[u8], reached: &[u8]) -> StorePlace {
+        let files: [(&str, &[u8]); 4] = [
             ("twolane.db", &self.early),
             ("made", &self.marker),
             ("twolane.db-wal", wal),
+            ("twolane.db-reached", reached),
         ];
         put(dir, &files)
     }
