@@ -20,7 +20,7 @@ use super::retention::{Retention, Sweep};
 use super::schema;
 use super::thread::{Newest, Order, Thread};
 use super::verify::verify;
-use super::write::{Writer, raise_epoch};
+use super::write::{Writer, bytes_of, raise_epoch};
 use super::{FactLog, Haste};
 use crate::engine::fact::Record;
 use crate::engine::id::RunId;
@@ -245,13 +245,14 @@ fn look_at_whole(conn: &Connection, db: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A daemon that was killed while it made the store has left a journal of that. Only who may write can take back
-/// what it had begun, and there is nothing else yet. Gives the database.
+/// A daemon that was killed while it made the store, or while it gave a backup the log that a store has, has left a
+/// journal of that. Only who may write can take back what it had begun, and nothing else was written yet: with a log
+/// there is no journal. Gives the database.
 fn take_back(place: &StorePlace) -> Result<PathBuf, StoreError> {
     let db = place.db();
     let mut journal = db.as_os_str().to_owned();
     journal.push("-journal");
-    if place.marker().exists() || !Path::new(&journal).exists() {
+    if !Path::new(&journal).exists() || bytes_of(&place::wal_of(&db)) > 0 {
         return Ok(db);
     }
     let taken_back = || -> Result<(), Fault> {
