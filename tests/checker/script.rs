@@ -210,8 +210,8 @@ fn of_attempt(word: &str, (run, job): (RunId, Arc<JobSpec>), epoch: u32, rest: &
     }
 }
 
-/// `again` may be done twice, `once` must not, `tries` is tried again after failures, `apart` runs in a process, and
-/// `tick` comes each second.
+/// `again` may be done twice, `once` must not, `tries` is tried again after failures, `apart` runs in a process, of
+/// `later` nothing runs, and `tick` comes each second.
 fn jobs() -> BTreeMap<Name, Arc<JobSpec>> {
     let task = || TaskSpec::Sleep {
         duration: Duration::from_secs(1),
@@ -228,6 +228,13 @@ fn jobs() -> BTreeMap<Name, Arc<JobSpec>> {
             retry: Some(Box::new(RetrySpec::of(2))),
             ..named("tries")
         },
+        JobSpec::new(
+            "later".into(),
+            Lane::Io,
+            TaskSpec::Future {
+                what: "an approval".into(),
+            },
+        ),
         JobSpec {
             isolate: true,
             ..named("apart")

@@ -128,7 +128,8 @@ pub(super) fn i5_each_attempt_starts_once(evidence: &Evidence, _: &Expectations,
 /// Whether a run must not be done twice, whatever happens.
 fn is_once(run: &Run) -> bool {
     let is_retried = run.steps.iter().any(|step| step.what == What::Retried);
-    run.job.on_crash == OnCrash::Fail && run.job.retry.is_none() && !is_retried
+    let may_not = run.job.on_crash == OnCrash::Fail && !run.job.task.is_future();
+    may_not && run.job.retry.is_none() && !is_retried
 }
 
 /// **I6.** The attempts of a run never overlap: what a later one has written comes after all that earlier ones have, a

@@ -46,7 +46,9 @@ pub(super) fn i7_no_more_attempts_than_allowed(
         if count.own > usize::from(most) {
             at.tell(|| format!("run {id} failed {} times of {most}", count.own));
         }
-        if count.crashes > CRASHES_BOUND as usize {
+        // Where nothing executes nothing can have brought the daemon down.
+        let is_future = run.job.task.is_future();
+        if count.crashes > CRASHES_BOUND as usize && !is_future {
             at.tell(|| format!("run {id} went down {} times, and goes on", count.crashes));
         }
         if count.is_given_up
