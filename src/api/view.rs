@@ -9,7 +9,7 @@ use crate::engine::amounts::Amounts;
 use crate::engine::backfill::Ending;
 use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::flow::Over;
-use crate::engine::outcome::{End, Interruption, Measures, Outcome};
+use crate::engine::outcome::{End, Interruption, Outcome};
 use crate::engine::time::{Mono, Wall};
 use crate::engine::{BackfillView, CapacityName, CapacityView, JobView, ScheduleView, absent};
 use crate::inbox::DaemonStatus;
@@ -34,17 +34,31 @@ fn seconds(time: Duration) -> f64 {
     time.as_secs_f64()
 }
 
-/// What the last attempt measured, once it has left its lane.
-fn measures(story: &Story) -> Option<Measures> {
+/// The end of the last attempt, once it has left its lane.
+fn last_end(story: &Story) -> Option<&End> {
     match story.attempts.last()?.outcome.as_ref()? {
-        AttemptEnd::Left(End { measures, .. }) => Some(*measures),
+        AttemptEnd::Left(end) => Some(end),
         AttemptEnd::Interrupted(_) => None,
     }
 }
 
+/// The end of an attempt that a fact tells of.
+fn end_of(fact: &Fact) -> Option<&End> {
+    if let Fact::Ended { end, .. } | Fact::Retrying { end, .. } = fact {
+        return Some(end);
+    }
+    None
+}
+
+/// Why what was run after an attempt failed.
+fn torn(end: &End) -> Option<String> {
+    end.teardown.as_ref().map(ToString::to_string)
+}
+
 /// A run.
 pub(super) fn run(story: &Story) -> wire::Run {
-    let measured = measures(story);
+    let end = last_end(story);
+    let measured = end.map(|end| end.measures);
     let first = story.attempts.first();
     let accepted = story.facts.first().map(|record| record.at.mono);
     let wait = first
@@ -68,6 +82,8 @@ pub(super) fn run(story: &Story) -> wire::Run {
         run_seconds: measured.map(|m| seconds(m.ended.mono.since(m.began.mono))),
         cpu_seconds: measured.and_then(|m| m.cpu).map(seconds),
         held_seconds: measured.and_then(|m| m.held).map(seconds),
+        memory_bytes: measured.and_then(|m| m.memory),
+        teardown: end.and_then(torn),
         attempts: u32::try_from(story.attempts.len()).unwrap_or(u32::MAX),
         args: story.args.as_deref().cloned(),
         result: story.result.as_deref().cloned(),
@@ -112,6 +128,7 @@ pub(super) fn event(record: &Record) -> wire::Event {
         attempt,
         state: state.map(str::to_owned),
         reason,
+        teardown: end_of(&record.fact).and_then(torn),
         by: record.by.as_ref().map(ToString::to_string),
     }
 }

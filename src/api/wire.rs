@@ -111,6 +111,12 @@ pub struct Run {
     /// For how long its last attempt kept a thread of the io lane from others, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_seconds: Option<f64>,
+    /// The most memory that one process of its last attempt had at a time, where it was more than the daemon's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Why what is run after its last attempt failed, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teardown: Option<String>,
     /// How many attempts were started.
     pub attempts: u32,
     /// What it was given.
@@ -190,6 +196,9 @@ pub struct Event {
     /// In words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why what is run after the attempt failed, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teardown: Option<String>,
     /// Who asked for it: `uid:NUMBER`, `token:NAME`, `signal` or `daemon`. What follows by itself has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,

@@ -171,6 +171,12 @@ pub(super) fn took(seconds: Option<f64>) -> String {
     }
 }
 
+/// How much memory that is, to a tenth of a mebibyte.
+pub(super) fn mebibytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) >> 20;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::tz::Offset;

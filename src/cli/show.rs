@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::Exit;
 use super::ask::{Asked, each, json};
-use super::moments::{ago, now, took};
+use super::moments::{ago, mebibytes, now, took};
 use super::out::Out;
 use super::table;
 use crate::api::client::Client;
@@ -61,7 +61,7 @@ fn tell(story: &RunStory, now: Timestamp, out: &mut Out) -> Exit {
 }
 
 /// What is known of a run, in the order in which people ask for it.
-fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 20] {
+fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 22] {
     let when = |at: &String| format!("{} ({at})", ago(at, now));
     let json = |value: &Option<serde_json::Value>| value.as_ref().map(ToString::to_string);
     let slot = run.slot.as_ref().map(|slot| {
@@ -102,11 +102,16 @@ fn fields(run: &Run, now: Timestamp) -> [(&'static str, Option<String>); 20] {
         ("ran", Some(took(run.run_seconds))),
         ("cpu", Some(took(run.cpu_seconds))),
         ("held", run.held_seconds.map(|held| took(Some(held)))),
+        ("memory", run.memory_bytes.map(mebibytes)),
         (
             "attempts",
             (run.attempts > 1).then(|| run.attempts.to_string()),
         ),
         ("result", json(&run.result)),
+        (
+            "teardown",
+            run.teardown.as_ref().map(|why| format!("failed: {why}")),
+        ),
     ]
 }
 
@@ -129,6 +134,9 @@ pub(super) fn words(event: &Event) -> String {
     }
     if let Some(reason) = &event.reason {
         line.push_str(&format!(": {}", harmless(reason)));
+    }
+    if let Some(why) = &event.teardown {
+        line.push_str(&format!("; its teardown failed: {}", harmless(why)));
     }
     // That the daemon does by itself what it is there for needs no words.
     if let Some(by) = event.by.as_ref().filter(|by| *by != "daemon") {

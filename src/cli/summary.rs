@@ -12,7 +12,7 @@ use crate::daemon::Observer;
 use crate::engine::StateKind;
 use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::id::RunId;
-use crate::engine::outcome::{Measures, Outcome, SkipReason};
+use crate::engine::outcome::{End, Measures, Outcome, SkipReason};
 use crate::engine::spec::JobSpec;
 use crate::engine::time::Mono;
 use crate::inbox::Note;
@@ -41,6 +41,8 @@ struct Row {
     /// Why it failed, was cancelled or skipped.
     reason: Option<String>,
     measures: Option<Measures>,
+    /// Why what was run after its last attempt failed.
+    teardown: Option<String>,
     result: Option<Arc<Value>>,
 }
 
@@ -103,6 +105,7 @@ impl Observer for Summary {
             is_done_by_another: false,
             reason: None,
             measures: None,
+            teardown: None,
             result: None,
         });
         row.take(&record.fact);
@@ -128,7 +131,7 @@ impl Row {
                 if let FinalState::Failed(failure) = state {
                     self.reason = Some(end.reason(failure));
                 }
-                self.measures = Some(end.measures);
+                self.left(end);
                 if let Outcome::Succeeded(result) = &end.outcome {
                     self.result = Some(Arc::clone(result));
                 }
@@ -150,7 +153,7 @@ impl Row {
             }
             Fact::Retrying { failure, end, .. } => {
                 (self.state, self.reason) = (StateKind::Scheduled, Some(failure.to_string()));
-                self.measures = Some(end.measures);
+                self.left(end);
             }
             Fact::GivenUp { failure, .. } => {
                 (self.state, self.reason) = (StateKind::Failed, Some(failure.to_string()));
@@ -197,6 +200,12 @@ impl Row {
         Some(self.measures?.began.mono.since(self.accepted))
     }
 
+    /// What is known of an attempt that has left its lane.
+    fn left(&mut self, end: &End) {
+        self.measures = Some(end.measures);
+        self.teardown = end.teardown.as_ref().map(ToString::to_string);
+    }
+
     /// From the first line of its own code to the last.
     fn run_time(&self) -> Option<Duration> {
         let measures = self.measures?;
@@ -234,6 +243,10 @@ impl Summary {
                 (Some(reason), _) => reason.clone(),
                 (None, Some(result)) => result.to_string(),
                 (None, None) => String::new(),
+            };
+            let text = match &row.teardown {
+                Some(why) => format!("its teardown failed: {why}; {text}"),
+                None => text,
             };
             table.add_row([
                 run.to_string(),
@@ -286,6 +299,8 @@ impl Summary {
                     "run_seconds": seconds(row.run_time()),
                     "cpu_seconds": seconds(row.measures.and_then(|measures| measures.cpu)),
                     "late_seconds": seconds(row.measures.and_then(|measures| measures.late)),
+                    "memory_bytes": row.measures.and_then(|measures| measures.memory),
+                    "teardown": row.teardown,
                     "result": row.result.as_deref(),
                 })
             })

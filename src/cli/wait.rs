@@ -70,7 +70,13 @@ pub(super) fn wait(runs: &[u64], what: &What, client: &Client, out: &mut Out) ->
         for run in runs {
             if waiting.pending.contains_key(run) {
                 let run: RunStory = client.get(&format!("/runs/{run}"))?;
-                waiting.look(run.run.run, &run.run.state, run.run.reason.as_deref())?;
+                let run = &run.run;
+                waiting.look(
+                    run.run,
+                    &run.state,
+                    run.reason.as_deref(),
+                    run.teardown.as_deref(),
+                )?;
             }
         }
         if waiting.is_done(what.any) {
@@ -121,7 +127,13 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     /// Takes in the state of a run; prints it if it is over.
-    fn look(&mut self, run: u64, state: &str, reason: Option<&str>) -> Result<(), ClientError> {
+    fn look(
+        &mut self,
+        run: u64,
+        state: &str,
+        reason: Option<&str>,
+        teardown: Option<&str>,
+    ) -> Result<(), ClientError> {
         if !matches!(state, "succeeded" | "failed" | "cancelled" | "skipped") {
             self.pending.insert(run, state.to_owned());
             return Ok(());
@@ -132,15 +144,21 @@ impl Waiting<'_> {
             self.exit = Exit::RunFailed;
         }
         let reason = reason.filter(|_| state != "succeeded");
-        self.print("done", run, state, reason)
+        let teardown = teardown.map(|why| format!("its teardown failed: {why}"));
+        let parts: Vec<&str> = reason.into_iter().chain(teardown.as_deref()).collect();
+        let told = (!parts.is_empty()).then(|| parts.join("; "));
+        self.print("done", run, state, told.as_deref())
     }
 
     /// Takes in an event, if it is about one of the runs.
     fn hear(&mut self, event: &Event) -> Result<(), ClientError> {
         match (event.run, &event.state) {
-            (Some(run), Some(state)) if self.pending.contains_key(&run) => {
-                self.look(run, state, event.reason.as_deref())
-            }
+            (Some(run), Some(state)) if self.pending.contains_key(&run) => self.look(
+                run,
+                state,
+                event.reason.as_deref(),
+                event.teardown.as_deref(),
+            ),
             (Some(_) | None, Some(_) | None) => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use tracing::Level;
 use super::bars::Board;
 use super::event::Event;
 use super::line::Line;
-use crate::engine::fact::Record;
+use crate::engine::fact::{Fact, Record};
 use crate::inbox::Note;
 
 /// The target of events about runs.
@@ -34,8 +34,10 @@ impl Narrator {
         if let Some(board) = &self.board {
             board.record(record);
         }
-        if wanted(Event::of(&record.fact)) {
-            tell(&Line::of_fact(record));
+        let event = Event::of(&record.fact);
+        let level = graver(event.level(), &record.fact);
+        if wanted(event, level) {
+            tell(&Line::of_fact(record), level);
         }
     }
 
@@ -44,15 +46,25 @@ impl Narrator {
         if let Some(board) = &self.board {
             board.note(note);
         }
-        if wanted(Event::Progress) {
-            tell(&Line::of_note(note));
+        let level = Event::Progress.level();
+        if wanted(Event::Progress, level) {
+            tell(&Line::of_note(note), level);
         }
     }
 }
 
+/// Somebody should look at a teardown that failed, however well the task went: what it was to put in order is not.
+fn graver(level: Level, fact: &Fact) -> Level {
+    if matches!(fact, Fact::Ended { end, .. } if end.teardown.is_some()) {
+        Level::WARN
+    } else {
+        level
+    }
+}
+
 /// Whether somebody listens to such an event. Costs an atomic load where nobody does.
-fn wanted(event: Event) -> bool {
-    match event.level() {
+fn wanted(event: Event, level: Level) -> bool {
+    match level {
         _ if event.of_no_run() => tracing::enabled!(target: DAEMON_TARGET, Level::DEBUG),
         Level::DEBUG => tracing::enabled!(target: RUN_TARGET, Level::DEBUG),
         Level::WARN => tracing::enabled!(target: RUN_TARGET, Level::WARN),
@@ -60,7 +72,7 @@ fn wanted(event: Event) -> bool {
     }
 }
 
-fn tell(line: &Line<'_>) {
+fn tell(line: &Line<'_>, level: Level) {
     // `tracing` fixes target, level and names of the fields at each place that emits.
     macro_rules! run {
         ($level:expr) => {
@@ -106,7 +118,7 @@ fn tell(line: &Line<'_>) {
         );
         return;
     }
-    match line.event.level() {
+    match level {
         Level::DEBUG => run!(Level::DEBUG),
         Level::WARN => run!(Level::WARN),
         _ => run!(Level::INFO),

@@ -264,6 +264,54 @@ teardown = "echo down >> torn"
 }
 
 #[test]
+fn a_teardown_that_failed_and_the_most_memory_are_told_wherever_the_run_is() {
+    let jobs = r#"
+[jobs.untidy]
+shell = "head -c 300000000 /dev/zero | tail -c 250000000 | wc -c"
+teardown = "exit 5"
+"#;
+    let why = "its teardown failed: exited with code 5";
+    let place = daemon(jobs);
+    let ended = place.twolane(&["run", "jobs.toml"]);
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "what it was for is done: {}",
+        ended.stderr
+    );
+    assert!(
+        ended.stdout.contains("WARN run 1 untidy: finished"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains(why), "{}", ended.stdout);
+    let mut process = place.start(&SERVE);
+    process.wait_for("answering on");
+    let ended = place.twolane(&["--socket", "run/twolane.sock", "submit", "--wait", "untidy"]);
+    assert!(
+        ended.stdout.contains(&format!("done: 1 succeeded: {why}")),
+        "{ended:?}"
+    );
+    let shown = ask(&place, &["show", "1"]);
+    assert!(
+        shown.contains("  teardown  failed: exited with code 5"),
+        "{shown}"
+    );
+    assert!(shown.contains(&format!("; {why}")), "{shown}");
+    let text = ask(&place, &["show", "1", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(told["teardown"], "exited with code 5");
+    assert_eq!(
+        told["history"].as_array().unwrap().last().unwrap()["teardown"],
+        "exited with code 5"
+    );
+    let most = told["memory_bytes"].as_u64();
+    assert!(most > Some(250_000_000), "{text}");
+    process.signal(Signal::TERM);
+    process.finish();
+}
+
+#[test]
 fn what_has_cleaned_its_environment_is_ended_when_no_other_command_runs() {
     let seconds = format!("1000{}", std::process::id());
     let file = format!("[jobs.a]\nshell = 'env -i setsid sleep {seconds} & sleep 0.1'\n");
