@@ -180,7 +180,7 @@ impl Turn<'_> {
         let job = Arc::clone(&run.job);
         let ended = if run.end_by().is_some() {
             let ended = Ended::of(id, run, Over::Failed, None);
-            let failure = Failure::Timeout(job.run_timeout.unwrap_or_default());
+            let failure = Failure::RunTimeout(job.run_timeout.unwrap_or_default());
             let state = FinalState::Failed(failure.clone());
             self.record(Fact::GivenUp {
                 run: id,
@@ -404,6 +404,9 @@ impl Turn<'_> {
                 return self.interrupt(attempt, Interruption::Shutdown);
             }
             (_, true) => return self.interrupt(attempt, Interruption::Crash),
+            (_, false) if run.may_start_again() => {
+                Outcome::Failed(Failure::Crashes(u32::from(run.crashes) + 1))
+            }
             (_, false) => Outcome::Failed(Failure::Crash),
         };
         let end = self.end_now(id, outcome);
@@ -532,7 +535,7 @@ fn next_try(id: RunId, run: &Run, failure: &Failure, now: Mono) -> Option<Mono> 
 fn final_state(before: &RunState, job: &JobSpec, outcome: &Outcome) -> FinalState {
     let asked = before.stop_reason();
     let timeout = || Failure::Timeout(job.timeout.unwrap_or_default());
-    let run_timeout = || Failure::Timeout(job.run_timeout.unwrap_or_default());
+    let run_timeout = || Failure::RunTimeout(job.run_timeout.unwrap_or_default());
     match (outcome, asked) {
         // Work that was done is done, also if somebody had meanwhile asked to stop it.
         (Outcome::Succeeded(_), _) => FinalState::Succeeded,

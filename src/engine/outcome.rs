@@ -11,7 +11,7 @@ use super::flow::When;
 use super::id::RunId;
 use super::schedule::Passed;
 use super::schedule::spec::Moment;
-use super::spec::Name;
+use super::spec::{CRASHES_BOUND, Name};
 use super::time::Now;
 
 /// What a lane says of an attempt that has left it for good: nothing of it runs any more.
@@ -73,12 +73,16 @@ pub enum Failure {
     },
     /// It took longer than its `timeout`, which is given here.
     Timeout(Duration),
+    /// Its run took longer than its `run_timeout`, which is given here.
+    RunTimeout(Duration),
     /// The code panicked with this message.
     Panic(Arc<str>),
     /// The task gave up with this message.
     Error(Arc<str>),
     /// The daemon or the machine went down under it.
     Crash,
+    /// The daemon or the machine went down under it so many times, which is once more than it is tried again.
+    Crashes(u32),
 }
 
 impl Failure {
@@ -89,10 +93,10 @@ impl Failure {
             Self::Exit(_) => "exit",
             Self::Signal(_) => "signal",
             Self::OutOfMemory { .. } => "out_of_memory",
-            Self::Timeout(_) => "timeout",
+            Self::Timeout(_) | Self::RunTimeout(_) => "timeout",
             Self::Panic(_) => "panic",
             Self::Error(_) => "error",
-            Self::Crash => "crash",
+            Self::Crash | Self::Crashes(_) => "crash",
         }
     }
 }
@@ -109,9 +113,15 @@ impl fmt::Display for Failure {
                 "the machine or the daemon's group had no more memory, so the kernel killed processes of it",
             ),
             Self::Timeout(after) => write!(f, "not done within its timeout of {after:?}"),
+            Self::RunTimeout(after) => write!(f, "not done within its `run_timeout` of {after:?}"),
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Error(message) => f.write_str(message),
             Self::Crash => f.write_str("the daemon or the machine went down under it"),
+            Self::Crashes(times) => write!(
+                f,
+                "the daemon or the machine went down under it {times} times, and after a crash a run is \
+                 tried again at most {CRASHES_BOUND} times"
+            ),
         }
     }
 }

@@ -63,7 +63,7 @@ impl RetrySpec {
     /// Whether another attempt may help against this. Going down with the daemon is counted apart.
     #[must_use]
     pub fn covers(&self, failure: &Failure) -> bool {
-        if matches!(failure, Failure::Crash) {
+        if matches!(failure, Failure::Crash | Failure::Crashes(_)) {
             return false;
         }
         let any = self.on_exit.is_empty() && self.on.is_empty();
@@ -153,6 +153,7 @@ mod tests {
         let cases = [
             (exit(&[], &[]), Failure::Exit(1), true),
             (exit(&[], &[]), Failure::Crash, false),
+            (exit(&[], &[]), Failure::Crashes(4), false),
             (exit(&[75], &[]), Failure::Exit(75), true),
             (exit(&[75], &[]), Failure::Exit(1), false),
             (exit(&[75], &[]), timeout.clone(), false),

@@ -250,7 +250,9 @@ impl Mask {
             | Failure::Signal(_)
             | Failure::OutOfMemory { .. }
             | Failure::Timeout(_)
-            | Failure::Crash => {}
+            | Failure::RunTimeout(_)
+            | Failure::Crash
+            | Failure::Crashes(_) => {}
         }
     }
 

@@ -92,7 +92,7 @@ fn a_run_that_goes_down_too_often_counts_as_the_cause() {
                 lane `io`: 1 of 10000
                 lane `cpu`: 0 of 2
             4 settle
-                run 1 (a) failed: the daemon or the machine went down under it
+                run 1 (a) failed: the daemon or the machine went down under it 4 times, and after a crash a run is tried again at most 3 times
         "#]],
     );
 }

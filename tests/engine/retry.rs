@@ -257,7 +257,7 @@ fn a_run_timeout_counts_all_attempts_and_pauses() {
                 run 1 (a) stopping because its `run_timeout` passed
                 -> stop 1.3 because its `run_timeout` passed
             11s end 1.3 stopped
-                run 1 (a) failed: not done within its timeout of 10s
+                run 1 (a) failed: not done within its `run_timeout` of 10s
         "#]],
     );
 }
@@ -290,7 +290,7 @@ fn a_run_timeout_ends_a_run_that_waits_too() {
             3s explain 1
                 lane `io` is full: 1 of 1 held by run 2; it is the first in line
             10s tick
-                run 1 (a) given up: not done within its timeout of 10s
+                run 1 (a) given up: not done within its `run_timeout` of 10s
             11s end 2 ok
                 run 2 (b) succeeded
         "#]],
