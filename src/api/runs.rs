@@ -398,6 +398,7 @@ fn changed(answer: Answer) -> Result<Json<wire::Changed>, Problem> {
         Answer::Submitted(_)
         | Answer::SubmittedBefore(_)
         | Answer::Send(_)
+        | Answer::TakesNothing(_)
         | Answer::Backfilling(_)
         | Answer::BackfillCancelled(_)
         | Answer::BackfillOver(_)

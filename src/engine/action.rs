@@ -78,6 +78,8 @@ pub enum Answer {
     Completed(RunId),
     /// The run waits for nothing that somebody could bring: it is no `future`, or does not run.
     NotWaiting(RunId, StateKind),
+    /// The task of the run takes nothing that is sent to it.
+    TakesNothing(RunId),
     /// What is for the running attempt of a run may be handed to this one.
     Send(AttemptId),
     /// This backfill was accepted.

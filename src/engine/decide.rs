@@ -336,8 +336,12 @@ impl Turn<'_> {
             return self.gone(id);
         };
         let kind = run.state.kind();
-        if kind != StateKind::Running || run.job.task.is_future() {
+        if kind != StateKind::Running {
             return Answer::NotWaiting(id, kind);
+        }
+        // Nobody could take it, so that it was sent is not put on record.
+        if !run.job.task.takes_input() {
+            return Answer::TakesNothing(id);
         }
         let (job, epoch) = (Arc::clone(&run.job), run.epoch);
         self.record(Fact::Sent {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::amounts::{Amounts, Rate};
-use super::command::{CommandSpec, GRACE, Invocation, KILL_TIME, Step};
+use super::command::{CommandSpec, GRACE, Invocation, KILL_TIME, Stdin, Step};
 use super::files::FileTask;
 use super::flow::{FanOut, Origin, Unique, When};
 use super::http::HttpSpec;
@@ -459,6 +459,15 @@ impl TaskSpec {
     #[must_use]
     pub const fn is_future(&self) -> bool {
         matches!(self, Self::Future { .. })
+    }
+
+    /// Whether it may take what is sent to a run of it: a command that was told so, and a function that receives,
+    /// which only its lane knows.
+    #[must_use]
+    pub fn takes_input(&self) -> bool {
+        let is_open = |command: &CommandSpec| command.stdin == Stdin::Open;
+        matches!(self, Self::Command(command) if is_open(command))
+            || matches!(self, Self::Call { .. })
     }
 
     /// Whether it may execute in either lane.

@@ -7,7 +7,7 @@ use crate::script::check;
 #[test]
 fn what_follows_from_an_input_says_who_asked_and_what_starts_in_its_room_does_not() {
     check(
-        "io 1\njob a io\njob b io after=a",
+        "io 1\njob a io task=call\njob b io after=a",
         "0 uid:7: submit a b\n1 uid:8: submit a\n2 token:ci: cancel 1\n3 end 1.1 stopped\n\
          4 uid:7: pause lane io\n4 uid:7: pause lane io\n5 uid:8: resume lane io\n6 uid:9: cancel 77\n\
          7 uid:9: send 3 5\n7 uid:9: send 3\n7 uid:9: send 1 5\n8 signal: drain\n9 uid:9: leave\n\
@@ -113,6 +113,38 @@ fn what_is_due_before_an_input_is_of_nobodys_asking() {
                 -> stop 1.1 because its timeout passed
                 -> answer Stopping(RunId(1))
                 -> start 2.1 in io
+        "#]],
+    );
+}
+
+#[test]
+fn what_nobody_could_take_is_not_on_record_as_sent() {
+    check(
+        "job a io\njob b io task=command\njob c io task=future\njob d io task=call",
+        "0 submit a b c d\n1 send 1 5\n1 send 2 5\n1 send 3 5\n1 send 4 5",
+        expect![[r#"
+            0 submit a b c d
+                run 1 (a) accepted
+                run 2 (b) accepted
+                run 3 (c) accepted
+                run 4 (d) accepted
+                run 1 (a) started, attempt 1
+                run 2 (b) started, attempt 1
+                run 3 (c) started, attempt 1
+                run 4 (d) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4)])
+                -> start 1.1 in io
+                -> start 2.1 in io
+                -> start 4.1 in io
+            1 send 1 5
+                -> answer TakesNothing(RunId(1))
+            1 send 2 5
+                -> answer TakesNothing(RunId(2))
+            1 send 3 5
+                -> answer TakesNothing(RunId(3))
+            1 send 4 5
+                run 4 (d) sent Some(5)
+                -> answer Send(AttemptId { run: RunId(4), epoch: 1 })
         "#]],
     );
 }

@@ -97,6 +97,10 @@ pub(crate) fn job(words: &[&str]) -> JobSpec {
     };
     let task = match keys.get("task") {
         Some(&"future") => TaskSpec::Future { what: "it".into() },
+        Some(&"call") => TaskSpec::Call {
+            handler: "it".into(),
+            args: Value::Null,
+        },
         Some(&"command") => TaskSpec::Command(Box::new(CommandSpec::of(Step {
             run: Invocation::Shell("true".into()),
             surroundings: Arc::default(),

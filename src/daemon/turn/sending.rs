@@ -61,6 +61,7 @@ impl Turn {
         match answer {
             Answer::Send(attempt) => self.lanes.send(attempt, value, told),
             Answer::NotWaiting(_, state) => told(Err(Refused::NotRunning(state.as_str()))),
+            Answer::TakesNothing(_) => told(Err(Refused::TakesNothing)),
             // It ended in the very moment in which it was asked for.
             _ => told(Err(Refused::Ended)),
         }
