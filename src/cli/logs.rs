@@ -13,7 +13,7 @@ use super::past::{From, Past, earlier, is_backwards, is_on_record, nothing_of, p
 use crate::api::client::{Client, ClientError};
 use crate::api::past::{SearchQuery, newest_run, run_log, search};
 use crate::api::wire::{Found, LogLine, Runs};
-use crate::logging::harmless;
+use crate::logging::{harmless, harmless_in_color};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -171,7 +171,8 @@ fn look_for(args: &Logs, past: &Past<'_>, out: &mut Out) -> Asked {
             json(out, found)?
         } else {
             let (at, job) = (local(&found.line.at, &zone), harmless(&found.job));
-            let (level, text) = (harmless(&found.level), words(&found.line));
+            let level = harmless(&found.level);
+            let text = words(&found.line, out.is_colored());
             out.line(format_args!("{at} {level:5} {} {job}: {text}", found.run))
         };
         if exit != Exit::Success || out.is_gone() {
@@ -197,12 +198,17 @@ fn print(line: &LogLine, as_json: bool, out: &mut Out) -> Asked {
     if as_json {
         return json(out, line);
     }
-    Ok(out.line(format_args!("{}", words(line))))
+    let words = words(line, out.is_colored());
+    Ok(out.line(format_args!("{words}")))
 }
 
-/// What a line says.
-fn words(line: &LogLine) -> String {
-    let said = harmless(&line.text);
+/// What a line says, with its own colours where those are wanted.
+fn words(line: &LogLine, in_color: bool) -> String {
+    let said = if in_color {
+        harmless_in_color(&line.text)
+    } else {
+        harmless(&line.text)
+    };
     match (line.stream.as_str(), line.fraction) {
         ("progress", Some(fraction)) => format!("[{:3.0}%] {said}", fraction * 100.0),
         ("dropped", _) => format!("[missing] {said}"),

@@ -16,6 +16,59 @@ pub fn harmless(text: &str) -> String {
     out
 }
 
+/// The same, but with the colours and the kinds of letters that the text has, for a terminal that shows them. They
+/// end with the text.
+#[must_use]
+pub fn harmless_in_color(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (text, more) = cut(text);
+    let (mut rest, mut is_colored) = (text, false);
+    while let Some(at) = rest.find(BEGIN) {
+        let (before, sequence) = rest.split_at(at);
+        plain(&mut out, before);
+        let Some(length) = color(sequence) else {
+            plain(&mut out, BEGIN);
+            rest = &sequence[BEGIN.len()..];
+            continue;
+        };
+        let (sequence, after) = sequence.split_at(length);
+        out.push_str(sequence);
+        (rest, is_colored) = (after, true);
+    }
+    plain(&mut out, rest);
+    if is_colored {
+        out.push_str("\u{1b}[0m");
+    }
+    push_rest(&mut out, more);
+    out
+}
+
+/// What a terminal's commands for letters begin with, among others.
+const BEGIN: &str = "\u{1b}[";
+
+/// The length of the command for colours or kinds of letters that `text` begins with; `None` where it is another
+/// one, or would hide what follows.
+fn color(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix(BEGIN)?;
+    let end = rest.find(|c: char| !matches!(c, '0'..='9' | ';' | ':'))?;
+    if !rest[end..].starts_with('m') {
+        return None;
+    }
+    let mut numbers = rest[..end].split([';', ':']);
+    while let Some(number) = numbers.next() {
+        match number {
+            // A colour by its number or its parts, none of which is a command itself.
+            "38" | "48" | "58" => {
+                let parts = if numbers.next()? == "5" { 1 } else { 3 };
+                numbers.nth(parts - 1)?;
+            }
+            _ if number.trim_start_matches('0') == "8" => return None,
+            _ => {}
+        }
+    }
+    Some(BEGIN.len() + end + 1)
+}
+
 /// `json`, which is JSON on one line, so that a terminal can show it.
 #[must_use]
 pub fn harmless_json(json: &str) -> String {
@@ -121,5 +174,47 @@ fn cut(text: &str) -> (&str, usize) {
 fn push_rest(out: &mut String, rest: usize) {
     if rest > 0 {
         _ = write!(out, "… (+{rest} bytes)");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colors_are_passed_on_and_nothing_else_that_commands_a_terminal() {
+        let reset = "\u{1b}[0m";
+        let kept = [
+            "\u{1b}[31mred",
+            "\u{1b}[1;38;5;8mgrey\u{1b}[m",
+            "\u{1b}[48;2;8;8;8;4mdark",
+            "\u{1b}[4:3m~",
+        ];
+        for text in kept {
+            assert_eq!(harmless_in_color(text), format!("{text}{reset}"));
+        }
+        // A title, a cleared screen, a clipboard, a cursor, hidden letters, half a sequence, the one-byte form.
+        let escaped = [
+            "\u{1b}]0;title\u{7}",
+            "\u{1b}[2Jx",
+            "\u{1b}]52;c;aGk=\u{7}",
+            "\u{1b}[1;1H",
+            "\u{1b}[8mhidden",
+            "\u{1b}[1;08mhidden",
+            "\u{1b}[31",
+            "\u{1b}[38;5m",
+            "\u{9b}31mred",
+            "\u{1b}[?25l",
+            "plain",
+            "\r\n",
+        ];
+        for text in escaped {
+            assert_eq!(harmless_in_color(text), harmless(text), "{text:?}");
+        }
+        let both = "a\u{1b}[2J\u{1b}[32mgreen\u{1b}[39m\u{7}";
+        let expected = format!("a\\u{{1b}}[2J\u{1b}[32mgreen\u{1b}[39m\\u{{7}}{reset}");
+        assert_eq!(harmless_in_color(both), expected);
+        let long = format!("\u{1b}[31m{}", "x".repeat(2 * VALUE_BOUND));
+        assert!(harmless_in_color(&long).len() < VALUE_BOUND + 100);
     }
 }

@@ -36,7 +36,7 @@ use jiff::tz::TimeZone;
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
-pub use escape::{harmless, harmless_json};
+pub use escape::{harmless, harmless_in_color, harmless_json};
 pub use event::Event;
 pub use filter::{FilterError, FilterErrorKind, check_filter};
 pub use journald::Journal;

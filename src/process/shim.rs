@@ -14,6 +14,7 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::{Gid, Resource, Rlimit, Uid};
 use rustix::pty::OpenptFlags;
+use rustix::termios::Winsize;
 
 use super::cgroup::PROCESSES;
 use super::order::{Bounds, Identity, Manners, Order};
@@ -53,6 +54,14 @@ pub(super) fn to_arrange(manners: &Manners) -> [String; 2] {
     [SHIM_WORD.to_owned(), manners]
 }
 
+/// How large a terminal is: without that it says 0 by 0, which some programs divide by.
+const SIZE: Winsize = Winsize {
+    ws_row: 24,
+    ws_col: 80,
+    ws_xpixel: 0,
+    ws_ypixel: 0,
+};
+
 /// Both ends of a new terminal, ours first.
 pub(super) fn terminal() -> io::Result<(File, File)> {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
@@ -60,6 +69,7 @@ pub(super) fn terminal() -> io::Result<(File, File)> {
     rustix::pty::grantpt(&ours)?;
     rustix::pty::unlockpt(&ours)?;
     let theirs = rustix::pty::ioctl_tiocgptpeer(&ours, flags)?;
+    rustix::termios::tcsetwinsize(&ours, SIZE)?;
     Ok((ours.into(), theirs.into()))
 }
 

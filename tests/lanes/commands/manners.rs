@@ -69,6 +69,10 @@ fn a_terminal_of_its_own_is_one() {
     );
     assert_eq!(shop.run(job).end.outcome, done(0));
     assert_eq!(shop.out(), "yes\r\nerr\r\n");
+    // Programs show colours only on a terminal of a kind that they know, and some divide by its size.
+    let job = but(shell("echo $TERM; stty size"), |c| c.pty = true);
+    assert_eq!(shop.run(job).end.outcome, done(0));
+    assert_eq!(shop.out(), "yes\r\nerr\r\nxterm-256color\r\n24 80\r\n");
     let attempt = shop.begin(
         JobSpec {
             grace: Duration::from_millis(50),

@@ -20,6 +20,10 @@ use crate::process::{Bounds, Group, GroupBounds, Manners, Order, StdinFrom};
 /// The shell of `shell`.
 const SHELL: &str = "/bin/sh";
 
+/// What programs take a terminal of a job's own for, unless the job says otherwise: with no kind of terminal
+/// named, most show no colours.
+const TERMINAL: &str = "xterm-256color";
+
 /// A step with the arguments of its run, before anything of the machine was asked.
 pub(super) struct Draft {
     place: Arc<Place>,
@@ -54,6 +58,10 @@ impl Draft {
         let (place, around) = (&*self.place, &*self.around);
         let user = identity(around)?;
         let mut environment = environment(place, around, user.as_ref(), self.arguments)?;
+        if self.pty {
+            let kind = || TERMINAL.into();
+            environment.entry("TERM".into()).or_insert_with(kind);
+        }
         environment.insert(STAGE.into(), stage(place, self.number).into());
         let program = program(&self.words[0], &environment, &around.directory)?;
         let group = group(place, around)?;
