@@ -79,7 +79,7 @@ pub enum Failure {
     Panic(Arc<str>),
     /// The task gave up with this message.
     Error(Arc<str>),
-    /// The daemon or the machine went down under it.
+    /// The daemon or the machine went down under it, after which it is not tried again.
     Crash,
     /// The daemon or the machine went down under it so many times, which is once more than it is tried again.
     Crashes(u32),
@@ -174,7 +174,8 @@ pub enum Interruption {
     Unsure,
     /// The daemon was shut down in good order.
     Shutdown,
-    /// The machine had no room for its process, for this reason. It is tried again after [`NO_ROOM_PAUSE`].
+    /// The machine had no room for its process, for this reason. It is tried again after [`NO_ROOM_PAUSE`],
+    /// or later where there are many (see [`NO_ROOM_GAP`]).
     NoRoom(Arc<str>),
 }
 
@@ -219,9 +220,13 @@ impl From<WrittenInterruption> for Interruption {
     }
 }
 
-/// How long a run waits for which the machine had no room: what was short may be there again by then, and
-/// a machine that is short of something is not asked in vain ten times a second.
+/// How long a run waits at least for which the machine had no room: what was short may be there again by then,
+/// and a machine that is short of something is not asked in vain ten times a second.
 pub const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long after one such run the next one is tried: however many there are, no more than 200 tries a second
+/// come of them, each of which is on record.
+pub const NO_ROOM_GAP: Duration = Duration::from_millis(5);
 
 impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -16,7 +16,7 @@ use super::capacity::{Capacities, CapacityName, ClassId};
 use super::fact::{Fact, FinalState, Record, SubmitKey};
 use super::flow::{Over, Parts};
 use super::id::RunId;
-use super::outcome::{Interruption, NO_ROOM_PAUSE};
+use super::outcome::{Interruption, NO_ROOM_GAP, NO_ROOM_PAUSE};
 use super::placing::Placing;
 use super::run::{Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Lane, Name, Priority};
@@ -70,6 +70,8 @@ pub(super) struct State {
     pub(super) last: Now,
     /// Number of the last record that says that the clock was set.
     pub(super) clock_set: u64,
+    /// From when on the next run for which the machine has no room may be tried again.
+    tries_from: Mono,
 }
 
 impl State {
@@ -98,6 +100,7 @@ impl State {
             next_ticket: 0,
             last: Now::default(),
             clock_set: 0,
+            tries_from: Mono::default(),
         };
         state.configure(&definitions, None);
         state
@@ -276,8 +279,8 @@ impl State {
                     Interruption::Unsure => whole.epoch = *epoch,
                     Interruption::Shutdown | Interruption::NoRoom(_) => {}
                 }
-                let pause = matches!(cause, Interruption::NoRoom(_));
-                let due = pause.then(|| record.at.mono.plus(NO_ROOM_PAUSE));
+                let no_room = matches!(cause, Interruption::NoRoom(_));
+                let due = no_room.then(|| self.next_try(record.at.mono));
                 self.wait(*run, due, record.at);
             }
             Fact::Retried { .. } => self.retry(record),
@@ -293,6 +296,14 @@ impl State {
                 self.finish(*run, RunState::Skipped(reason.clone()));
             }
         }
+    }
+
+    /// When a run for which the machine had no room at `now` is tried again: after a pause, and after those for
+    /// which it had none before.
+    fn next_try(&mut self, now: Mono) -> Mono {
+        let due = now.plus(NO_ROOM_PAUSE).max(self.tries_from);
+        self.tries_from = due.plus(NO_ROOM_GAP);
+        due
     }
 
     /// Whether there is such a run, and it is not over.

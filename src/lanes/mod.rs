@@ -17,6 +17,7 @@ mod place;
 mod priority;
 mod queue;
 mod runtime;
+mod scarcity;
 mod secrets;
 mod spare;
 mod tasks;

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::inbox::{Inbox, Sent};
+use super::scarcity::Scarcity;
 use super::secrets::Secrets;
 use super::{Cancel, Context, Task, Timers, cores};
 use crate::clock::Clock;
@@ -59,6 +60,8 @@ pub(crate) struct World {
     /// Processes that may be made at a time: more only keep each other, and the lane's own threads, from
     /// the cores.
     pub(crate) making: Semaphore,
+    /// What was said of there being no room for processes.
+    pub(crate) scarcity: Scarcity,
     /// Takes the attempts that begin, of those that tell it.
     begun: Sender<AttemptId>,
 }
@@ -80,6 +83,7 @@ impl World {
             helper: outside.helper,
             groups: outside.groups,
             making: Semaphore::new(cores().max(2)),
+            scarcity: Scarcity::default(),
             begun,
         }
     }

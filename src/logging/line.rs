@@ -10,7 +10,7 @@ use super::event::Event;
 use crate::engine::absent;
 use crate::engine::fact::{Fact, FinalState, Record};
 use crate::engine::id::{AttemptId, RunId};
-use crate::engine::outcome::{End, Measures, Outcome, StopReason};
+use crate::engine::outcome::{End, Interruption, Measures, Outcome, StopReason};
 use crate::engine::spec::{JobSpec, TaskSpec};
 use crate::engine::template::{Placeholder, Template};
 use crate::engine::time::{Now, Wall};
@@ -226,7 +226,13 @@ impl<'a> Line<'a> {
                 job,
                 epoch,
                 cause,
-            } => bare.tried(job, *run, *epoch).now("queued").because(cause),
+            } => {
+                let state = match cause {
+                    Interruption::NoRoom(_) => "scheduled",
+                    Interruption::Crash | Interruption::Unsure | Interruption::Shutdown => "queued",
+                };
+                bare.tried(job, *run, *epoch).now(state).because(cause)
+            }
             Fact::Retried { run, job, .. } => bare.about(job, *run).now("queued"),
             Fact::Paused { what } | Fact::Resumed { what } => bare.because(what),
             Fact::Cancelled { run, job, reason } => bare

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use expect_test::expect;
+use twolane::engine::action::Action;
+use twolane::engine::id::AttemptId;
 use twolane::engine::input::{Input, Submission, SubmitItem};
 
 use crate::define::define;
-use crate::script::{Bench, at, check};
+use crate::placing::end;
+use crate::script::{Bench, at, check, outcome};
 
 #[test]
 fn a_delayed_run_is_scheduled_until_it_is_due() {
@@ -216,6 +219,47 @@ fn what_the_machine_had_no_room_for_is_tried_again_a_second_later() {
                 -> start 1.2 in io
         "#]],
     );
+}
+
+#[test]
+fn of_many_that_the_machine_had_no_room_for_few_are_tried_at_a_time() {
+    const COUNT: u64 = 300;
+    let mut bench = Bench::new(define("job a io"));
+    // Each that is started finds no room.
+    let mut told = |millis: u64, input: Input| {
+        let now = at(Duration::from_millis(millis));
+        let started = |action: &Action| match action {
+            Action::Start(order) => Some(order.attempt),
+            Action::Stop { .. } | Action::Replace { .. } | Action::Answer { .. } => None,
+        };
+        let actions = bench.apply(now, input).actions.iter();
+        let attempts: Vec<AttemptId> = actions.filter_map(started).collect();
+        for attempt in &attempts {
+            let end = end(outcome("no-room"), None);
+            let attempt = *attempt;
+            bench.apply(now, Input::Ended { attempt, end });
+        }
+        attempts
+    };
+    for _ in 0..COUNT {
+        let submission = Submission {
+            items: vec![SubmitItem::of(&"a".into())],
+            key: None,
+            caller: None,
+        };
+        assert_eq!(told(0, Input::Submit(submission)).len(), 1);
+    }
+    let mut tried = Vec::new();
+    for millis in 1..=4_000 {
+        for attempt in told(millis, Input::Tick) {
+            tried.push((millis, attempt.run.0));
+        }
+    }
+    // In their order, none twice before each was, and 200 in a second.
+    let runs = tried.iter().map(|(_, run)| *run);
+    assert!(runs.eq((1..=COUNT).cycle().take(tried.len())));
+    assert_eq!((tried.len(), tried[0].0), (601, 1_000));
+    assert!(tried.windows(2).all(|two| two[1].0 - two[0].0 == 5));
 }
 
 #[test]

@@ -278,13 +278,16 @@ async fn begin(
     };
     made.map_err(|error| match error {
         SpawnError::Scarce(_) => {
-            tracing::warn!(
-                target: "twolane::lanes",
-                run = place.attempt.run.0,
-                job = &*place.job.name,
-                "{error}; it is tried again in a second. hint: what the service may have is set by \
-                 LimitNOFILE= and TasksMax="
-            );
+            if let Some(attempts) = place.world.scarcity.met(place.world.clock.now().mono) {
+                tracing::warn!(
+                    target: "twolane::lanes",
+                    run = place.attempt.run.0,
+                    job = &*place.job.name,
+                    attempts,
+                    "{error}; its run is tried again in a second, or when it is its turn. hint: what the service \
+                     may have is set by LimitNOFILE= and TasksMax="
+                );
+            }
             TaskError::NoRoom(error.to_string().into())
         }
         SpawnError::Directory { .. } | SpawnError::Program { .. } | SpawnError::Watch(_) => {
