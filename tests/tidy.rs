@@ -83,6 +83,10 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
         reason: "no crate can make a process within a control group and in its maker's memory",
     },
     UnsafeFile {
+        path: "src/process/inherited.rs",
+        reason: "no crate has a safe call for close_range",
+    },
+    UnsafeFile {
         path: "src/process/pipe.rs",
         reason: "tokio has no safe call to watch a descriptor of one's own",
     },

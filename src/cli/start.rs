@@ -17,7 +17,7 @@ use crate::inbox::Request;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Outside, Policy};
 use crate::logging::{self, Bars, Color, Format, Journal, LogSettings, Logging, Output};
 use crate::meters::Meters;
-use crate::process::raise_open_files;
+use crate::process::{pass_nothing_on, raise_open_files};
 use crate::store::FactLog;
 use crossbeam_channel::Receiver;
 
@@ -63,6 +63,7 @@ pub(super) fn daemon(
         Exit::System
     };
     raise_open_files();
+    pass_nothing_on();
     let handlers = Arc::clone(handlers);
     let lanes = AttemptLanes::start(lane_settings(settings), handlers, clock, plan.outside)
         .map_err(|error| unable("start the lanes", &error))?;

@@ -4,6 +4,7 @@
 mod birth;
 mod cgroup;
 mod files;
+mod inherited;
 mod instance;
 mod order;
 mod orphans;
@@ -16,6 +17,7 @@ mod wait;
 
 pub use cgroup::{Controllers, Group, GroupBounds, Groups, GroupsIn, NoGroups, Starved};
 pub use files::raise_open_files;
+pub use inherited::pass_nothing_on;
 pub use instance::{fresh_instance, instance_in};
 pub use order::{Bounds, Identity, Manners, Order, StdinFrom};
 pub use orphans::Orphans;

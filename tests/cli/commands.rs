@@ -1,6 +1,7 @@
 //! Commands in job files, as people run them.
 
 use std::fs;
+use std::process::Command;
 
 use rustix::process::Signal;
 
@@ -309,6 +310,20 @@ teardown = "exit 5"
     assert!(most > Some(250_000_000), "{text}");
     process.signal(Signal::TERM);
     process.finish();
+}
+
+#[test]
+fn what_whoever_starts_the_daemon_has_open_is_not_passed_on_to_commands() {
+    let jobs = "[jobs.a]\nexec = [\"sh\", \"-c\", \"readlink /proc/$$/fd/* | grep -c opened\"]\n";
+    let place = Place::with(&[("jobs.toml", jobs), ("opened", "")]);
+    let ended = Command::new("sh")
+        .args(["-c", "exec \"$0\" run jobs.toml 7<opened 9>>opened"])
+        .arg(env!("CARGO_BIN_EXE_twolane"))
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8_lossy(&ended.stdout);
+    assert_eq!(written(&stdout), ["0"], "{stdout}");
 }
 
 #[test]
