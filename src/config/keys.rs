@@ -433,7 +433,7 @@ pub(super) const JOB: &[Key] = &[
         "pty",
         Kind::Flag,
         "true",
-        "Whether the command has a terminal of its own, so that it colours what it says and holds nothing back.",
+        "Whether the command has a terminal of its own, so that it colours what it says and holds nothing back: 80 by 24 characters, `TERM=xterm-256color` unless said otherwise.",
     ),
     key(
         "result",
