@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -78,6 +78,9 @@ pub struct Groups {
     next: AtomicU64,
 }
 
+/// The name of the group in which it is tried whether processes can be born in one; no command's is called so.
+const TRIAL: &str = "trial";
+
 /// The part of the group for the scheduler itself: where a group has both processes and groups below it, no
 /// controller can be had.
 const OWN: &str = "daemon";
@@ -100,7 +103,11 @@ impl Groups {
         };
         let runs = base.join(format!("runs-{instance}"));
         make(&runs)?;
-        let bears = bears(&runs, helper);
+        // In one that was never killed, unlike `runs` where a daemon before this one was ended.
+        let trial = runs.join(TRIAL);
+        make(&trial)?;
+        let bears = bears(&trial, helper);
+        remove(&trial);
         let tried = if bears {
             Ok(())
         } else {
@@ -146,6 +153,7 @@ impl Groups {
             groups: Arc::clone(self),
             path,
             is_bounded: !bounds.is_none(),
+            is_killed: AtomicBool::new(false),
         };
         // One with bounds counts what happens at them from zero on.
         if bounds.is_none()
@@ -222,6 +230,9 @@ pub struct Group {
     groups: Arc<Groups>,
     path: PathBuf,
     is_bounded: bool,
+    /// It was killed, or may have been. Kernels from 6.14 on end whatever is born in such a group from then on, since
+    /// they look whether its maker's group was killed as often.
+    is_killed: AtomicBool,
 }
 
 impl Group {
@@ -259,8 +270,14 @@ impl Group {
     /// Kills all that is in it at once; nothing can be born meanwhile. How many there were.
     pub(super) fn kill(&self) -> usize {
         let living = self.living();
+        self.spoil();
         let _ = fs::write(self.path.join(KILL), "1");
         living
+    }
+
+    /// Has it be no other command's: it may have been killed, by whoever did that.
+    pub(super) fn spoil(&self) {
+        self.is_killed.store(true, Ordering::Relaxed);
     }
 
     /// Sends a signal to all in it of which `wanted` is true; how many are in it.
@@ -285,7 +302,7 @@ impl Drop for Group {
         let path = std::mem::take(&mut self.path);
         if is_populated(&path) {
             let _ = fs::write(path.join(KILL), "1");
-        } else if !self.is_bounded && is_as_new(&path) {
+        } else if !self.is_bounded && !*self.is_killed.get_mut() && is_as_new(&path) {
             let mut empty = lock(&self.groups.empty);
             if empty.len() < EMPTY_BOUND {
                 empty.push(path);

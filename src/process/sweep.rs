@@ -52,6 +52,13 @@ impl Tree {
         self.group.is_some()
     }
 
+    /// Has its control group be no other command's after it: it ended as if that had been killed.
+    pub fn spoil_group(&self) {
+        if let Some(group) = &self.group {
+            group.spoil();
+        }
+    }
+
     /// What became of it for want of memory, where its control group tells that.
     #[must_use]
     pub fn starved(&self) -> Option<Starved> {

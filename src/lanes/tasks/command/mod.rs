@@ -199,8 +199,8 @@ pub(super) async fn supervise(
     // Before its end is taken note of: until then its number, by which the rest is found, is nobody else's.
     end_what_is_left(&guard, place).await;
     let ended = ended(&mut child, place).await;
-    let ended_well = matches!(ended, Ok((Ending::Exit(0), _)));
-    let starved = (!ended_well).then(|| guard.tree().starved()).flatten();
+    let ending = ended.as_ref().ok().map(|(ending, _)| *ending);
+    let starved = look_back(guard.tree(), ending);
     guard.disarm(place);
     let (ending, usage) = ended?;
     lock(&place.used).add(usage);
@@ -228,6 +228,16 @@ pub(super) async fn supervise(
         last_words: errors.last_words,
         out,
     })
+}
+
+/// What became of something that has ended for want of memory, as far as that may be why it did. Where it was
+/// killed, its whole control group may have been.
+fn look_back(tree: &Tree, ending: Option<Ending>) -> Option<Starved> {
+    if ending == Some(Ending::Signal(Signal::KILL.as_raw())) {
+        tree.spoil_group();
+    }
+    let ended_well = ending == Some(Ending::Exit(0));
+    (!ended_well).then(|| tree.starved()).flatten()
 }
 
 /// Makes the process. Whoever is asked to stop before its turn has come does not wait for that; one whose
