@@ -367,6 +367,15 @@ impl Capacities {
         }
     }
 
+    /// Whether the lane gives the place of one more unresponsive attempt of this class to others.
+    pub(super) fn replaces(&self, id: ClassId) -> bool {
+        self.classes.get(id.0).needs.iter().any(|need| {
+            let capacity = self.all.get(need.capacity.0);
+            matches!(capacity.name, CapacityName::Lane(_))
+                && capacity.unresponsive + capacity.takes(need.amount) <= capacity.size
+        })
+    }
+
     /// Every class is to be looked at anew.
     pub(super) fn reopen(&mut self) {
         self.waiting.reopen(self.aging);

@@ -298,12 +298,14 @@ impl Turn<'_> {
             return;
         };
         let asked = self.now.mono.since(until).saturating_add(job.patience());
+        let kept = !self.state.capacities.replaces(run.class);
         self.record(Fact::Unresponsive {
             run: id,
             job,
             epoch,
             reason,
             asked,
+            kept,
         });
         let attempt = AttemptId { run: id, epoch };
         self.out.actions.push(Action::Replace { attempt });

@@ -156,6 +156,8 @@ pub enum Fact {
         reason: StopReason,
         /// How long ago that was.
         asked: Duration,
+        /// Whether its place in the lane stays its own, since as many as the lane has are given to others already.
+        kept: bool,
     },
     /// The attempt has left its lane and with it the run is over: succeeded, failed or cancelled.
     Ended {

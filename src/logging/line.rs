@@ -266,11 +266,12 @@ impl<'a> Line<'a> {
             epoch,
             reason,
             asked,
+            kept,
         } = fact
         else {
             return self;
         };
-        let alarm = alarm(job, *reason, *asked);
+        let alarm = alarm(job, *reason, *asked, *kept);
         self.tried(job, *run, *epoch)
             .now("unresponsive")
             .because(&alarm)
@@ -471,8 +472,11 @@ impl<'a> Line<'a> {
 }
 
 /// What an attempt that does not stop means for others, and what can be done about it.
-fn alarm(job: &JobSpec, reason: StopReason, asked: Duration) -> String {
+fn alarm(job: &JobSpec, reason: StopReason, asked: Duration, kept: bool) -> String {
     let holds = match (&job.pool, job.limits.is_empty()) {
+        _ if kept => {
+            "it keeps its place in the lane, which gives no more places of such runs to others"
+        }
         (None, true) => "its place in the lane is given to another run",
         (Some(_), _) | (_, false) => {
             "its place in the lane is given to another run, and its pool and limits are not"

@@ -89,6 +89,8 @@ pub(super) enum Wire {
         epoch: u32,
         reason: StopReason,
         asked: Duration,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        kept: bool,
     },
     Ended {
         job: i64,
@@ -331,12 +333,14 @@ impl Wire {
                 epoch,
                 reason,
                 asked,
+                kept,
                 ..
             } => Self::Unresponsive {
                 job,
                 epoch,
                 reason,
                 asked,
+                kept,
             },
             Fact::Ended {
                 epoch, state, end, ..

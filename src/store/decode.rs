@@ -188,12 +188,14 @@ impl Wire {
                 epoch,
                 reason,
                 asked,
+                kept,
             } => Fact::Unresponsive {
                 run,
                 job: job(id)?,
                 epoch,
                 reason,
                 asked,
+                kept,
             },
             Self::Ended {
                 job: id,

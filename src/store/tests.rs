@@ -34,11 +34,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 fn job(name: &str) -> Arc<JobSpec> {
     let duration = Duration::from_millis(5);
-    Arc::new(JobSpec::new(
-        name.into(),
-        Lane::Io,
-        TaskSpec::Sleep { duration },
-    ))
+    let task = TaskSpec::Sleep { duration };
+    Arc::new(JobSpec::new(name.into(), Lane::Io, task))
 }
 
 fn at(number: u64) -> Now {
@@ -194,6 +191,7 @@ fn every_kind() -> Vec<Fact> {
         epoch,
         reason: StopReason::Timeout,
         asked: Duration::from_millis(10_001),
+        kept: true,
     });
     let (run, job) = of(1);
     facts.push(Fact::Ended {

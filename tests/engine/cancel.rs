@@ -284,7 +284,7 @@ fn no_more_places_are_replaced_than_the_lane_has() {
                 run 2 (a) stopping because its timeout passed
                 -> stop 2.1 because its timeout passed
             10s end 2 stopped
-                run 2 (a) unresponsive, asked 1s ago because its timeout passed
+                run 2 (a) unresponsive, asked 1s ago because its timeout passed, keeps its place
                 run 2 (a) failed: not done within its timeout of 1s
                 run 3 (a) started, attempt 1
                 -> replace 2.1

@@ -65,8 +65,14 @@ pub(crate) fn fact(fact: &Fact) -> String {
         Fact::Started { epoch, .. } => format!("{name} started, attempt {epoch}"),
         Fact::Began { .. } => format!("{name} began"),
         Fact::Stopping { reason, .. } => format!("{name} stopping {reason}"),
-        Fact::Unresponsive { reason, asked, .. } => {
-            format!("{name} unresponsive, asked {asked:?} ago {reason}")
+        Fact::Unresponsive {
+            reason,
+            asked,
+            kept,
+            ..
+        } => {
+            let kept = if *kept { ", keeps its place" } else { "" };
+            format!("{name} unresponsive, asked {asked:?} ago {reason}{kept}")
         }
         Fact::Ended { state, .. } => match state {
             FinalState::Succeeded => format!("{name} succeeded"),

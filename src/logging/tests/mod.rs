@@ -137,6 +137,7 @@ fn unresponsive(job: &JobSpec) -> Said {
         epoch: 1,
         reason: StopReason::Timeout,
         asked: Duration::from_secs(10),
+        kept: false,
     })
 }
 
