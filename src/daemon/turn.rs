@@ -1,6 +1,7 @@
 //! The loop's turn: wait, let the engine decide, hand the facts to the log, release what is
 //! committed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::engine::fact::Record;
 use crate::engine::id::AttemptId;
 use crate::engine::input::Input;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
-use crate::engine::spec::Definitions;
+use crate::engine::spec::{Definitions, JobSpec};
 use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{By, Engine, Outputs};
 use crate::inbox::{Ended, LaneMail, Request};
@@ -202,12 +203,18 @@ impl Turn {
 
     /// Settles what a recovery has left, and opens: from here on runs start.
     pub(super) fn settle(&mut self, definitions: Arc<Definitions>) {
-        let orders = self.engine.active_orders().collect();
+        let orders: Vec<StartOrder> = self.engine.active_orders().collect();
+        let jobs: BTreeMap<AttemptId, Arc<JobSpec>> = orders
+            .iter()
+            .map(|order| (order.attempt, Arc::clone(&order.job)))
+            .collect();
         for (attempt, failure) in self.lanes.tear_down(orders) {
             tracing::warn!(
                 target: "twolane::daemon",
-                %attempt,
-                "what is run after a task that went down with the daemon failed: {failure}"
+                run = attempt.run.0,
+                job = jobs.get(&attempt).map(|job| &*job.name),
+                attempt = attempt.epoch,
+                "the teardown of a task that went down with the daemon failed: {failure}"
             );
         }
         self.apply(Input::Settle);
