@@ -1,7 +1,7 @@
 //! `twolane serve`: the daemon.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{PathBuf, absolute};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -143,13 +143,15 @@ fn log_format(settings: &Settings) -> Format {
 
 /// Logs that the daemon begins, with so many jobs from so many files.
 fn tell_start(loaded: &Loaded, durable: &Durable, (jobs, files): (usize, usize)) {
+    // Where it is the current directory it has no name of its own.
+    let config = absolute(loaded.directory.join(".")).unwrap_or_default();
     tracing::info!(
         target: "twolane::daemon",
         version = env!("CARGO_PKG_VERSION"),
         pid = std::process::id(),
         jobs,
         files,
-        config = %loaded.directory.display(),
+        config = %config.display(),
         state = %durable.directory.display(),
         "started"
     );
