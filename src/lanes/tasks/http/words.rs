@@ -47,7 +47,14 @@ pub(super) fn no_answer(error: &reqwest::Error, spec: &HttpSpec) -> String {
         let limit = spec.connect_timeout;
         format!("no connection within {limit:?} (`connect_timeout`)")
     } else if error.is_connect() {
-        format!("cannot connect: {}", chain(error))
+        let why = chain(error);
+        let cure = if why.contains("UnknownIssuer") {
+            "; whom this machine trusts is trusted, or whom the file says that SSL_CERT_FILE in the daemon's \
+             environment names"
+        } else {
+            ""
+        };
+        format!("cannot connect: {why}{cure}")
     } else {
         format!("no answer: {}", chain(error))
     }
