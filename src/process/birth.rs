@@ -1,5 +1,6 @@
-//! The birth of a process within a control group. The other way, to be born outside and to move in, takes a
-//! second program to do it, and a lock of the whole machine; this one costs no more than any birth.
+//! The birth of a process, within a control group where there is one. The other way into a group, to be born
+//! outside and to move in, takes a second program to do it, and a lock of the whole machine; this one costs no
+//! more than any birth, and less than that of the C library, which asks for the handler of each signal.
 //! Knows nothing of who wants it.
 
 use std::ffi::{CStr, CString, OsString};
@@ -7,8 +8,9 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Rlimit};
 
 /// A process as it is to be born. It leads a process group of its own.
 pub(super) struct Birth<'a> {
@@ -22,39 +24,90 @@ pub(super) struct Birth<'a> {
     pub(super) directory: &'a Path,
     /// What it reads, what it writes, and where its errors go. None of them is 0, 1 or 2 here.
     pub(super) streams: [&'a OwnedFd; 3],
-    /// The directory of its control group.
-    pub(super) group: &'a OwnedFd,
+    /// The directory of its control group, if it gets one.
+    pub(super) group: Option<&'a OwnedFd>,
+    /// How many files it may have open, where that is not as many as this process may.
+    pub(super) open_files: Option<Rlimit>,
     /// Whether it leads a process group; one that begins a session does so by that.
     pub(super) leads: bool,
 }
+
+/// Somebody who was born.
+pub(super) struct Born {
+    /// Its number.
+    pub(super) pid: Pid,
+    /// Becomes readable when it has ended.
+    pub(super) pidfd: OwnedFd,
+}
+
+/// Why nobody was born.
+pub(super) enum NotBorn {
+    /// Nobody is born in this way here: an old kernel, or a filter of system calls, refuses it.
+    Nobody(io::Error),
+    /// This one cannot be: there is no room for it, or its program cannot be loaded or its directory entered.
+    ThisOne(io::Error),
+}
+
+impl From<NotBorn> for io::Error {
+    fn from(why: NotBorn) -> Self {
+        match why {
+            NotBorn::Nobody(error) | NotBorn::ThisOne(error) => error,
+        }
+    }
+}
+
+/// What the system call was refused for once, it is refused for always.
+static REFUSED: AtomicBool = AtomicBool::new(false);
 
 impl Birth<'_> {
     /// Makes the process; whoever calls this stands still until the program has been loaded.
     ///
     /// # Errors
-    /// If there is no process, or its program cannot be loaded or its directory entered.
-    pub(super) fn bear(&self) -> io::Result<Pid> {
+    /// [`NotBorn`], and then there is no process.
+    pub(super) fn bear(&self) -> Result<Born, NotBorn> {
+        if REFUSED.load(Ordering::Relaxed) {
+            return Err(NotBorn::Nobody(io::ErrorKind::Unsupported.into()));
+        }
+        let born = self.try_to_bear();
+        if matches!(born, Err(NotBorn::Nobody(_))) && self.group.is_none() {
+            REFUSED.store(true, Ordering::Relaxed);
+        }
+        born
+    }
+
+    fn try_to_bear(&self) -> Result<Born, NotBorn> {
         let words = self.words.iter().map(|word| text(word.as_bytes()));
-        let words = words.collect::<io::Result<Vec<CString>>>()?;
+        let words = words.collect::<io::Result<Vec<CString>>>();
+        let words = words.map_err(NotBorn::ThisOne)?;
         let entries = self.environment.iter().map(|(name, value)| {
             let mut entry = name.as_bytes().to_vec();
             entry.push(b'=');
             entry.extend_from_slice(value.as_bytes());
             text(&entry)
         });
-        let entries = entries.collect::<io::Result<Vec<CString>>>()?;
-        let program = text(self.program.as_os_str().as_bytes())?;
-        let directory = text(self.directory.as_os_str().as_bytes())?;
+        let entries = entries.collect::<io::Result<Vec<CString>>>();
+        let entries = entries.map_err(NotBorn::ThisOne)?;
+        let path = |path: &Path| text(path.as_os_str().as_bytes()).map_err(NotBorn::ThisOne);
+        let (program, directory) = (path(self.program)?, path(self.directory)?);
         let newborn = Newborn {
             program: &program,
             words: pointers(&words),
             environment: pointers(&entries),
             directory: &directory,
             streams: self.streams.map(AsRawFd::as_raw_fd),
+            open_files: self.open_files.map(raw),
             leads: self.leads,
             failed: 0,
         };
-        clone::into_group(newborn, self.group.as_raw_fd())
+        clone::bear(newborn, self.group.map(AsRawFd::as_raw_fd))
+    }
+}
+
+/// A bound as the kernel takes it.
+fn raw(bound: Rlimit) -> libc::rlimit {
+    libc::rlimit {
+        rlim_cur: bound.current.unwrap_or(libc::RLIM_INFINITY),
+        rlim_max: bound.maximum.unwrap_or(libc::RLIM_INFINITY),
     }
 }
 
@@ -80,6 +133,7 @@ struct Newborn<'a> {
     environment: Vec<*const libc::c_char>,
     directory: &'a CStr,
     streams: [i32; 3],
+    open_files: Option<libc::rlimit>,
     leads: bool,
     /// The number of the error for which it has no program.
     failed: i32,
@@ -87,33 +141,37 @@ struct Newborn<'a> {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod clone {
-    use super::{Newborn, Pid, io};
+    use super::{Born, Newborn, NotBorn, io};
 
-    pub(super) fn into_group(_: Newborn<'_>, _: i32) -> io::Result<Pid> {
-        Err(io::ErrorKind::Unsupported.into())
+    pub(super) fn bear(_: Newborn<'_>, _: Option<i32>) -> Result<Born, NotBorn> {
+        Err(NotBorn::Nobody(io::ErrorKind::Unsupported.into()))
     }
 }
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[expect(
     unsafe_code,
-    reason = "no crate can make a process within a control group and in its maker's memory"
+    reason = "no crate can make a process in its maker's memory, with a descriptor and within a control group"
 )]
 mod clone {
     use std::arch::asm;
     use std::ffi::c_void;
     use std::mem::MaybeUninit;
+    use std::os::fd::{FromRawFd, OwnedFd};
 
     use rustix::process::WaitOptions;
 
-    use super::{Newborn, Pid, io};
+    use super::{Born, Newborn, NotBorn, Pid, io};
 
     /// What the process has for a stack until it has its program; it calls a handful of functions.
     const STACK_BYTES: usize = 64 << 10;
 
-    /// The flags of the kernel's `sched.h`: in the maker's memory, which stands still meanwhile; with no
-    /// handlers of signals, which are the maker's own; and in a control group.
-    const FLAGS: u64 = 0x100 | 0x4000 | 0x1_0000_0000 | 0x2_0000_0000;
+    /// The flags of the kernel's `sched.h`: in the maker's memory, which stands still meanwhile; with a
+    /// descriptor; and with no handlers of signals, which are the maker's own.
+    const FLAGS: u64 = 0x100 | 0x4000 | 0x1000 | 0x1_0000_0000;
+
+    /// And in a control group.
+    const INTO_GROUP: u64 = 0x2_0000_0000;
 
     #[repr(C, align(16))]
     struct Stack([MaybeUninit<u8>; STACK_BYTES]);
@@ -135,36 +193,48 @@ mod clone {
         cgroup: u64,
     }
 
-    pub(super) fn into_group(mut newborn: Newborn<'_>, group: i32) -> io::Result<Pid> {
+    pub(super) fn bear(mut newborn: Newborn<'_>, group: Option<i32>) -> Result<Born, NotBorn> {
         let mut stack = Box::<Stack>::new_uninit();
+        let mut pidfd: i32 = -1;
         let arguments = CloneArguments {
-            flags: FLAGS,
+            flags: FLAGS | group.map_or(0, |_| INTO_GROUP),
+            pidfd: (&raw mut pidfd) as u64,
             exit_signal: libc::SIGCHLD as u64,
             stack: stack.as_mut_ptr() as u64,
             stack_size: STACK_BYTES as u64,
-            cgroup: u64::try_from(group).map_err(|_| io::ErrorKind::InvalidInput)?,
+            // A descriptor is not negative.
+            cgroup: group.map_or(0, i32::cast_unsigned).into(),
             ..CloneArguments::default()
         };
         let place: *mut Newborn<'_> = &raw mut newborn;
-        // SAFETY: `grow_up` begins on a stack of its own and never returns. `newborn`, `stack` and
+        // SAFETY: `grow_up` begins on a stack of its own and never returns. `newborn`, `stack`, `pidfd` and
         // `arguments` outlive it: the kernel lets this thread go on only when the process has a program, and
         // with that a memory of its own, or has ended.
         let made = unsafe { clone(&arguments, grow_up, place.cast()) };
         // SAFETY: as above, nobody else has this place by now; the process may have written to it.
         let failed = unsafe { (&raw const (*place).failed).read_volatile() };
-        if made < 0 {
-            return Err(io::Error::from_raw_os_error(
-                i32::try_from(-made).unwrap_or(0),
-            ));
-        }
-        let pid = i32::try_from(made).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or(io::ErrorKind::InvalidData)?;
+        let pid = match i32::try_from(made).map(Pid::from_raw) {
+            Ok(Some(pid)) if made > 0 => pid,
+            _ => return Err(refused(i32::try_from(-made).unwrap_or(0))),
+        };
+        // SAFETY: the kernel has put a descriptor there that is this process's, and nobody else knows of.
+        let pidfd = unsafe { OwnedFd::from_raw_fd((&raw const pidfd).read_volatile()) };
         if failed == 0 {
-            return Ok(pid);
+            return Ok(Born { pid, pidfd });
         }
         // It has ended, and nobody else knows of it.
         let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
-        Err(io::Error::from_raw_os_error(failed))
+        Err(NotBorn::ThisOne(io::Error::from_raw_os_error(failed)))
+    }
+
+    /// What it means that the call was refused.
+    fn refused(number: i32) -> NotBorn {
+        let error = io::Error::from_raw_os_error(number);
+        match number {
+            // A kernel that does not know the call or the flags, or a filter of system calls.
+            libc::ENOSYS | libc::EINVAL | libc::EPERM => NotBorn::Nobody(error),
+            _ => NotBorn::ThisOne(error),
+        }
     }
 
     /// The system call; in the new process it calls `entry`. A C library has no call for it: this one begins
@@ -225,7 +295,7 @@ mod clone {
     /// become its program, or with the reason why not in its [`Newborn`].
     unsafe extern "C" fn grow_up(data: *mut c_void) -> ! {
         let newborn = data.cast::<Newborn<'_>>();
-        // SAFETY: `into_group` gives it one that outlives this, and stands still meanwhile. The pointers in it
+        // SAFETY: `bear` gives it one that outlives this, and stands still meanwhile. The pointers in it
         // are to texts and lists that end as the calls expect, and the places for sets and actions are valid.
         unsafe {
             let failed = become_program(&*newborn);
@@ -251,6 +321,10 @@ mod clone {
             }
             if libc::chdir(newborn.directory.as_ptr()) < 0 {
                 return error();
+            }
+            if let Some(bound) = &newborn.open_files {
+                // Refused, it may have as many open as its maker.
+                libc::setrlimit(libc::RLIMIT_NOFILE, bound);
             }
             // What the daemon ignores a program would ignore too, and what it has put off would stay so.
             let mut none = MaybeUninit::<libc::sigset_t>::uninit();

@@ -373,12 +373,13 @@ fn bears(path: &Path, helper: &Path) -> bool {
             environment: &[],
             directory: Path::new("/"),
             streams: [&nothing; 3],
-            group: &open(path)?,
+            group: Some(&open(path)?),
+            open_files: None,
             leads: true,
         };
-        let pid = birth.bear()?;
+        let born = birth.bear()?;
         // Nothing else makes children so early on.
-        let ended = rustix::process::waitpid(Some(pid), WaitOptions::empty())?;
+        let ended = rustix::process::waitpid(Some(born.pid), WaitOptions::empty())?;
         io::Result::Ok(ended.is_some_and(|(_, status)| status.exit_status() == Some(0)))
     };
     born().unwrap_or(false)

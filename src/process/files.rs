@@ -24,9 +24,14 @@ pub fn raise_open_files() {
     }
 }
 
+/// The bound that this process was given, for its children; none where it has not been raised.
+pub(super) fn given_open_files() -> Option<Rlimit> {
+    GIVEN.get().cloned()
+}
+
 /// Gives a child the bound that this process was given. It may be gone by then.
 pub(super) fn lower_open_files(child: Pid) {
-    if let Some(given) = GIVEN.get() {
-        let _ = prlimit(Some(child), Resource::Nofile, *given);
+    if let Some(given) = given_open_files() {
+        let _ = prlimit(Some(child), Resource::Nofile, given);
     }
 }

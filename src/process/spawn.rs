@@ -13,9 +13,9 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 
-use super::birth::Birth;
+use super::birth::{Birth, Born, NotBorn};
 use super::cgroup::Group;
-use super::files::lower_open_files;
+use super::files::{given_open_files, lower_open_files};
 use super::order::{Bounds, Order, StdinFrom};
 use super::{orphans, shim, wait};
 
@@ -104,8 +104,6 @@ impl Drop for Child {
 /// [`SpawnError`], and then there is no child.
 pub fn spawn(mut order: Order) -> Result<Child, SpawnError> {
     let group = order.group.take();
-    let bounds = order.manners.bounds.iter();
-    let bounds_files = bounds.clone().any(|(bound, _)| *bound == Bounds::Files);
     let failed = |order: &Order, error| {
         explain(
             error,
@@ -114,40 +112,48 @@ pub fn spawn(mut order: Order) -> Result<Child, SpawnError> {
         )
     };
     let (theirs, ours) = streams(&mut order).map_err(|error| failed(&order, error))?;
-    let made = match &group {
-        Some(group) if group.bears() => born_within(&order, group, &theirs),
-        _ => {
-            order.manners.group = group.as_ref().map(|group| group.path().to_owned());
-            born(&order, theirs)
+    let within = match &group {
+        Some(group) if group.bears() => Some(group.open().map_err(|error| failed(&order, error))?),
+        Some(group) => {
+            order.manners.group = Some(group.path().to_owned());
+            None
         }
+        None => None,
     };
-    let pid = made.map_err(|error| failed(&order, error))?;
-    orphans::register(pid);
-    if !bounds_files {
-        lower_open_files(pid);
-    }
-    match pidfd_open(pid, PidfdFlags::NONBLOCK) {
-        Ok(pidfd) => Ok(Child {
-            pid,
-            pidfd: Some(pidfd),
-            stdin: ours.stdin,
-            stdout: ours.stdout,
-            stderr: ours.stderr,
-            group,
-            is_waited: false,
-        }),
-        Err(error) => {
-            // Nobody could wait for it. It has hardly begun.
-            orphans::forget(pid);
-            let _ = kill_process(pid, Signal::KILL);
-            let _ = waitpid(Some(pid), WaitOptions::empty());
-            Err(SpawnError::Watch(error.into()))
-        }
-    }
+    let made = match born(&order, within.as_ref(), &theirs) {
+        Err(NotBorn::Nobody(_)) if within.is_none() => made(&order, theirs)?,
+        born => born.map_err(|error| failed(&order, error.into()))?,
+    };
+    orphans::register(made.pid);
+    Ok(Child {
+        pid: made.pid,
+        pidfd: Some(made.pidfd),
+        stdin: ours.stdin,
+        stdout: ours.stdout,
+        stderr: ours.stderr,
+        group,
+        is_waited: false,
+    })
+}
+
+/// Makes it in the fast way, within its control group if it has one.
+fn born(order: &Order, group: Option<&OwnedFd>, theirs: &Theirs) -> Result<Born, NotBorn> {
+    let (program, words) = begins_with(order);
+    let birth = Birth {
+        program: &program,
+        words: &words,
+        environment: &order.environment,
+        directory: &order.directory,
+        streams: [&theirs.0, &theirs.1, &theirs.2],
+        group,
+        open_files: given_open_files().filter(|_| !bounds_files(order)),
+        leads: leads(order),
+    };
+    birth.bear()
 }
 
 /// Makes it in the usual way.
-fn born(order: &Order, theirs: Theirs) -> io::Result<Pid> {
+fn made(order: &Order, theirs: Theirs) -> Result<Born, SpawnError> {
     let (program, words) = begins_with(order);
     let mut command = Command::new(&*program);
     command
@@ -159,26 +165,38 @@ fn born(order: &Order, theirs: Theirs) -> io::Result<Pid> {
         .stdin(theirs.0)
         .stdout(theirs.1)
         .stderr(theirs.2);
-    if !order.manners.terminal {
-        // The helper makes a session, and with that a group, of its own where there is a terminal.
+    if leads(order) {
         command.process_group(0);
     }
-    Ok(Pid::from_child(&command.spawn()?))
+    let spawned = command.spawn().map_err(|error| {
+        let program = order.program.display().to_string();
+        explain(error, &order.directory, &program)
+    })?;
+    let pid = Pid::from_child(&spawned);
+    if !bounds_files(order) {
+        lower_open_files(pid);
+    }
+    match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+        Ok(pidfd) => Ok(Born { pid, pidfd }),
+        Err(error) => {
+            // Nobody could wait for it. It has hardly begun.
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+            Err(SpawnError::Watch(error.into()))
+        }
+    }
 }
 
-/// Makes it within its control group.
-fn born_within(order: &Order, group: &Group, theirs: &Theirs) -> io::Result<Pid> {
-    let (program, words) = begins_with(order);
-    let birth = Birth {
-        program: &program,
-        words: &words,
-        environment: &order.environment,
-        directory: &order.directory,
-        streams: [&theirs.0, &theirs.1, &theirs.2],
-        group: &group.open()?,
-        leads: !order.manners.terminal,
-    };
-    birth.bear()
+/// Whether it is to lead a process group. Where there is a terminal, the helper makes a session, and with that
+/// a group, of its own.
+const fn leads(order: &Order) -> bool {
+    !order.manners.terminal
+}
+
+/// Whether the helper bounds how many files it may have open.
+fn bounds_files(order: &Order) -> bool {
+    let mut bounds = order.manners.bounds.iter();
+    bounds.any(|(bound, _)| *bound == Bounds::Files)
 }
 
 /// The program that the process has first, with its words: its own, or the helper that arranges things.
