@@ -44,6 +44,7 @@ const ALL: &[&str] = &[
     "unfair",
     "unique-forgotten",
     "weights-are-one",
+    "woken-at-the-first-step",
 ];
 
 /// Whether the program is to be wrong in this way.

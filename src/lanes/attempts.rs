@@ -16,13 +16,12 @@ use tokio::task::JoinHandle;
 
 use super::handlers::Handlers;
 use super::inbox::Delivered;
+use super::makers::Makers;
 use super::place::{MARK, Outside, Place, World};
 use super::priority::{Policy, Weight};
 use super::tasks::Clients;
 use super::tasks::after;
-use super::{
-    CpuLane, CpuPlaces, Crew, IoJob, IoLane, IoPlaces, LaneError, cores, install_hook, lock,
-};
+use super::{CpuLane, CpuPlaces, Crew, IoLane, IoPlaces, LaneError, cores, install_hook, lock};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
@@ -155,7 +154,13 @@ impl AttemptLanes {
         let cpu = CpuLane::start(settings.cpu_workers, 2 * settings.cpu_workers, weight)?;
         let (port, mail) = lane_channel();
         let (timers, runtime) = (io.timers().clone(), io.handle().clone());
-        let world = World::new(clock, timers, runtime, port.begun.clone(), outside);
+        let threads = cores().max(2);
+        let makers = Makers::start(&runtime, threads)
+            .map_err(|source| LaneError::Makers { threads, source })?;
+        let makers = Arc::new(makers);
+        io.make_by(&makers);
+        let begun = port.begun.clone();
+        let world = World::new(clock, timers, runtime, makers, begun, outside);
         let hub = Arc::new(Hub {
             world: Arc::new(world),
             handlers,
@@ -198,20 +203,22 @@ impl AttemptLanes {
         // A lane that is closed drops what it is given, and the drop reports the end. So does a full
         // one, which the bound above rules out but for a caller that sends all to one lane.
         match lane {
-            Lane::Io => drop(self.io.submit(self.io_job(attempt))),
+            Lane::Io => self.submit_io(attempt),
             Lane::Cpu => drop(self.cpu.submit(run::cpu_job(attempt))),
         }
         Ok(())
     }
 
-    /// Carries out an attempt on the io lane: by the runtime, or where it may block by the crew.
-    fn io_job(&self, attempt: Ending) -> IoJob {
-        let who = run::who(&attempt);
+    /// Carries out an attempt on the io lane: by the runtime, where it may block by the crew, and what begins
+    /// with a process begins where those are made.
+    fn submit_io(&self, attempt: Ending) {
+        let (who, haste) = (run::who(&attempt), run::haste(&attempt));
         let job = run::io_job(attempt);
-        match who.map(|who| (self.crew(), who)) {
-            Some((Some(crew), who)) => Box::pin(crew.carry(who, job)),
-            Some((None, _)) | None => job,
-        }
+        let _dropped = match (who.map(|who| (self.crew(), who)), haste) {
+            (Some((Some(crew), who)), _) => self.io.submit(Box::pin(crew.carry(who, job))),
+            (_, Some(haste)) => self.io.submit_making(job, haste),
+            (_, None) => self.io.submit(job),
+        };
     }
 
     fn crew(&self) -> Option<&Crew> {

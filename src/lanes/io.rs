@@ -4,19 +4,26 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
+use super::makers::{Haste, Makers};
 use super::queue::Queue;
 use super::timer::Timers;
 use super::{LaneError, lock, runtime};
 
 /// Something to wait for. Dropping it unrun tells whoever waits for it that it will not run.
 pub(crate) type IoJob = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A job with how it begins: in the runtime, or with haste where processes are made.
+struct Queued {
+    job: IoJob,
+    makes: Option<Arc<Haste>>,
+}
 
 /// Jobs that the feeder moves in a row before the thread looks after timers and other tasks again:
 /// some ten microseconds of work.
@@ -48,6 +55,7 @@ impl IoLane {
             concurrency,
             unresponsive: AtomicUsize::new(0),
             feed: Notify::new(),
+            makers: OnceLock::new(),
         });
         runtime.spawn(feed(Arc::clone(&shared)));
         Ok(Self {
@@ -62,13 +70,30 @@ impl IoLane {
     /// back if that is full or the lane is closed. Never blocks. The job may be dropped here, so the
     /// caller is to hold no lock that this may need.
     pub(crate) fn submit(&self, job: IoJob) -> Result<(), IoJob> {
+        self.take(Queued { job, makes: None })
+    }
+
+    /// The same of a job that begins with a child process, which is made where that is done. With haste it
+    /// waits for no turn there.
+    pub(crate) fn submit_making(&self, job: IoJob, haste: Arc<Haste>) -> Result<(), IoJob> {
+        let makes = Some(haste);
+        self.take(Queued { job, makes })
+    }
+
+    fn take(&self, job: Queued) -> Result<(), IoJob> {
         if let Some(place) = self.free_place() {
-            self.handle.spawn(in_place(place, job));
+            let _entered = self.handle.enter();
+            self.shared.start(place, job);
             return Ok(());
         }
-        let offered = self.offer(job);
+        let offered = self.put_in_line(job);
         self.sweep();
         offered
+    }
+
+    /// Has child processes made by these, to be called once.
+    pub(crate) fn make_by(&self, makers: &Arc<Makers>) {
+        let _second = self.shared.makers.set(Arc::clone(makers));
     }
 
     /// A place for a job that need not wait behind another one: without the way through the queue it
@@ -83,7 +108,14 @@ impl IoLane {
     /// Puts a job into the queue, or gives it back. To be followed by [`sweep`](Self::sweep), once the
     /// caller holds no lock that the drop of a job may need.
     pub(crate) fn offer(&self, job: IoJob) -> Result<(), IoJob> {
-        self.shared.queue.offer(job)?;
+        self.put_in_line(Queued { job, makes: None })
+    }
+
+    fn put_in_line(&self, job: Queued) -> Result<(), IoJob> {
+        self.shared
+            .queue
+            .offer(job)
+            .map_err(|refused| refused.job)?;
         self.shared.feed.notify_one();
         Ok(())
     }
@@ -127,6 +159,9 @@ impl IoLane {
     /// and may be called anywhere, also on the runtime's own threads.
     pub(crate) fn shut_down(&self) {
         self.close();
+        if let Some(makers) = self.shared.makers.get() {
+            makers.close();
+        }
         if let Some(runtime) = lock(&self.runtime).take() {
             runtime.shutdown_background();
         }
@@ -146,12 +181,13 @@ impl Drop for IoLane {
 }
 
 struct Shared {
-    queue: Queue<IoJob>,
+    queue: Queue<Queued>,
     concurrency: usize,
     /// Attempts that do not leave the lane, whose places others have.
     unresponsive: AtomicUsize,
     /// Tells the feeder that there may be a job and a place for it.
     feed: Notify,
+    makers: OnceLock<Arc<Makers>>,
 }
 
 /// The lane's places, for whoever knows what they are held by.
@@ -176,6 +212,15 @@ impl Shared {
     fn places(&self) -> usize {
         let replaced = self.unresponsive.load(Ordering::SeqCst);
         self.concurrency + replaced.min(self.concurrency)
+    }
+
+    /// Starts a job in its place, to be called in the runtime.
+    fn start(&self, place: Place, job: Queued) {
+        let placed = in_place(place, job.job);
+        match (job.makes, self.makers.get()) {
+            (Some(haste), Some(makers)) => makers.begin(Box::pin(placed), &haste),
+            _ => drop(tokio::spawn(placed)),
+        }
     }
 
     /// Gives a place back; returns how many were taken before.
@@ -215,7 +260,7 @@ async fn feed(shared: Arc<Shared>) {
                 shared.leave();
                 break;
             };
-            tokio::spawn(in_place(Place(Arc::clone(&shared)), job));
+            shared.start(Place(Arc::clone(&shared)), job);
             fed += 1;
             if fed == FEED_BATCH {
                 fed = 0;

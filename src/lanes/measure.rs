@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::lock;
+use super::makers::may_stand_still;
 use super::place::Used;
 use crate::clock::{kernel_nanos, thread_cpu};
 
@@ -39,7 +40,8 @@ pub(crate) async fn measured<T>(
         if cpu == Cpu::Polls {
             used.spend(after.saturating_sub(before));
         }
-        if took >= HOLD {
+        // Where processes are made nobody is kept waiting by that.
+        if took >= HOLD && !may_stand_still() {
             used.held = Some(used.held.unwrap_or_default() + took);
         }
         drop(used);

@@ -11,6 +11,7 @@ mod handlers;
 mod inbox;
 mod io;
 mod isolated;
+mod makers;
 mod measure;
 mod panics;
 mod place;
@@ -59,6 +60,14 @@ pub enum LaneError {
     /// The io lane's timer.
     #[error("cannot make the io lane's timer: {0}")]
     Timer(#[source] IoError),
+    /// The threads that make child processes.
+    #[error("cannot start the {threads} threads that make child processes: {source}")]
+    Makers {
+        /// As many as there are cores, and two at least.
+        threads: usize,
+        /// What the system said.
+        source: IoError,
+    },
     /// The cpu lane's pool.
     #[error("cannot start the cpu lane's {workers} threads: {source}")]
     Pool {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use super::inbox::{Inbox, Sent};
+use super::makers::Makers;
 use super::scarcity::Scarcity;
 use super::secrets::Secrets;
-use super::{Cancel, Context, Task, Timers, cores};
+use super::{Cancel, Context, Task, Timers};
 use crate::clock::Clock;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
@@ -57,9 +58,7 @@ pub(crate) struct World {
     pub(crate) instance: Arc<str>,
     pub(crate) helper: PathBuf,
     pub(crate) groups: Option<Arc<Groups>>,
-    /// Processes that may be made at a time: more only keep each other, and the lane's own threads, from
-    /// the cores.
-    pub(crate) making: Semaphore,
+    pub(crate) makers: Arc<Makers>,
     /// What was said of there being no room for processes.
     pub(crate) scarcity: Scarcity,
     /// Takes the attempts that begin, of those that tell it.
@@ -71,6 +70,7 @@ impl World {
         clock: Clock,
         timers: Timers,
         runtime: Handle,
+        makers: Arc<Makers>,
         begun: Sender<AttemptId>,
         outside: Outside,
     ) -> Self {
@@ -82,7 +82,7 @@ impl World {
             instance: outside.instance,
             helper: outside.helper,
             groups: outside.groups,
-            making: Semaphore::new(cores().max(2)),
+            makers,
             scarcity: Scarcity::default(),
             begun,
         }

@@ -35,6 +35,20 @@ impl Reader {
         watch(end, Interest::READABLE).map(Self)
     }
 
+    /// Reads what is there; 0 bytes at the end, and where nothing is there.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match read(self.0.get_ref(), &mut *buffer) {
+                Err(Errno::AGAIN | Errno::IO) => return Ok(0),
+                Err(Errno::INTR) => {}
+                done => return done.map_err(io::Error::from),
+            }
+        }
+    }
+
     /// Reads what is there, or waits until something is; 0 bytes at the end.
     ///
     /// # Errors

@@ -11,7 +11,9 @@ use std::process::Command;
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, kill_process, kill_process_group, pidfd_open, waitpid,
+};
 
 use super::birth::{Birth, Born, NotBorn};
 use super::cgroup::Group;
@@ -33,6 +35,9 @@ pub struct Child {
     pub stderr: Option<OwnedFd>,
     /// Its control group.
     pub group: Option<Group>,
+    /// The writing ends of what it writes: as long as they are here, its end alone tells that it has ended, and
+    /// not that of each pipe before.
+    _kept: [Option<OwnedFd>; 2],
     is_waited: bool,
 }
 
@@ -68,6 +73,15 @@ impl Child {
     #[must_use]
     pub const fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Ends it, with its group, and waits for that: somebody cannot watch over it, and it has hardly begun.
+    pub fn end_at_once(mut self) {
+        let _ = kill_process_group(self.pid, Signal::KILL);
+        let _ = kill_process(self.pid, Signal::KILL);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+        self.is_waited = true;
+        orphans::forget(self.pid);
     }
 
     /// How it has ended; `None` if it has not. With how long it was delayed only where that is asked for:
@@ -120,9 +134,12 @@ pub fn spawn(mut order: Order) -> Result<Child, SpawnError> {
         }
         None => None,
     };
-    let made = match born(&order, within.as_ref(), &theirs) {
-        Err(NotBorn::Nobody(_)) if within.is_none() => made(&order, theirs)?,
-        born => born.map_err(|error| failed(&order, error.into()))?,
+    let (made, kept) = match born(&order, within.as_ref(), &theirs) {
+        Err(NotBorn::Nobody(_)) if within.is_none() => (made(&order, theirs)?, [None, None]),
+        born => {
+            let born = born.map_err(|error| failed(&order, error.into()))?;
+            (born, kept(&order, theirs, &ours))
+        }
     };
     orphans::register(made.pid);
     Ok(Child {
@@ -132,8 +149,17 @@ pub fn spawn(mut order: Order) -> Result<Child, SpawnError> {
         stdout: ours.stdout,
         stderr: ours.stderr,
         group,
+        _kept: kept,
         is_waited: false,
     })
+}
+
+/// Those of its ends that are kept: of pipes that are read here.
+fn kept(order: &Order, theirs: Theirs, ours: &Ours) -> [Option<OwnedFd>; 2] {
+    // A terminal that is kept would hide that nobody has it any more.
+    let is_piped = !order.manners.terminal;
+    let out = (is_piped && ours.stdout.is_some()).then_some(theirs.1);
+    [out, is_piped.then_some(theirs.2)]
 }
 
 /// Makes it in the fast way, within its control group if it has one.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::super::inbox::{Delivered, Inbox};
+use super::super::makers::Haste;
 use super::super::place::Place;
 use super::super::tasks::{Came, Done, TaskError, TaskResult, run_cpu, run_io};
 use super::super::{
@@ -30,6 +31,8 @@ pub(super) struct Attempt {
     args: Option<Arc<Value>>,
     cancel: Cancel,
     notes: Mutex<Notes>,
+    /// For it to wait for no turn where processes are made.
+    haste: Arc<Haste>,
     /// It does not leave its lane, which carries another one in its place.
     replaced: AtomicBool,
     hub: Arc<Hub>,
@@ -46,6 +49,7 @@ impl Attempt {
             args: order.args,
             cancel: Cancel::default(),
             notes: Mutex::new(Notes::default()),
+            haste: Arc::default(),
             replaced: AtomicBool::new(false),
             hub: Arc::clone(hub),
             me: me.clone(),
@@ -79,8 +83,16 @@ impl Attempt {
         !self.replaced.swap(true, Ordering::SeqCst)
     }
 
+    /// Whether the first thing that is done for it on the io lane is to make a process.
+    fn begins_with_process(&self) -> bool {
+        let job = &self.place.job;
+        let is_command = matches!(job.task, TaskSpec::Command(_));
+        job.setup.is_some() || job.isolate || is_command
+    }
+
     pub(super) fn cancel(&self) {
         self.cancel.cancel();
+        self.haste.make();
     }
 
     pub(super) fn send(&self, value: Option<Value>, answer: Delivered) {
@@ -176,6 +188,13 @@ pub(super) fn who(ending: &Ending) -> Option<Who> {
         attempt: attempt.id(),
         job: Arc::clone(&attempt.place.job),
     })
+}
+
+/// For an attempt that begins with a process.
+pub(super) fn haste(ending: &Ending) -> Option<Arc<Haste>> {
+    let attempt = &ending.attempt;
+    let begins = attempt.begins_with_process();
+    begins.then(|| Arc::clone(&attempt.haste))
 }
 
 /// The duty to report an attempt's end. Dropping it unfulfilled (the lane is shut down, or was full)

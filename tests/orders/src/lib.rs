@@ -33,6 +33,8 @@ mod engine {
 mod lanes {
     use crate::sync::{Mutex, MutexGuard, PoisonError};
 
+    #[path = "../../../../src/lanes/makers/beginning.rs"]
+    pub(crate) mod beginning;
     #[path = "../../../../src/lanes/cancel.rs"]
     pub(crate) mod cancel;
     #[path = "../../../../src/lanes/queue.rs"]

@@ -3,12 +3,12 @@
 
 pub(crate) mod environment;
 mod feed;
+mod making;
 mod order;
 mod output;
 mod pipeline;
 
 use std::fs::File;
-use std::io::Error as IoError;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::io::Interest;
 use tokio::select;
 
 use super::super::context::Context;
@@ -28,11 +27,9 @@ use crate::engine::outcome::Failure;
 use crate::engine::placing::SHORT;
 use crate::engine::spec::Lane;
 use crate::inbox::OutStream;
-use crate::process::{
-    Child, Ending, Reader, SHIM_FAILED, SpawnError, Starved, Tree, Usage, Writer, spawn, watch,
-};
+use crate::process::{Child, Ending, SHIM_FAILED, Starved, Tree, Usage};
 
-use order::Draft;
+use making::begin;
 use output::Said;
 
 pub(super) use pipeline::run;
@@ -158,16 +155,16 @@ pub(super) async fn supervise(
     place: &Arc<Place>,
     mut what: Run<'_>,
 ) -> Result<Ran, TaskError> {
-    let mut child = begin(context, place, &mut what).await?;
+    let wired = begin(context, place, &mut what).await?;
+    let (mut child, end) = (wired.child, wired.end);
     let mark = order::mark(place, what.number);
     let tree = Tree::of(child.pid(), mark).within(child.group.take());
     let guard = Guard(Some(tree));
-    let wired = wire(&mut child, place, &what);
-    let (end, pipes) =
-        wired.map_err(|error| TaskError::failed(format!("cannot watch over it: {error}")))?;
-    let mut out = pin!(output::pump(pipes.out, OutStream::Out, place, what.keep));
-    let mut err = pin!(output::pump(pipes.err, OutStream::Err, place, 0));
-    let mut feed = pin!(pipes.feed);
+    let is_over = AtomicBool::new(false);
+    let pump = |reader, stream, keep| output::pump(reader, &is_over, stream, place, keep);
+    let mut out = pin!(pump(wired.out, OutStream::Out, what.keep));
+    let mut err = pin!(pump(wired.err, OutStream::Err, 0));
+    let mut feed = pin!(feed::feed(wired.stdin, what.stdin, what.pty, place));
     let (mut said, mut fed, mut last_words) = (None, false, None);
     let mut stage = Stage::Runs;
     let mut timer = pin!(place.world.timers.sleep(Duration::ZERO));
@@ -196,6 +193,8 @@ pub(super) async fn supervise(
             () = &mut feed, if !fed => fed = true,
         }
     }
+    // A kernel of today tells of it once more when somebody takes note of it.
+    drop(end);
     // Before its end is taken note of: until then its number, by which the rest is found, is nobody else's.
     end_what_is_left(&guard, place).await;
     let ended = ended(&mut child, place).await;
@@ -204,7 +203,8 @@ pub(super) async fn supervise(
     guard.disarm(place);
     let (ending, usage) = ended?;
     lock(&place.used).add(usage);
-    // Nothing of it is left that could write, so the ends of the pipes have come.
+    // Nothing of it is left that could write, so what is in the pipes is all.
+    is_over.store(true, Ordering::SeqCst);
     timer.set(place.world.timers.sleep(DRAIN));
     let rest = async {
         let said = match said {
@@ -240,83 +240,6 @@ fn look_back(tree: &Tree, ending: Option<Ending>) -> Option<Starved> {
     (!ended_well).then(|| tree.starved()).flatten()
 }
 
-/// Makes the process. Whoever is asked to stop before its turn has come does not wait for that; one whose
-/// process is being made is not let go before there is one that can be ended, or none.
-async fn begin(
-    context: &Context,
-    place: &Arc<Place>,
-    what: &mut Run<'_>,
-) -> Result<Child, TaskError> {
-    let draft = Draft::of(place, what)?;
-    let (begins, at) = (what.begins, Arc::clone(place));
-    let order = move || {
-        if begins {
-            at.begin();
-        }
-        draft.order()
-    };
-    let made = match what.lane {
-        Lane::Io => {
-            let claim = Claim::default();
-            let theirs = claim.clone();
-            let making = async {
-                let _turn = place.world.making.acquire().await.ok()?;
-                let make = move || {
-                    let order = order()?;
-                    theirs
-                        .take()
-                        .then(|| spawn(order))
-                        .ok_or(TaskError::Stopped)
-                };
-                place.world.runtime.spawn_blocking(make).await.ok()
-            };
-            let mut making = pin!(making);
-            let made = select! {
-                made = &mut making => made,
-                () = context.cancelled() => {
-                    if claim.take() {
-                        return Err(TaskError::Stopped);
-                    }
-                    making.await
-                }
-            };
-            // Where there is none, the lanes go down.
-            made.ok_or(TaskError::Stopped)??
-        }
-        // Made on the lane's own thread, a child has its weight.
-        Lane::Cpu => spawn(order()?),
-    };
-    made.map_err(|error| match error {
-        SpawnError::Scarce(_) => {
-            if let Some(attempts) = place.world.scarcity.met(place.world.clock.now().mono) {
-                tracing::warn!(
-                    target: "twolane::lanes",
-                    run = place.attempt.run.0,
-                    job = &*place.job.name,
-                    attempts,
-                    "{error}; its run is tried again in a second, or when it is its turn. hint: what the service \
-                     may have is set by LimitNOFILE= and TasksMax="
-                );
-            }
-            TaskError::NoRoom(error.to_string().into())
-        }
-        SpawnError::Directory { .. } | SpawnError::Program { .. } | SpawnError::Watch(_) => {
-            TaskError::failed(error.to_string())
-        }
-    })
-}
-
-/// What either who makes a process has, or who has given it up.
-#[derive(Clone, Debug, Default)]
-struct Claim(Arc<AtomicBool>);
-
-impl Claim {
-    /// Takes it; whether nobody had.
-    fn take(&self) -> bool {
-        !self.0.swap(true, Ordering::SeqCst)
-    }
-}
-
 /// How far a command is on its way out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -325,35 +248,6 @@ enum Stage {
     Asked,
     /// It was not asked any more.
     Killed,
-}
-
-/// What a child's pipes are wired to.
-struct Pipes<F> {
-    out: Option<Reader>,
-    err: Option<Reader>,
-    feed: F,
-}
-
-type Wired<F> = (tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>, Pipes<F>);
-
-fn wire<'a>(
-    child: &mut Child,
-    place: &'a Arc<Place>,
-    what: &'a Run<'_>,
-) -> Result<Wired<impl Future<Output = ()> + 'a>, IoError> {
-    let pidfd = child
-        .pidfd
-        .take()
-        .ok_or_else(|| IoError::other("no descriptor"))?;
-    let end = watch(pidfd, Interest::READABLE)?;
-    let reader = |end| Option::map(end, Reader::new).transpose();
-    let writer = child.stdin.take().map(Writer::new).transpose()?;
-    let pipes = Pipes {
-        out: reader(child.stdout.take())?,
-        err: reader(child.stderr.take())?,
-        feed: feed::feed(writer, what.stdin, what.pty, place),
-    };
-    Ok((end, pipes))
 }
 
 /// How a process ended that has. Whoever traces it is told first: that is waited for.

@@ -2,10 +2,14 @@
 //! slowly enough, and always the end; what is missing is counted. Reads on whatever comes, so that a
 //! command is never held up by what it says.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::select;
+use tokio::task::yield_now;
 
 use super::super::super::place::Place;
 use crate::engine::time::Mono;
@@ -61,9 +65,11 @@ impl Said {
     }
 }
 
-/// Reads one way of a command's output to its end, and keeps so many bytes of its beginning.
+/// Reads one way of a command's output to its end, and keeps so many bytes of its beginning. The end has come
+/// when nobody is left who could write, or when `is_over` says so and nothing more is there.
 pub(super) async fn pump(
     reader: Option<Reader>,
+    is_over: &AtomicBool,
     stream: OutStream,
     place: &Arc<Place>,
     keep: usize,
@@ -74,9 +80,19 @@ pub(super) async fn pump(
     };
     let mut lines = Lines::new(stream, Arc::clone(place));
     let mut chunk = vec![0; FIRST_BYTES];
+    let mut last_read = false;
     loop {
         let read = select! {
+            biased;
             read = reader.read(&mut chunk) => read,
+            // Whoever is not found writes on: then it is not left to this when there is an end.
+            () = over(is_over) => {
+                if last_read {
+                    yield_now().await;
+                }
+                last_read = true;
+                reader.read_now(&mut chunk)
+            }
             // What is held back after a burst is passed on as soon as it may be, also if nothing follows.
             () = place.world.timers.sleep(HELD), if !lines.held.is_empty() => {
                 lines.pass_on_held();
@@ -104,6 +120,14 @@ pub(super) async fn pump(
     // What is left is passed on when this is dropped, which is also how it goes when nobody waits for it.
     said.last_words = lines.last_words();
     said
+}
+
+/// Has come when the task is polled after it was told so.
+fn over(is_over: &AtomicBool) -> impl Future<Output = ()> {
+    poll_fn(|_| match is_over.load(Ordering::SeqCst) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
 }
 
 /// One way of a command's output.

@@ -1,5 +1,6 @@
-//! The cancel token, and the queue before a lane.
+//! The cancel token, the queue before a lane, and jobs between their first step and the runtime.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
+use super::beginning::{Beginning, Carry, Haste};
 use super::cancel::Cancel;
 use super::queue::Queue;
 use crate::in_all_orders;
@@ -96,5 +98,59 @@ fn a_bound_is_kept_by_all_who_offer_at_once() {
         let taken_in = offers.into_iter().map(|offer| offer.join().unwrap());
         assert_eq!(taken_in.filter(|is_in| *is_in).count(), 2);
         assert_eq!(queue.waiting(), 2);
+    });
+}
+
+/// Carries a job to its end on a thread of its own.
+struct ByThread;
+
+impl Carry for ByThread {
+    fn carry(&self, job: Pin<Box<dyn Future<Output = ()> + Send>>) {
+        drop(thread::spawn(move || block_on(job)));
+    }
+}
+
+/// A job that waits for something, and what tells that it is done, and how often.
+fn waits_for(what: &Arc<Cancel>) -> (Arc<Beginning>, Arc<(Cancel, AtomicUsize)>) {
+    let (what, done) = (Arc::clone(what), Arc::<(Cancel, AtomicUsize)>::default());
+    let tells = Arc::clone(&done);
+    let job = async move {
+        what.cancelled().await;
+        tells.1.fetch_add(1, Ordering::SeqCst);
+        tells.0.cancel();
+    };
+    (Beginning::of(Box::pin(job), Arc::new(ByThread)), done)
+}
+
+#[test]
+fn a_job_that_is_woken_at_its_first_step_goes_on_and_is_done_once() {
+    in_all_orders(|| {
+        let what = Arc::new(Cancel::default());
+        let (beginning, done) = waits_for(&what);
+        let begins = thread::spawn(move || beginning.begin());
+        what.cancel();
+        begins.join().unwrap();
+        block_on(done.0.cancelled());
+        assert_eq!(done.1.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_job_in_haste_is_done_once_whether_its_turn_comes_or_not() {
+    in_all_orders(|| {
+        let what = Arc::new(Cancel::default());
+        what.cancel();
+        let (beginning, done) = waits_for(&what);
+        let haste = Arc::new(Haste::default());
+        let hurries = Arc::clone(&haste);
+        let hurries = thread::spawn(move || hurries.make());
+        if haste.waits(&beginning) {
+            beginning.begin();
+        } else {
+            beginning.go_on();
+        }
+        hurries.join().unwrap();
+        block_on(done.0.cancelled());
+        assert_eq!(done.1.load(Ordering::SeqCst), 1);
     });
 }

@@ -1,0 +1,133 @@
+//! The making of a command's process, on a thread that may stand still meanwhile, up to where the runtime
+//! watches over it.
+
+use std::io::{Error as IoError, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::select;
+
+use super::super::super::context::Context;
+use super::super::super::place::Place;
+use super::super::TaskError;
+use super::Run;
+use super::order::Draft;
+use crate::engine::spec::Lane;
+use crate::process::{Child, Order, Reader, SpawnError, Writer, spawn, watch};
+
+/// A child process and the descriptors by which the runtime hears of it.
+pub(super) struct Wired {
+    pub(super) child: Child,
+    /// Becomes readable when it has ended.
+    pub(super) end: AsyncFd<OwnedFd>,
+    pub(super) stdin: Option<Writer>,
+    pub(super) out: Option<Reader>,
+    pub(super) err: Option<Reader>,
+}
+
+/// Makes the process. Whoever is asked to stop before its turn has come does not wait for that; one whose
+/// process is being made is not let go before there is one that can be ended, or none.
+pub(super) async fn begin(
+    context: &Context,
+    place: &Arc<Place>,
+    what: &mut Run<'_>,
+) -> Result<Wired, TaskError> {
+    let draft = Draft::of(place, what)?;
+    let (begins, at) = (what.begins, Arc::clone(place));
+    let order = move || {
+        if begins {
+            at.begin();
+        }
+        draft.order()
+    };
+    let made = match what.lane {
+        Lane::Io => {
+            let claim = Claim::default();
+            let theirs = claim.clone();
+            let make = move || {
+                let order = order()?;
+                let is_mine = theirs.take();
+                is_mine.then(|| make(order)).ok_or(TaskError::Stopped)
+            };
+            let mut making = pin!(place.world.makers.make(make));
+            let made = select! {
+                made = &mut making => made,
+                () = context.cancelled() => {
+                    if claim.take() {
+                        return Err(TaskError::Stopped);
+                    }
+                    making.await
+                }
+            };
+            // Whoever was to make it panicked, and that is told by itself.
+            made.ok_or(TaskError::Stopped)??
+        }
+        // Made on the lane's own thread, a child has its weight.
+        Lane::Cpu => make(order()?),
+    };
+    made.map_err(|error| failed(error, place))
+}
+
+fn make(order: Order) -> Result<Wired, SpawnError> {
+    let mut child = spawn(order)?;
+    match wire(&mut child) {
+        Ok((end, [out, err], stdin)) => Ok(Wired {
+            child,
+            end,
+            stdin,
+            out,
+            err,
+        }),
+        Err(error) => {
+            child.end_at_once();
+            Err(SpawnError::Watch(error))
+        }
+    }
+}
+
+type Ends = (AsyncFd<OwnedFd>, [Option<Reader>; 2], Option<Writer>);
+
+fn wire(child: &mut Child) -> Result<Ends, IoError> {
+    let none = || IoError::new(ErrorKind::NotFound, "no descriptor");
+    let end = watch(child.pidfd.take().ok_or_else(none)?, Interest::READABLE)?;
+    let reader = |end| Option::map(end, Reader::new).transpose();
+    let readers = [reader(child.stdout.take())?, reader(child.stderr.take())?];
+    let stdin = child.stdin.take().map(Writer::new).transpose()?;
+    Ok((end, readers, stdin))
+}
+
+fn failed(error: SpawnError, place: &Place) -> TaskError {
+    match error {
+        SpawnError::Scarce(_) => {
+            if let Some(attempts) = place.world.scarcity.met(place.world.clock.now().mono) {
+                tracing::warn!(
+                    target: "twolane::lanes",
+                    run = place.attempt.run.0,
+                    job = &*place.job.name,
+                    attempts,
+                    "{error}; its run is tried again in a second, or when it is its turn. hint: what the service \
+                     may have is set by LimitNOFILE= and TasksMax="
+                );
+            }
+            TaskError::NoRoom(error.to_string().into())
+        }
+        SpawnError::Directory { .. } | SpawnError::Program { .. } | SpawnError::Watch(_) => {
+            TaskError::failed(error.to_string())
+        }
+    }
+}
+
+/// What either who makes a process has, or who has given it up.
+#[derive(Clone, Debug, Default)]
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Takes it; whether nobody had.
+    fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
+}
