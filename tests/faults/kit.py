@@ -334,6 +334,14 @@ class Daemon:
             raise Failed(f"there is no metric {name}")
         return float(found[1])
 
+    def longest(self, name):
+        """Of a histogram of `/metrics`: the smallest of its bounds within which all of it is."""
+        found = re.findall(rf'^twolane_{re.escape(name)}_bucket{{le="([^"]+)"}} (\d+)$', self.get("/metrics"), re.M)
+        if not found:
+            raise Failed(f"there is no histogram {name}")
+        count = max(int(count) for _, count in found)
+        return min(float(bound) for bound, within in found if int(within) == count)
+
     def cli(self, *words, **more):
         """The program as a client of this daemon."""
         return subprocess.run([self.binary, *words, "--socket", self.socket], capture_output=True, text=True, **more)
