@@ -15,7 +15,7 @@ What may fail is checked with `show`, which goes on, or by raising `Failed` (or 
 of them fails, the end of the daemon's log is printed, and the exit code is 1.
 """
 import collections, contextlib, datetime, fcntl, functools, http.client, json, os, pathlib, re, shutil, signal, socket
-import subprocess, sys, tempfile, time
+import struct, subprocess, sys, tempfile, time
 
 # The exit code by which a script says that it cannot run here.
 SKIPPED = 77
@@ -181,6 +181,12 @@ def marked(instance):
         except OSError:
             pass  # It has ended meanwhile.
     return found
+
+
+def is_stopped(pid):
+    """Whether all threads of it are."""
+    tasks = f"/proc/{pid}/task"
+    return all(stat(f"{pid}/task/{task}")[0] in "Tt" for task in os.listdir(tasks))
 
 
 def stat(pid):
@@ -375,6 +381,49 @@ class Daemon:
         """What `store info` says of its store, or of a copy."""
         words = [self.binary, "store", "info", "--json", "--state-dir", state_dir or self.state_dir]
         return json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+
+
+# A disk whose power can be cut.
+
+
+class Disk:
+    """An ext4 of its own, in the file `image`, at the directory `at`. Needs root, mkfs.ext4 and loop devices."""
+
+    # As after a power cut: what the file system still holds is not written.
+    EXT4_IOC_SHUTDOWN, NOLOGFLUSH = 0x8004587D, 2
+
+    def __init__(self, image, at, size):
+        self.image, self.at = image, at
+        os.mkdir(at)
+        with open(image, "wb") as file:
+            file.truncate(size)
+        self.run("/sbin/mkfs.ext4", "-q", image)
+
+    @staticmethod
+    def run(*command):
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def mount(self):
+        self.run("mount", "-o", "loop", self.image, self.at)
+
+    def unmount(self):
+        """Waits for whoever still ends on it."""
+        wait(lambda: subprocess.run(["umount", self.at], capture_output=True).returncode == 0, "the disk stays in use", pause=0.005)
+        # A loop device that lingers would be used again with its dead file system.
+        wait(lambda: not self.run("losetup", "-j", self.image).strip(), "the loop device stays", pause=0.005)
+
+    def sync(self):
+        """All that is on it is on the disk."""
+        self.run("sync", "-f", self.at)
+
+    def shut_down(self):
+        """Whoever uses it has to be stopped, and to be killed before it is unmounted: what went on would be told wrongly."""
+        directory = os.open(self.at, os.O_RDONLY)
+        fcntl.ioctl(directory, self.EXT4_IOC_SHUTDOWN, struct.pack("I", self.NOLOGFLUSH))
+        os.close(directory)
+
+    def remove(self):
+        subprocess.run(["umount", "-q", self.at], capture_output=True)
 
 
 # The checker, which is tests/checker: what clients were told, what the jobs wrote down, the store and /proc are held
