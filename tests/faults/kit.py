@@ -66,7 +66,8 @@ def place():
 
 
 def play(script):
-    """Calls `script` and leaves: with 1 if something was not as it has to be."""
+    """Calls `script` and leaves: with 1 if something was not as it has to be. One that is asked to end cleans up, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         script()
     except (Failed, NoAnswer) as failed:
