@@ -97,7 +97,7 @@ interrupted 8 2 crash
 started 8 3
 interrupted 8 3 crash
 started 8 4
-ended 8 4 crash
+ended 8 4 crashes 4
 accepted 9 later -
 started 9 1
 interrupted 9 1 crash
@@ -189,7 +189,7 @@ use Part::{C, E, L, P};
 const BROKEN: &[Row] = &[
     // An acknowledged run is gone; another one has its number; it is of another job.
     ("I1 I2 I4 I9", REST, E, "accepted 8 again f\nstarted 8 1\ninterrupted 8 1 crash\nstarted 8 2\ninterrupted 8 2 crash\n\
-                     started 8 3\ninterrupted 8 3 crash\nstarted 8 4\nended 8 4 crash\n", ""),
+                     started 8 3\ninterrupted 8 3 crash\nstarted 8 4\nended 8 4 crashes 4\n", ""),
     ("I1", REST, C, r#""f","job":"again","run":8"#, r#""f","job":"again","run":1"#),
     ("I1", REST, C, r#"{"key":"d","job":"tries""#, r#"{"key":"d","job":"again""#),
     // Without an end; with two; on after its end.
@@ -224,7 +224,7 @@ const BROKEN: &[Row] = &[
     // One failure too many; one crash too many; given up too soon; before its time, and without the pause.
     ("I7", REST, E, "started 4 2\nended 4 2 exit 3\n",
                     "started 4 2\nretrying 4 2 exit 3 due 19\nstarted 4 3\nended 4 3 exit 3\n"),
-    ("I7", REST, E, "ended 8 4 crash\n", "interrupted 8 4 crash\nstarted 8 5\nended 8 5 crash\n"),
+    ("I7", REST, E, "ended 8 4 crashes 4\n", "interrupted 8 4 crash\nstarted 8 5\nended 8 5 crashes 5\n"),
     ("I7", REST, E, "started 8 3\ninterrupted 8 3 crash\n", ""),
     ("I7", REST, E, "due 16", "due 17"),
     ("I7", REST, E, "interrupted 4 1 no-room\n", "interrupted 4 1 no-room\nsecond 20\n"),

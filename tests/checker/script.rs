@@ -4,7 +4,7 @@
 //! accepted 1 again key-a           run 1 of the job `again`, under that key (`-`: none)
 //! slot 5 tick 3                    run 5 of the job `tick`, for the slot at second 3
 //! started 1 2                      the second attempt of run 1
-//! ended 1 2 succeeded              or `cancelled`, `crash`, `exit 75`
+//! ended 1 2 succeeded              or `cancelled`, `crash`, `crashes 4`, `exit 75`
 //! retrying 1 2 exit 75 due 30      not before second 30
 //! interrupted 1 2 crash            or `unsure`, `shutdown`, `no-room`
 //! cancelled 1, given-up 1, retried 1, left-out 6 2 3 (slots of seconds 2 and 3)
@@ -284,6 +284,7 @@ fn ended(how: &[&str]) -> (FinalState, Outcome) {
         ),
         ["cancelled"] => (FinalState::Cancelled(StopReason::Request), Outcome::Stopped),
         ["crash"] => failed(Failure::Crash),
+        ["crashes", times] => failed(Failure::Crashes(times.parse().unwrap())),
         ["exit", code] => failed(Failure::Exit(code.parse().unwrap())),
         other => panic!("who ends as {other:?}?"),
     }

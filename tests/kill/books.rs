@@ -102,7 +102,7 @@ pub(crate) fn verdict(daemon: &Daemon, told: &[Told], cycles: u64) -> String {
             last,
             Some(What::Left(
                 _,
-                Left::Succeeded | Left::Failed(Failure::Crash)
+                Left::Succeeded | Left::Failed(Failure::Crash | Failure::Crashes(_))
             ))
         );
         assert!(is_known || run.unrun.is_some(), "run {id}: {:?}", run.steps);
@@ -115,7 +115,8 @@ pub(crate) fn verdict(daemon: &Daemon, told: &[Told], cycles: u64) -> String {
          once more, {} of slots",
         count(|run| attempts(run) > 1),
         count(|run| left(run).any(|left| *left == Left::Interrupted(Interruption::Unsure))),
-        count(|run| left(run).any(|left| *left == Left::Failed(Failure::Crash))),
+        count(|run| left(run)
+            .any(|left| matches!(left, Left::Failed(Failure::Crash | Failure::Crashes(_))))),
         count(|run| run.slot.is_some() && run.unrun.is_none()),
     )
 }

@@ -77,7 +77,9 @@ impl Failures {
         let mut failures = Self::default();
         for step in run.latest() {
             match &step.what {
-                What::Left(_, Left::Failed(Failure::Crash)) => failures.is_given_up = true,
+                What::Left(_, Left::Failed(Failure::Crash | Failure::Crashes(_))) => {
+                    failures.is_given_up = true;
+                }
                 What::Left(_, Left::Failed(_) | Left::Retrying(..)) => failures.own += 1,
                 What::Left(_, Left::Interrupted(Interruption::Crash)) => failures.crashes += 1,
                 What::Left(_, Left::Succeeded | Left::Cancelled | Left::Interrupted(_))
