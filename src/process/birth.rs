@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Rlimit};
 
-/// A process as it is to be born. It leads a process group of its own.
+/// A process as it is to be born.
 pub(super) struct Birth<'a> {
     /// The file of its program.
     pub(super) program: &'a Path,
@@ -56,7 +56,7 @@ impl From<NotBorn> for io::Error {
     }
 }
 
-/// What the system call was refused for once, it is refused for always.
+/// The system call was refused to a birth without a group, and will be to all others.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
 impl Birth<'_> {
@@ -65,11 +65,15 @@ impl Birth<'_> {
     /// # Errors
     /// [`NotBorn`], and then there is no process.
     pub(super) fn bear(&self) -> Result<Born, NotBorn> {
+        // Whether it is allowed within a group was tried with that.
+        if self.group.is_some() {
+            return self.try_to_bear();
+        }
         if REFUSED.load(Ordering::Relaxed) {
             return Err(NotBorn::Nobody(io::ErrorKind::Unsupported.into()));
         }
         let born = self.try_to_bear();
-        if matches!(born, Err(NotBorn::Nobody(_))) && self.group.is_none() {
+        if matches!(born, Err(NotBorn::Nobody(_))) {
             REFUSED.store(true, Ordering::Relaxed);
         }
         born
@@ -213,10 +217,11 @@ mod clone {
         let made = unsafe { clone(&arguments, grow_up, place.cast()) };
         // SAFETY: as above, nobody else has this place by now; the process may have written to it.
         let failed = unsafe { (&raw const (*place).failed).read_volatile() };
-        let pid = match i32::try_from(made).map(Pid::from_raw) {
-            Ok(Some(pid)) if made > 0 => pid,
-            _ => return Err(refused(i32::try_from(-made).unwrap_or(0))),
-        };
+        if made <= 0 {
+            return Err(refused(i32::try_from(-made).unwrap_or(0)));
+        }
+        let pid = i32::try_from(made).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| NotBorn::ThisOne(io::ErrorKind::InvalidData.into()))?;
         // SAFETY: the kernel has put a descriptor there that is this process's, and nobody else knows of.
         let pidfd = unsafe { OwnedFd::from_raw_fd((&raw const pidfd).read_volatile()) };
         if failed == 0 {
