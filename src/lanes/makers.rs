@@ -53,6 +53,15 @@ struct Orders {
     closed: bool,
 }
 
+/// Why something was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unmade {
+    /// The threads are told to end.
+    Closed,
+    /// What was to make it panicked: what it said, and where.
+    Panicked(Arc<str>),
+}
+
 /// What is to be done on one of them.
 enum Order {
     /// What does not begin with a process, but needs one.
@@ -90,22 +99,30 @@ impl Makers {
         Ok(makers)
     }
 
-    /// What `make` makes, when its turn has come: at once where that is asked for on one of the threads; `None`
-    /// if it panics, or if the threads are told to end.
+    /// What `make` makes, when its turn has come: at once where that is asked for on one of the threads.
+    ///
+    /// # Errors
+    /// [`Unmade`]. Where it is made at once, a panic is that of who asks.
     pub(crate) async fn make<T: Send + 'static>(
         &self,
         make: impl FnOnce() -> T + Send + 'static,
-    ) -> Option<T> {
+    ) -> Result<T, Unmade> {
+        if self.is_closed() {
+            return Err(Unmade::Closed);
+        }
         if may_stand_still() {
-            return catch(make).ok();
+            return Ok(make());
         }
         let (made, comes) = oneshot::channel();
         let order = Order::Make(Box::new(move || {
             // Who no longer waits has no use for it.
-            let _unwanted = made.send(make());
+            let _unwanted = made.send(catch(make));
         }));
         self.line.add(order);
-        comes.await.ok()
+        match comes.await {
+            Ok(made) => made.map_err(Unmade::Panicked),
+            Err(_dropped) => Err(Unmade::Closed),
+        }
     }
 
     /// Begins `job` on one of the threads, up to where it waits, when its turn has come; it goes on in the
@@ -122,6 +139,11 @@ impl Makers {
     /// Begins and makes nothing any more, and drops what waits for that.
     pub(crate) fn close(&self) {
         self.line.close();
+    }
+
+    /// Whether it has been closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        lock(&self.line.orders).closed
     }
 }
 
@@ -171,7 +193,7 @@ fn serve(line: &Line, runtime: &Handle) {
     let _refused = set_slice(IO_SLICE);
     let _entered = runtime.enter();
     while let Some(order) = line.next() {
-        // Whoever waits for it hears that nothing came of it.
+        // What is made and what is begun tell of their panics themselves.
         let _told = catch(|| match order {
             Order::Make(make) => make(),
             Order::Begin(beginning) => beginning.begin(),
@@ -212,14 +234,19 @@ mod tests {
         let makers = Makers::start(runtime.handle(), 2).unwrap();
         runtime.block_on(async {
             for _ in 0..1_000 {
-                assert_eq!(makers.make(|| 7).await, Some(7));
+                assert_eq!(makers.make(|| 7).await, Ok(7));
             }
             let nothing = makers.make(|| -> u8 { panic!("not this one") });
-            assert_eq!(nothing.await, None);
+            let Err(Unmade::Panicked(why)) = nothing.await else {
+                panic!("it is told");
+            };
+            assert!(why.starts_with("not this one"), "{why}");
             // The threads are there still, both of them.
             let both = tokio::join!(makers.make(thread), makers.make(thread));
             assert!(both.0.unwrap().starts_with("twolane-make-"));
             assert!(both.1.unwrap().starts_with("twolane-make-"));
+            makers.close();
+            assert_eq!(makers.make(|| 7).await, Err(Unmade::Closed));
         });
     }
 
@@ -235,7 +262,7 @@ mod tests {
                 let mut is_first = true;
                 poll_fn(|context| {
                     let waker = context.waker().clone();
-                    told.send((thread(), made.clone(), waker)).unwrap();
+                    told.send((thread(), made.clone().ok(), waker)).unwrap();
                     if mem::take(&mut is_first) {
                         Poll::Pending
                     } else {

@@ -12,10 +12,12 @@ use tokio::io::unix::AsyncFd;
 use tokio::select;
 
 use super::super::super::context::Context;
+use super::super::super::makers::Unmade;
 use super::super::super::place::Place;
 use super::super::TaskError;
 use super::Run;
 use super::order::Draft;
+use crate::engine::outcome::Failure;
 use crate::engine::spec::Lane;
 use crate::process::{Child, Order, Reader, SpawnError, Writer, spawn, watch};
 
@@ -63,8 +65,10 @@ pub(super) async fn begin(
                     making.await
                 }
             };
-            // Whoever was to make it panicked, and that is told by itself.
-            made.ok_or(TaskError::Stopped)??
+            made.map_err(|unmade| match unmade {
+                Unmade::Closed => TaskError::Stopped,
+                Unmade::Panicked(why) => TaskError::Ended(Failure::Panic(why)),
+            })??
         }
         // Made on the lane's own thread, a child has its weight.
         Lane::Cpu => make(order()?),
@@ -115,6 +119,8 @@ fn failed(error: SpawnError, place: &Place) -> TaskError {
             }
             TaskError::NoRoom(error.to_string().into())
         }
+        // The lanes go down, and with them what was to watch over it.
+        SpawnError::Watch(_) if place.world.makers.is_closed() => TaskError::Stopped,
         SpawnError::Directory { .. } | SpawnError::Program { .. } | SpawnError::Watch(_) => {
             TaskError::failed(error.to_string())
         }

@@ -193,7 +193,7 @@ pub(super) async fn supervise(
             () = &mut feed, if !fed => fed = true,
         }
     }
-    // A kernel of today tells of it once more when somebody takes note of it.
+    // The kernel may tell of it once more when somebody takes note of it.
     drop(end);
     // Before its end is taken note of: until then its number, by which the rest is found, is nobody else's.
     end_what_is_left(&guard, place).await;
