@@ -54,15 +54,28 @@ fn color(text: &str) -> Option<usize> {
     if !rest[end..].starts_with('m') {
         return None;
     }
-    let mut numbers = rest[..end].split([';', ':']);
-    while let Some(number) = numbers.next() {
-        match number {
-            // A colour by its number or its parts, none of which is a command itself.
-            "38" | "48" | "58" => {
-                let parts = if numbers.next()? == "5" { 1 } else { 3 };
-                numbers.nth(parts - 1)?;
+    let mut words = rest[..end].split(';');
+    while let Some(word) = words.next() {
+        let number = word.split(':').next()?;
+        match number.trim_start_matches('0') {
+            // A colour by its number or its parts, none of which is a command itself. With colons it is one word.
+            "38" | "48" | "58" if number == word => {
+                let parts = match words.next()? {
+                    "5" => 1,
+                    "2" => 3,
+                    _ => return None,
+                };
+                if words
+                    .by_ref()
+                    .take(parts)
+                    .filter(|part| !part.contains(':'))
+                    .count()
+                    < parts
+                {
+                    return None;
+                }
             }
-            _ if number.trim_start_matches('0') == "8" => return None,
+            "8" => return None,
             _ => {}
         }
     }
@@ -189,6 +202,7 @@ mod tests {
             "\u{1b}[1;38;5;8mgrey\u{1b}[m",
             "\u{1b}[48;2;8;8;8;4mdark",
             "\u{1b}[4:3m~",
+            "\u{1b}[38:5:8mgrey",
         ];
         for text in kept {
             assert_eq!(harmless_in_color(text), format!("{text}{reset}"));
@@ -203,6 +217,9 @@ mod tests {
             "\u{1b}[1;08mhidden",
             "\u{1b}[31",
             "\u{1b}[38;5m",
+            "\u{1b}[38:5;8mhidden",
+            "\u{1b}[38:2:1:1;8mhidden",
+            "\u{1b}[38;7;1;1;8mhidden",
             "\u{9b}31mred",
             "\u{1b}[?25l",
             "plain",
