@@ -55,7 +55,8 @@ impl Narrator {
 
 /// Somebody should look at a teardown that failed, however well the task went: what it was to put in order is not.
 fn graver(level: Level, fact: &Fact) -> Level {
-    if matches!(fact, Fact::Ended { end, .. } if end.teardown.is_some()) {
+    if matches!(fact, Fact::Ended { end, .. } | Fact::Retrying { end, .. } if end.teardown.is_some())
+    {
         Level::WARN
     } else {
         level
