@@ -9,8 +9,8 @@ use crate::cli::printed::printed;
 /// Files that are open beside those of attempts: the store, the log, sockets.
 const OWN_FILES: u64 = 200;
 
-/// What an attempt of a command has open: two pipes and what tells of its end.
-const FILES_EACH: u64 = 3;
+/// What an attempt of a command has open: two pipes, both ends of each, and what tells of its end.
+const FILES_EACH: u64 = 5;
 
 pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     let attempts = u64::from(patient.loaded.settings.lanes.io.concurrency);
@@ -97,7 +97,8 @@ mod tests {
         for (hard, attempts, expected) in [
             (65_536, 10_000, Verdict::Fine),
             (1024, 10_000, Verdict::Advice),
-            (1024, 200, Verdict::Fine),
+            (40_000, 10_000, Verdict::Advice),
+            (1024, 160, Verdict::Fine),
         ] {
             assert_eq!(
                 judge_files(hard, "from here", attempts).verdict,
