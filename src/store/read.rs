@@ -44,6 +44,8 @@ pub struct Reader {
 #[derive(Debug)]
 struct Shared {
     db: PathBuf,
+    /// This process writes it, too.
+    is_beside: bool,
     idle: Mutex<Vec<(Connection, Specs)>>,
 }
 
@@ -51,8 +53,21 @@ impl Reader {
     /// Reads the database `db`, which has to exist by the first question.
     #[must_use]
     pub fn new(db: PathBuf) -> Self {
+        Self::of(db, false)
+    }
+
+    /// The same in the process that writes it, and has opened it.
+    pub(super) fn beside(db: PathBuf) -> Self {
+        Self::of(db, true)
+    }
+
+    fn of(db: PathBuf, is_beside: bool) -> Self {
         let idle = Mutex::new(Vec::new());
-        let shared = Arc::new(Shared { db, idle });
+        let shared = Arc::new(Shared {
+            db,
+            is_beside,
+            idle,
+        });
         Self { shared }
     }
 
@@ -250,6 +265,7 @@ impl Reader {
         let kept = idle().pop();
         let (conn, mut specs) = match kept {
             Some(kept) => kept,
+            None if self.shared.is_beside => (schema::open_beside(db)?, Specs::bounded()),
             None => (schema::open_to_read(db)?, Specs::bounded()),
         };
         let asked = || -> Result<T, Fault> {

@@ -182,10 +182,24 @@ fn back_up(conn: &Connection, db: &Path) -> Result<(), StoreError> {
 /// A connection that can only read, of a store that has all that was committed.
 pub(super) fn open_to_read(db: &Path) -> Result<Connection, StoreError> {
     let (conn, reached) = open_to_look(db)?;
-    if let Some(reached) = reached {
-        let check = || -> Result<(), Fault> { reached.check(&conn.unchecked_transaction()?, db) };
-        check().map_err(|fault| fault.of("read", db))?;
-    }
+    holds(reached, &conn, db)?;
+    Ok(conn)
+}
+
+/// Whether a store has all that is told of it.
+fn holds(told: Option<Reached>, conn: &Connection, db: &Path) -> Result<(), StoreError> {
+    let Some(told) = told else { return Ok(()) };
+    let check = || -> Result<(), Fault> { told.check(&conn.unchecked_transaction()?, db) };
+    check().map_err(|fault| fault.of("read", db))
+}
+
+/// A connection that can only read, beside the one that writes, in the same process. The file is not opened but by SQLite: when any
+/// descriptor of it is closed, the kernel takes away all of the process's locks, and with the writer's another
+/// program would take itself for the last one that has the store open, and remove its log.
+pub(super) fn open_beside(db: &Path) -> Result<Connection, StoreError> {
+    let reached = Reached::told(db)?;
+    let conn = connect(db)?;
+    holds(reached, &conn, db)?;
     Ok(conn)
 }
 
@@ -200,6 +214,13 @@ pub(super) fn open_to_look(db: &Path) -> Result<(Connection, Option<Reached>), S
         Form::Live => Reached::told(db)?,
         Form::Copy => None,
     };
+    let conn = connect(db)?;
+    check_tables(&conn).map_err(|fault| fault.of("read", db))?;
+    let is_ours = is_known(&conn).map_err(|fault| fault.of("read", db))?;
+    Ok((conn, reached.filter(|_| is_ours)))
+}
+
+fn connect(db: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<Connection, Fault> {
         let conn = Connection::open_with_flags(db, flags)?;
@@ -209,10 +230,7 @@ pub(super) fn open_to_look(db: &Path) -> Result<(Connection, Option<Reached>), S
         )?;
         Ok(conn)
     };
-    let conn = open().map_err(|fault| fault.of("open", db))?;
-    check_tables(&conn).map_err(|fault| fault.of("read", db))?;
-    let is_ours = is_known(&conn).map_err(|fault| fault.of("read", db))?;
-    Ok((conn, reached.filter(|_| is_ours)))
+    open().map_err(|fault| fault.of("open", db))
 }
 
 /// Whether it is a store of a format that is known.

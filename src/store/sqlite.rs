@@ -132,7 +132,7 @@ impl SqliteLog {
     /// Somebody who reads the same store, from any thread, without holding up what is written.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader::new(self.place.db())
+        Reader::beside(self.place.db())
     }
 
     /// Keeps other amounts from the next [`retain`](Self::retain) on.

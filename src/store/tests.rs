@@ -21,6 +21,7 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::{By, CapacityName, StateKind};
 
 mod backfills;
+mod beside;
 mod graphs;
 mod large;
 mod migration;
