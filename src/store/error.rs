@@ -162,9 +162,11 @@ impl Damage {
                 "run `twolane store verify` to see all of it, and restore a backup".into()
             }
             Self::Lost(lost) => format!(
-                "put the files back as they were; or restore a backup: remove `{}`, copy it to `{}` and start; or, if \
-                 an older copy was put there on purpose, or what is missing may be forgotten, remove `{}` and start",
+                "put the files back as they were; or restore a backup: remove `{}`, and `{}` if it is there, copy it to \
+                 `{}` and start; or, if an older copy was put there on purpose, or what is missing may be forgotten, \
+                 remove `{}` and start",
                 lost.wal().display(),
+                lost.journal().display(),
                 lost.db().display(),
                 lost.reached().display()
             ),

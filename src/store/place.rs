@@ -220,6 +220,11 @@ pub(super) fn wal_of(db: &Path) -> PathBuf {
     beside(db, "-wal")
 }
 
+/// What beside a database that has no log tells how to take back what was begun with it.
+pub(super) fn journal_of(db: &Path) -> PathBuf {
+    beside(db, "-journal")
+}
+
 /// The file beside a database that tells how far it has come.
 pub(super) fn reached_of(db: &Path) -> PathBuf {
     beside(db, "-reached")

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction};
@@ -147,6 +147,7 @@ pub(super) fn forget(db: &Path) -> Result<(), StoreError> {
 /// it may tell of less. The same goes where it cannot be written: nothing rests on it.
 #[derive(Debug)]
 pub(super) struct Mark {
+    db: PathBuf,
     path: PathBuf,
     /// `None` until something could be written.
     file: Option<File>,
@@ -162,6 +163,7 @@ impl Mark {
         let path = place::reached_of(db);
         let there = File::open(&path).ok().and_then(|file| newest(&file));
         Self {
+            db: db.into(),
             path,
             file: None,
             next: there.map_or(0, |(slot, _)| other(slot)),
@@ -183,23 +185,39 @@ impl Mark {
                     );
                 }
             }
-            Ok(()) => self.next = other(self.next),
+            Ok(()) => {
+                self.next = other(self.next);
+                if std::mem::take(&mut self.has_failed) {
+                    tracing::info!(target: "twolane::store", "`{}` is written again", self.path.display());
+                }
+            }
         }
     }
 
     fn write(&mut self, reached: &Reached) -> io::Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&self.path)?,
+            None => self.open()?,
         };
         let file = self.file.insert(file);
         let at = SLOTS.get(self.next).copied().unwrap_or_default();
         file.write_all_at(reached.slot().as_flattened(), at)
+    }
+
+    /// The file, for those who may read and write the database: a daemon that was started once as somebody else
+    /// must not leave one that keeps the next one out.
+    fn open(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).mode(0o600);
+        match options.open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            there => return there,
+        }
+        let file = options.create(true).truncate(false).open(&self.path)?;
+        let db = fs::metadata(&self.db)?;
+        file.set_permissions(fs::Permissions::from_mode(db.mode() & 0o666))?;
+        fchown(&file, Some(db.uid()), Some(db.gid()))?;
+        Ok(file)
     }
 
     /// Has it outlive a power cut, when all is done.
@@ -243,6 +261,12 @@ impl Lost {
     #[must_use]
     pub fn wal(&self) -> PathBuf {
         place::wal_of(&self.db)
+    }
+
+    /// What a daemon leaves that was killed while it gave a backup its log.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        place::journal_of(&self.db)
     }
 
     /// The file that tells of more.

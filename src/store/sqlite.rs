@@ -69,13 +69,18 @@ impl SqliteLog {
         schema::check_sqlite()?;
         let lock = place.lock()?;
         let db = take_back(place)?;
-        let is_new = make_ready(place, &db)?;
+        let (is_new, form) = make_ready(place, &db)?;
         // What cannot be read in full is not written to.
         let conn = schema::open_to_read(&db)?;
         let (recovered, tail, specs) =
             recover(&conn, is_new).map_err(|fault| fault.of("read", &db))?;
         look_at_whole(&conn, &db)?;
         drop(conn);
+        if form == Form::Copy {
+            // What is told of the store that was there before is not true of one that was put in its place, from
+            // when on that is written to; until then both are as they were.
+            reached::forget(&db)?;
+        }
         let mut conn = schema::open_to_write(&db)?;
         let sql = |error: rusqlite::Error| Fault::Sqlite(error).of("open", &db);
         let epoch = raise_epoch(&conn).map_err(sql)?;
@@ -203,26 +208,24 @@ impl Drop for SqliteLog {
     }
 }
 
-/// Makes the store if there is none, and brings it to the newest format. Whether it is new.
-fn make_ready(place: &StorePlace, db: &Path) -> Result<bool, StoreError> {
+/// Makes the store if there is none, and brings it to the newest format. Whether it is new, and what it was.
+fn make_ready(place: &StorePlace, db: &Path) -> Result<(bool, Form), StoreError> {
     let (format, form) = if place.prepare()? {
         let conn = schema::open_to_read(db)?;
         (schema::format_of(&conn, db)?, place::look(db)?)
     } else {
         (0, Form::Copy)
     };
-    // What is told of the store that was there before would not be true of one that is made or put in its place.
-    // It is gone before that is written to, from when on the two are not told apart.
-    if form == Form::Copy {
-        reached::forget(db)?;
-    }
     if format < schema::newest() {
+        if form == Form::Copy {
+            reached::forget(db)?;
+        }
         let mut conn = schema::open_to_write(db)?;
         schema::migrate(&mut conn, db, format)?;
     }
     place::sync_dir(place.dir())?;
     place.mark()?;
-    Ok(format == 0)
+    Ok((format == 0, form))
 }
 
 /// Looks at all of a small store.
@@ -250,9 +253,7 @@ fn look_at_whole(conn: &Connection, db: &Path) -> Result<(), StoreError> {
 /// there is no journal. Gives the database.
 fn take_back(place: &StorePlace) -> Result<PathBuf, StoreError> {
     let db = place.db();
-    let mut journal = db.as_os_str().to_owned();
-    journal.push("-journal");
-    if !Path::new(&journal).exists() || bytes_of(&place::wal_of(&db)) > 0 {
+    if !place::journal_of(&db).exists() || bytes_of(&place::wal_of(&db)) > 0 {
         return Ok(db);
     }
     let taken_back = || -> Result<(), Fault> {

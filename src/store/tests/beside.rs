@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
+use crate::store::place::reached_of;
 
 /// Whether this process has a lock on the file, as the kernel tells it.
 fn is_locked(path: &Path) -> bool {
@@ -28,4 +29,20 @@ fn who_reads_beside_the_writer_leaves_it_its_lock() {
     let reader = log.reader();
     assert_eq!(reader.newest().unwrap(), 1);
     assert!(is_locked(&db), "the reader has taken it away");
+}
+
+#[test]
+fn what_tells_how_far_it_has_come_is_for_those_who_may_read_it() {
+    let fixture = Fixture::new();
+    drop(fixture.open().log);
+    let db = fixture.place.db();
+    // As somebody makes it who lets his group read it; and the next daemon makes the other file anew.
+    fs::set_permissions(&db, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    fs::remove_file(reached_of(&db)).unwrap();
+    drop(fixture.open().log);
+    let [db, reached] = [db.clone(), reached_of(&db)].map(|path| fs::metadata(path).unwrap());
+    assert_eq!(
+        (reached.mode() & 0o777, reached.uid(), reached.gid()),
+        (0o640, db.uid(), db.gid())
+    );
 }
