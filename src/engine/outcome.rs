@@ -167,7 +167,7 @@ impl fmt::Display for StopReason {
 )]
 pub enum Interruption {
     /// The daemon or the machine went down under it. Such attempts are counted, see
-    /// [`CRASHES_BOUND`](super::spec::CRASHES_BOUND).
+    /// [`CRASHES_BOUND`].
     Crash,
     /// The daemon or the machine went down when it may just have begun: it was announced, and nothing says
     /// that it started. Such attempts are not counted.
