@@ -1,10 +1,11 @@
 //! The bare engine on one core: inputs a second, whether the cost of an input depends on how many
-//! runs wait, and the memory of a waiting run. `cargo bench --bench engine`.
+//! runs wait, and the memory of a waiting run. `cargo bench --bench engine`. Exits with 1 where a goal is missed.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::VecDeque;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -64,13 +65,23 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-fn main() {
+fn main() -> ExitCode {
     // `cargo bench --bench engine -- graphs`: those alone, which takes seconds and not minutes.
-    for (part, measure) in [("graphs", graphs as fn()), ("everything", everything)] {
-        if std::env::args().any(|argument| argument == part) {
-            return measure();
-        }
+    let parts = [
+        ("graphs", graphs as fn() -> bool),
+        ("everything", everything),
+    ];
+    let asked = |part: &str| std::env::args().any(|argument| argument == part);
+    let part = parts.iter().find(|(part, _)| asked(part));
+    if part.map_or(all as fn() -> bool, |(_, measure)| *measure)() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
+}
+
+/// All parts. Whether all goals are met, as each part says of its own.
+fn all() -> bool {
     println!("engine: {INPUTS} inputs (submit, start and end of no-op runs), median of {ROUNDS}");
     println!(
         "{:>12} {:>14} {:>12} {:>16}",
@@ -93,35 +104,33 @@ fn main() {
             1e9 / nanos
         );
     }
-    classes();
-    everything();
-    graphs();
+    let mut met = classes() & everything() & graphs();
     let slowest = medians.iter().copied().fold(0.0, f64::max);
     let fastest = medians.iter().copied().fold(f64::INFINITY, f64::min);
-    verdict(
+    met &= verdict(
         "inputs/s at the slowest depth",
         1e9 / slowest,
         GOAL_RATE,
         1e9 / slowest >= GOAL_RATE,
     );
     let ratio = slowest / fastest;
-    verdict(
+    met &= verdict(
         "slowest depth / fastest depth",
         ratio,
         GOAL_FLAT,
         ratio <= GOAL_FLAT,
     );
     let most = bytes.last().copied().unwrap_or_default();
-    verdict(
+    met & verdict(
         "bytes a waiting run of a million",
         most,
         GOAL_BYTES,
         most <= GOAL_BYTES,
-    );
+    )
 }
 
 /// The same where each of many jobs has a limit of its own, so that each is a class of its own.
-fn classes() {
+fn classes() -> bool {
     println!("{:>12} {:>14} {:>12}", "classes", "inputs/s", "ns/input");
     let mut nanos = Vec::new();
     for count in CLASSES {
@@ -136,13 +145,13 @@ fn classes() {
         1e9 / slowest,
         GOAL_RATE,
         1e9 / slowest >= GOAL_RATE,
-    );
+    )
 }
 
 /// The same with everything on: limits with sizes, with rates and with both, of which jobs take one place
 /// or two; pools; resources; weights; and runs that have waited for long enough to have things kept for
 /// them.
-fn everything() {
+fn everything() -> bool {
     let mut times: Vec<f64> = (0..ROUNDS).map(|_| measure_everything()).collect();
     let time = median(&mut times);
     println!("with 50 limits, 20 pools, 3 resources and {EVERYTHING_DEPTH} waiting:");
@@ -152,13 +161,13 @@ fn everything() {
         1e9 / time,
         GOAL_RATE_EVERYTHING,
         1e9 / time >= GOAL_RATE_EVERYTHING,
-    );
+    )
 }
 
 /// One submission of many runs that hang together, from there to the end of the last one: every start, and
 /// every end that lets others start. CPU time of the thread that decides; to put the jobs in force comes
 /// before it, and is told beside it.
-fn graphs() {
+fn graphs() -> bool {
     println!(
         "{:>12} {:>14} {:>12} {:>12}",
         "graph", "runs", "in force s", "decided s"
@@ -176,7 +185,7 @@ fn graphs() {
         worst,
         GOAL_GRAPH,
         worst < GOAL_GRAPH,
-    );
+    )
 }
 
 /// Of a run its place, the places of the runs that it comes after.
@@ -487,7 +496,9 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-fn verdict(what: &str, value: f64, goal: f64, met: bool) {
+/// Says whether a goal is met, and gives that back.
+fn verdict(what: &str, value: f64, goal: f64, met: bool) -> bool {
     let word = if met { "met" } else { "MISSED" };
     println!("{what}: {value:.2}, goal {goal}: {word}");
+    met
 }
