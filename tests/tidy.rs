@@ -9,6 +9,7 @@ mod tidy {
     pub(super) mod paths;
     pub(super) mod promises;
     pub(super) mod purity;
+    pub(super) mod sheet;
     pub(super) mod text;
     pub(super) mod tree;
     pub(super) mod unsafety;
@@ -21,7 +22,7 @@ use tidy::directions::{self, Row};
 use tidy::promises::Promise;
 use tidy::tree::{Tree, none};
 use tidy::unsafety::UnsafeFile;
-use tidy::{files, promises, purity, text, unsafety, words};
+use tidy::{files, promises, purity, sheet, text, unsafety, words};
 
 /// Which top-level module of the library may use which others. `lib.rs` and `main.rs` tie them
 /// together and may use all. There are no circles in it, and a test keeps it so.
@@ -245,6 +246,11 @@ fn no_text_names_a_place_on_somebodys_machine() {
 #[test]
 fn links_in_documents_lead_to_files() {
     none(&text::dead_links(&TREE.texts, &TREE.paths));
+}
+
+#[test]
+fn what_plays_the_sheet_and_the_sheet_name_the_same() {
+    none(&sheet::differences(&TREE.texts));
 }
 
 #[test]
