@@ -77,9 +77,7 @@ impl Child {
 
     /// Ends it, with its group, and waits for that: somebody cannot watch over it, and it has hardly begun.
     pub fn end_at_once(mut self) {
-        let _ = kill_process_group(self.pid, Signal::KILL);
-        let _ = kill_process(self.pid, Signal::KILL);
-        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+        end_at_once(self.pid);
         self.is_waited = true;
         orphans::forget(self.pid);
     }
@@ -118,16 +116,9 @@ impl Drop for Child {
 /// [`SpawnError`], and then there is no child.
 pub fn spawn(mut order: Order) -> Result<Child, SpawnError> {
     let group = order.group.take();
-    let failed = |order: &Order, error| {
-        explain(
-            error,
-            &order.directory,
-            &order.program.display().to_string(),
-        )
-    };
-    let (theirs, ours) = streams(&mut order).map_err(|error| failed(&order, error))?;
+    let (theirs, ours) = streams(&mut order).map_err(|error| explain(error, &order))?;
     let within = match &group {
-        Some(group) if group.bears() => Some(group.open().map_err(|error| failed(&order, error))?),
+        Some(group) if group.bears() => Some(group.open().map_err(|error| explain(error, &order))?),
         Some(group) => {
             order.manners.group = Some(group.path().to_owned());
             None
@@ -137,7 +128,7 @@ pub fn spawn(mut order: Order) -> Result<Child, SpawnError> {
     let (made, kept) = match born(&order, within.as_ref(), &theirs) {
         Err(NotBorn::Nobody(_)) if within.is_none() => (made(&order, theirs)?, [None, None]),
         born => {
-            let born = born.map_err(|error| failed(&order, error.into()))?;
+            let born = born.map_err(|error| explain(error.into(), &order))?;
             (born, kept(&order, theirs, &ours))
         }
     };
@@ -194,10 +185,7 @@ fn made(order: &Order, theirs: Theirs) -> Result<Born, SpawnError> {
     if leads(order) {
         command.process_group(0);
     }
-    let spawned = command.spawn().map_err(|error| {
-        let program = order.program.display().to_string();
-        explain(error, &order.directory, &program)
-    })?;
+    let spawned = command.spawn().map_err(|error| explain(error, order))?;
     let pid = Pid::from_child(&spawned);
     if !bounds_files(order) {
         lower_open_files(pid);
@@ -205,12 +193,17 @@ fn made(order: &Order, theirs: Theirs) -> Result<Born, SpawnError> {
     match pidfd_open(pid, PidfdFlags::NONBLOCK) {
         Ok(pidfd) => Ok(Born { pid, pidfd }),
         Err(error) => {
-            // Nobody could wait for it. It has hardly begun.
-            let _ = kill_process(pid, Signal::KILL);
-            let _ = waitpid(Some(pid), WaitOptions::empty());
+            end_at_once(pid);
             Err(SpawnError::Watch(error.into()))
         }
     }
+}
+
+/// Ends a child that has hardly begun, with its group, and waits for that: nobody could watch over it.
+fn end_at_once(pid: Pid) {
+    let _ = kill_process_group(pid, Signal::KILL);
+    let _ = kill_process(pid, Signal::KILL);
+    let _ = waitpid(Some(pid), WaitOptions::empty());
 }
 
 /// Whether it is to lead a process group. Where there is a terminal, the helper makes a session, and with that
@@ -284,7 +277,8 @@ fn may_enter(directory: &Path) -> bool {
 }
 
 /// What an error of making a process means.
-fn explain(error: io::Error, directory: &Path, program: &str) -> SpawnError {
+fn explain(error: io::Error, order: &Order) -> SpawnError {
+    let directory = &*order.directory;
     let scarce = [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
     let errno = Errno::from_io_error(&error);
     if errno.is_some_and(|errno| scarce.contains(&errno)) {
@@ -305,7 +299,7 @@ fn explain(error: io::Error, directory: &Path, program: &str) -> SpawnError {
             source: error,
         },
         Ok(_) => SpawnError::Program {
-            program: program.to_owned(),
+            program: order.program.display().to_string(),
             source: error,
         },
     }
