@@ -20,7 +20,7 @@ use crate::clock::thread_cpu;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
-use crate::engine::spec::{Lane, TaskSpec};
+use crate::engine::spec::{JobSpec, Lane, TaskSpec};
 use crate::engine::time::Now;
 use crate::inbox::{Ended, Note, Progress};
 use crate::process::thread_delayed;
@@ -31,8 +31,8 @@ pub(super) struct Attempt {
     args: Option<Arc<Value>>,
     cancel: Cancel,
     notes: Mutex<Notes>,
-    /// For it to wait for no turn where processes are made.
-    haste: Arc<Haste>,
+    /// For it to wait for no turn where processes are made, if it begins with one.
+    haste: Option<Arc<Haste>>,
     /// It does not leave its lane, which carries another one in its place.
     replaced: AtomicBool,
     hub: Arc<Hub>,
@@ -44,12 +44,13 @@ impl Attempt {
     /// Puts it into the table of those that run. Its end is reported when what is returned is
     /// dropped, or before.
     pub(super) fn register(hub: &Arc<Hub>, order: StartOrder) -> Ending {
+        let haste = begins_with_process(&order.job).then(Arc::default);
         let attempt = Arc::new_cyclic(|me| Self {
             place: Arc::new(Place::new(&order, &hub.world)),
             args: order.args,
             cancel: Cancel::default(),
             notes: Mutex::new(Notes::default()),
-            haste: Arc::default(),
+            haste,
             replaced: AtomicBool::new(false),
             hub: Arc::clone(hub),
             me: me.clone(),
@@ -83,16 +84,11 @@ impl Attempt {
         !self.replaced.swap(true, Ordering::SeqCst)
     }
 
-    /// Whether the first thing that is done for it on the io lane is to make a process.
-    fn begins_with_process(&self) -> bool {
-        let job = &self.place.job;
-        let is_command = matches!(job.task, TaskSpec::Command(_));
-        job.setup.is_some() || job.isolate || is_command
-    }
-
     pub(super) fn cancel(&self) {
         self.cancel.cancel();
-        self.haste.make();
+        if let Some(haste) = &self.haste {
+            haste.make();
+        }
     }
 
     pub(super) fn send(&self, value: Option<Value>, answer: Delivered) {
@@ -192,9 +188,13 @@ pub(super) fn who(ending: &Ending) -> Option<Who> {
 
 /// For an attempt that begins with a process.
 pub(super) fn haste(ending: &Ending) -> Option<Arc<Haste>> {
-    let attempt = &ending.attempt;
-    let begins = attempt.begins_with_process();
-    begins.then(|| Arc::clone(&attempt.haste))
+    ending.attempt.haste.clone()
+}
+
+/// Whether the first thing that is done for an attempt on the io lane is to make a process.
+fn begins_with_process(job: &JobSpec) -> bool {
+    let is_command = matches!(job.task, TaskSpec::Command(_));
+    job.lane == Lane::Io && (job.setup.is_some() || job.isolate || is_command)
 }
 
 /// The duty to report an attempt's end. Dropping it unfulfilled (the lane is shut down, or was full)
