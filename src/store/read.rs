@@ -2,7 +2,7 @@
 //! that are known to be what was written. Knows no daemon and no engine.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -44,8 +44,8 @@ pub struct Reader {
 #[derive(Debug)]
 struct Shared {
     db: PathBuf,
-    /// This process writes it, too.
-    is_beside: bool,
+    /// How a connection is made.
+    open: fn(&Path) -> Result<Connection, StoreError>,
     idle: Mutex<Vec<(Connection, Specs)>>,
 }
 
@@ -53,21 +53,17 @@ impl Reader {
     /// Reads the database `db`, which has to exist by the first question.
     #[must_use]
     pub fn new(db: PathBuf) -> Self {
-        Self::of(db, false)
+        Self::of(db, schema::open_to_read)
     }
 
     /// The same in the process that writes it, and has opened it.
     pub(super) fn beside(db: PathBuf) -> Self {
-        Self::of(db, true)
+        Self::of(db, schema::open_beside)
     }
 
-    fn of(db: PathBuf, is_beside: bool) -> Self {
+    fn of(db: PathBuf, open: fn(&Path) -> Result<Connection, StoreError>) -> Self {
         let idle = Mutex::new(Vec::new());
-        let shared = Arc::new(Shared {
-            db,
-            is_beside,
-            idle,
-        });
+        let shared = Arc::new(Shared { db, open, idle });
         Self { shared }
     }
 
@@ -265,8 +261,7 @@ impl Reader {
         let kept = idle().pop();
         let (conn, mut specs) = match kept {
             Some(kept) => kept,
-            None if self.shared.is_beside => (schema::open_beside(db)?, Specs::bounded()),
-            None => (schema::open_to_read(db)?, Specs::bounded()),
+            None => ((self.shared.open)(db)?, Specs::bounded()),
         };
         let asked = || -> Result<T, Fault> {
             let moment = conn.unchecked_transaction()?;

@@ -193,9 +193,9 @@ fn holds(told: Option<Reached>, conn: &Connection, db: &Path) -> Result<(), Stor
     check().map_err(|fault| fault.of("read", db))
 }
 
-/// A connection that can only read, beside the one that writes, in the same process. The file is not opened but by SQLite: when any
-/// descriptor of it is closed, the kernel takes away all of the process's locks, and with the writer's another
-/// program would take itself for the last one that has the store open, and remove its log.
+/// A connection that can only read, beside the one that writes, in the same process. The file is not opened but by
+/// SQLite: when any descriptor of it is closed, the kernel takes away all of the process's locks, and with the
+/// writer's another program would take itself for the last one that has the store open, and remove its log.
 pub(super) fn open_beside(db: &Path) -> Result<Connection, StoreError> {
     let reached = Reached::told(db)?;
     let conn = connect(db)?;
