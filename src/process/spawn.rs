@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -249,7 +250,7 @@ fn streams(order: &mut Order) -> io::Result<(Theirs, Ours)> {
     }
     let pipe = || pipe_with(PipeFlags::CLOEXEC);
     let (stdin, their_stdin) = match std::mem::replace(&mut order.stdin, StdinFrom::Nothing) {
-        StdinFrom::Nothing => (None, File::open("/dev/null")?.into()),
+        StdinFrom::Nothing => (None, nothing()?),
         StdinFrom::File(file) => (None, file.into()),
         StdinFrom::Pipe => {
             let (reads, writes) = pipe()?;
@@ -270,6 +271,19 @@ fn streams(order: &mut Order) -> io::Result<(Theirs, Ours)> {
         stderr: Some(stderr),
     };
     Ok((Theirs(their_stdin, their_stdout, their_stderr), ours))
+}
+
+/// What holds nothing to be read. It is opened once: that takes longer than all else that is made for a child.
+fn nothing() -> io::Result<OwnedFd> {
+    static NOTHING: OnceLock<File> = OnceLock::new();
+    let nothing = match NOTHING.get() {
+        Some(opened) => opened,
+        None => {
+            let opened = File::open("/dev/null")?;
+            NOTHING.get_or_init(|| opened)
+        }
+    };
+    Ok(nothing.try_clone()?.into())
 }
 
 fn may_enter(directory: &Path) -> bool {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
@@ -70,8 +71,15 @@ pub(super) fn take(pid: Pid, with_delay: bool) -> io::Result<Option<(Ending, Usa
 
 /// Kibibytes that are a child's own, as bytes.
 fn memory(most: libc::c_long) -> Option<u64> {
+    /// The most that this process had had when that was looked at: it does not become less.
+    static OURS: AtomicI64 = AtomicI64::new(0);
+    let is_ours = |ours: i64| most <= ours;
+    if is_ours(OURS.load(Ordering::Relaxed)) {
+        return None;
+    }
     let ours = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.max_rss());
-    (most > ours).then(|| u64::try_from(most).unwrap_or(0) * 1024)
+    OURS.fetch_max(ours, Ordering::Relaxed);
+    (!is_ours(ours)).then(|| u64::try_from(most).unwrap_or(0) * 1024)
 }
 
 fn duration(time: libc::timeval) -> Duration {
