@@ -1,7 +1,8 @@
 //! The threads on which child processes are made: whoever makes one stands still until its program has been
 //! loaded. Few, since more would only keep each other, and the runtime's threads, from the cores. What begins
 //! with a process begins here, and goes on in the runtime when something has come of it: so none of the
-//! runtime's threads is woken only to have another one woken. Knows nothing of what is made.
+//! runtime's threads is woken only to have another one woken. Who has made something stays with it for a moment
+//! if nobody waits, since what is short is over then. Knows nothing of what is made.
 
 mod beginning;
 
@@ -9,9 +10,13 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::Error as IoError;
 use std::mem;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::io::{read, write};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -41,16 +46,21 @@ pub(crate) struct Makers {
 
 /// What waits for its turn: no more than there are attempts. Not a channel, whose receiver looks again and again
 /// before it sleeps: where processes come one by one, that costs more than the sleep.
-#[derive(Default)]
 struct Line {
     orders: Mutex<Orders>,
     comes: Condvar,
+    /// Calls those who stay with what they have made, one for each time.
+    calls: OwnedFd,
 }
 
 #[derive(Default)]
 struct Orders {
     wait: VecDeque<Order>,
     closed: bool,
+    /// Threads that wait for an order.
+    idle: usize,
+    /// Threads that stay with what they have made.
+    stay: usize,
 }
 
 /// Why something was not made.
@@ -84,9 +94,15 @@ impl Makers {
     /// # Errors
     /// What the system said, which gave no thread.
     pub(crate) fn start(runtime: &Handle, threads: usize) -> Result<Self, IoError> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK | EventfdFlags::SEMAPHORE;
+        let line = Line {
+            orders: Mutex::default(),
+            comes: Condvar::new(),
+            calls: eventfd(0, flags)?,
+        };
         let makers = Self {
             runtime: Arc::new(runtime.clone()),
-            line: Arc::default(),
+            line: Arc::new(line),
         };
         for number in 0..threads {
             let line = Arc::clone(&makers.line);
@@ -136,6 +152,12 @@ impl Makers {
         }
     }
 
+    /// Stays with what was made here until `end` is readable, as long as no order waits for this thread, and for
+    /// `limit` at most; whether it is.
+    pub(crate) fn stay(&self, end: impl AsFd, limit: Duration) -> bool {
+        may_stand_still() && self.line.stay(&end, limit)
+    }
+
     /// Begins and makes nothing any more, and drops what waits for that.
     pub(crate) fn close(&self) {
         self.line.close();
@@ -163,17 +185,48 @@ impl Line {
             return;
         }
         orders.wait.push_back(order);
+        let is_taken = orders.wait.len() <= orders.idle;
+        let calls = !is_taken && orders.stay > 0;
         drop(orders);
-        self.comes.notify_one();
+        if calls {
+            // It cannot be full.
+            let _called = write(&self.calls, &1_u64.to_ne_bytes());
+        } else {
+            self.comes.notify_one();
+        }
     }
 
     /// The next order, when there is one; `None` where there will be none any more.
     fn next(&self) -> Option<Order> {
-        let orders = lock(&self.orders);
+        let mut orders = lock(&self.orders);
+        orders.idle += 1;
         let is_idle = |orders: &mut Orders| orders.wait.is_empty() && !orders.closed;
         let waited = self.comes.wait_while(orders, is_idle);
         let mut orders = waited.unwrap_or_else(PoisonError::into_inner);
+        orders.idle -= 1;
         orders.wait.pop_front()
+    }
+
+    /// As [`Makers::stay`]. A call that comes as it leaves is heard by the next one, which is in vain, and no harm.
+    fn stay(&self, end: &impl AsFd, limit: Duration) -> bool {
+        let mut orders = lock(&self.orders);
+        if orders.wait.len() > orders.idle || orders.closed {
+            return false;
+        }
+        orders.stay += 1;
+        drop(orders);
+        let mut watched = [
+            PollFd::new(end, PollFlags::IN),
+            PollFd::new(&self.calls, PollFlags::IN),
+        ];
+        let limit = Timespec::try_from(limit).ok();
+        let _ready = poll(&mut watched, limit.as_ref());
+        let [has_ended, is_called] = watched.map(|watched| !watched.revents().is_empty());
+        if is_called {
+            let _heard = read(&self.calls, &mut [0; 8]);
+        }
+        lock(&self.orders).stay -= 1;
+        has_ended
     }
 
     fn close(&self) {
@@ -327,6 +380,48 @@ mod tests {
             assert!(!thread.starts_with("twolane-make-"), "{thread}");
         }
         drop(opens);
+    }
+
+    /// A maker that stays with what it has made: its thread is found busy for so long.
+    fn staying(makers: &Arc<Makers>, end: OwnedFd, limit: Duration) -> mpsc::Receiver<bool> {
+        let (told, tells) = mpsc::channel();
+        let theirs = Arc::clone(makers);
+        let stays = async move { told.send(theirs.stay(&end, limit)).unwrap() };
+        makers.begin(Box::pin(stays), &Haste::default());
+        tells
+    }
+
+    fn pipe() -> (OwnedFd, OwnedFd) {
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap()
+    }
+
+    #[test]
+    fn a_maker_stays_with_what_it_has_made_until_it_ends_or_an_order_comes() {
+        let runtime = runtime();
+        let makers = Arc::new(Makers::start(runtime.handle(), 1).unwrap());
+        for _ in 0..100 {
+            let (end, writes) = pipe();
+            let stays = staying(&makers, end, LIMIT);
+            drop(writes);
+            assert_eq!(stays.recv_timeout(LIMIT), Ok(true));
+            // An order that comes is not kept waiting, and neither is one that has come.
+            let (ends, writes): (Vec<_>, Vec<_>) = (0..2).map(|_| pipe()).unzip();
+            let stay: Vec<_> = ends
+                .into_iter()
+                .map(|end| staying(&makers, end, 2 * LIMIT))
+                .collect();
+            assert_eq!(stay[0].recv_timeout(LIMIT), Ok(false));
+            let thread = runtime.block_on(makers.make(thread)).unwrap();
+            assert!(thread.starts_with("twolane-make-"), "{thread}");
+            assert_eq!(stay[1].recv_timeout(LIMIT), Ok(false));
+            drop(writes);
+        }
+        let (end, _writes) = pipe();
+        let stays = staying(&makers, end, Duration::from_millis(1));
+        assert_eq!(stays.recv_timeout(LIMIT), Ok(false));
+        // Nobody else stands still.
+        let (end, _) = pipe();
+        assert!(!makers.stay(&end, LIMIT));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::{Errno, ioctl_fionbio, read, write};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::yield_now;
 
 /// Has the runtime that was entered watch a descriptor.
 ///
@@ -23,7 +25,18 @@ pub fn watch(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Owne
 
 /// What a child writes comes out here.
 #[derive(Debug)]
-pub struct Reader(AsyncFd<OwnedFd>);
+pub struct Reader(From);
+
+#[derive(Debug)]
+enum From {
+    /// More may come.
+    Child(AsyncFd<OwnedFd>),
+    /// It has ended: what is there is all. With how often that was read.
+    Ended(OwnedFd, AtomicUsize),
+}
+
+/// How often what an ended child has left is read in a row.
+const AT_ONCE: usize = 4;
 
 impl Reader {
     /// The reading end of a pipe, or our end of a terminal.
@@ -32,7 +45,16 @@ impl Reader {
     /// As for [`watch`].
     pub fn new(end: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&end, true)?;
-        watch(end, Interest::READABLE).map(Self)
+        watch(end, Interest::READABLE).map(|end| Self(From::Child(end)))
+    }
+
+    /// The same of a child that has ended: nothing is waited for.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn of_ended(end: OwnedFd) -> io::Result<Self> {
+        ioctl_fionbio(&end, true)?;
+        Ok(Self(From::Ended(end, AtomicUsize::new(0))))
     }
 
     /// Reads what is there; 0 bytes at the end, and where nothing is there.
@@ -40,8 +62,12 @@ impl Reader {
     /// # Errors
     /// What the system says.
     pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let end = match &self.0 {
+            From::Child(end) => end.get_ref(),
+            From::Ended(end, _) => end,
+        };
         loop {
-            match read(self.0.get_ref(), &mut *buffer) {
+            match read(end, &mut *buffer) {
                 Err(Errno::AGAIN | Errno::IO) => return Ok(0),
                 Err(Errno::INTR) => {}
                 done => return done.map_err(io::Error::from),
@@ -54,8 +80,18 @@ impl Reader {
     /// # Errors
     /// What the system says.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let end = match &self.0 {
+            From::Child(end) => end,
+            From::Ended(_, reads) => {
+                // Somebody else may write on, who is not found.
+                if reads.fetch_add(1, Ordering::Relaxed) >= AT_ONCE {
+                    yield_now().await;
+                }
+                return self.read_now(buffer);
+            }
+        };
         loop {
-            let mut ready = self.0.readable().await?;
+            let mut ready = end.readable().await?;
             match ready.try_io(|end| read(end, &mut *buffer).map_err(io::Error::from)) {
                 // So a terminal says that nobody has its other end any more.
                 Ok(Err(error)) if Errno::from_io_error(&error) == Some(Errno::IO) => return Ok(0),

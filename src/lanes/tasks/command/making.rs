@@ -6,17 +6,19 @@ use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::select;
 
 use super::super::super::context::Context;
-use super::super::super::makers::Unmade;
+use super::super::super::makers::{Makers, Unmade};
 use super::super::super::place::Place;
 use super::super::TaskError;
 use super::Run;
 use super::order::Draft;
+use crate::engine::command::Stdin;
 use crate::engine::outcome::Failure;
 use crate::engine::spec::Lane;
 use crate::process::{Child, Order, Reader, SpawnError, Writer, spawn, watch};
@@ -24,8 +26,8 @@ use crate::process::{Child, Order, Reader, SpawnError, Writer, spawn, watch};
 /// A child process and the descriptors by which the runtime hears of it.
 pub(super) struct Wired {
     pub(super) child: Child,
-    /// Becomes readable when it has ended.
-    pub(super) end: AsyncFd<OwnedFd>,
+    /// Becomes readable when it has ended; none of one that has.
+    pub(super) end: Option<AsyncFd<OwnedFd>>,
     pub(super) stdin: Option<Writer>,
     pub(super) out: Option<Reader>,
     pub(super) err: Option<Reader>,
@@ -40,6 +42,8 @@ pub(super) async fn begin(
 ) -> Result<Wired, TaskError> {
     let draft = Draft::of(place, what)?;
     let (begins, at) = (what.begins, Arc::clone(place));
+    let with = Arc::clone(place);
+    let stays = may_stay_with(what);
     let order = move || {
         if begins {
             at.begin();
@@ -53,7 +57,10 @@ pub(super) async fn begin(
             let make = move || {
                 let order = order()?;
                 let is_mine = theirs.take();
-                is_mine.then(|| make(order)).ok_or(TaskError::Stopped)
+                let makers = stays.then_some(&with.world.makers);
+                is_mine
+                    .then(|| make(order, makers))
+                    .ok_or(TaskError::Stopped)
             };
             let mut making = pin!(place.world.makers.make(make));
             let made = select! {
@@ -71,14 +78,31 @@ pub(super) async fn begin(
             })??
         }
         // Made on the lane's own thread, a child has its weight.
-        Lane::Cpu => make(order()?),
+        Lane::Cpu => make(order()?, None),
     };
     made.map_err(|error| failed(error, place))
 }
 
-fn make(order: Order) -> Result<Wired, SpawnError> {
+/// How long whoever has made a process stays with it. Most of those that are run often are over by then, and
+/// whoever wants to stop one hardly waits.
+const STAY: Duration = Duration::from_millis(5);
+
+/// Whether there is nothing else to do while it runs.
+fn may_stay_with(what: &Run<'_>) -> bool {
+    let is_fed = matches!(what.stdin, Stdin::Text(_) | Stdin::Open);
+    let is_piped = what.pipe_in.is_some() || what.pipe_out.is_some();
+    what.begins && !is_fed && !is_piped && !what.pty
+}
+
+/// Makes a process; where it was made by `makers` stays with it for a moment.
+fn make(order: Order, makers: Option<&Arc<Makers>>) -> Result<Wired, SpawnError> {
     let mut child = spawn(order)?;
-    match wire(&mut child) {
+    let stayed = makers.zip(child.pidfd.as_ref());
+    let wired = match stayed.is_some_and(|(makers, end)| makers.stay(end, STAY)) {
+        true => unwatched(&mut child),
+        false => wire(&mut child),
+    };
+    match wired {
         Ok((end, [out, err], stdin)) => Ok(Wired {
             child,
             end,
@@ -93,7 +117,18 @@ fn make(order: Order) -> Result<Wired, SpawnError> {
     }
 }
 
-type Ends = (AsyncFd<OwnedFd>, [Option<Reader>; 2], Option<Writer>);
+type Ends = (
+    Option<AsyncFd<OwnedFd>>,
+    [Option<Reader>; 2],
+    Option<Writer>,
+);
+
+/// What is left of a child that has ended.
+fn unwatched(child: &mut Child) -> Result<Ends, IoError> {
+    let reader = |end| Option::map(end, Reader::of_ended).transpose();
+    let readers = [reader(child.stdout.take())?, reader(child.stderr.take())?];
+    Ok((None, readers, None))
+}
 
 fn wire(child: &mut Child) -> Result<Ends, IoError> {
     let none = || IoError::new(ErrorKind::NotFound, "no descriptor");
@@ -101,7 +136,7 @@ fn wire(child: &mut Child) -> Result<Ends, IoError> {
     let reader = |end| Option::map(end, Reader::new).transpose();
     let readers = [reader(child.stdout.take())?, reader(child.stderr.take())?];
     let stdin = child.stdin.take().map(Writer::new).transpose()?;
-    Ok((end, readers, stdin))
+    Ok((Some(end), readers, stdin))
 }
 
 fn failed(error: SpawnError, place: &Place) -> TaskError {

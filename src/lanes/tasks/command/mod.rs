@@ -9,6 +9,8 @@ mod output;
 mod pipeline;
 
 use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::io::unix::AsyncFd;
 use tokio::select;
 
 use super::super::context::Context;
@@ -171,8 +174,8 @@ pub(super) async fn supervise(
     loop {
         select! {
             biased;
-            ended = end.readable() => match ended {
-                Ok(_) => break,
+            ended = ended_by(end.as_ref()) => match ended {
+                Ok(()) => break,
                 // The lanes go down; what is left is ended as this is dropped.
                 Err(_) => return Err(TaskError::Stopped),
             },
@@ -238,6 +241,14 @@ fn look_back(tree: &Tree, ending: Option<Ending>) -> Option<Starved> {
     }
     let ended_well = ending == Some(Ending::Exit(0));
     (!ended_well).then(|| tree.starved()).flatten()
+}
+
+/// Has come when a process has ended, of which this descriptor tells; at once without one.
+async fn ended_by(end: Option<&AsyncFd<OwnedFd>>) -> io::Result<()> {
+    match end {
+        Some(end) => end.readable().await.map(drop),
+        None => Ok(()),
+    }
 }
 
 /// How far a command is on its way out.
