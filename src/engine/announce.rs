@@ -18,9 +18,9 @@ use super::outcome::Interruption;
 use super::state::State;
 use super::time::Mono;
 
-/// How many of one line are announced: what a busy lane starts while the disk commits. They are announced
-/// anew when half of them are left.
-const AHEAD: usize = 32;
+/// How many of one line are announced, at most: twice what a busy lane starts until a commit comes that nobody
+/// is in a hurry for. They are announced anew when half of them are left.
+const AHEAD: usize = 64;
 
 /// A line that is shorter gains nothing.
 const LINE: usize = 8;
@@ -29,7 +29,7 @@ const LINE: usize = 8;
 const PACE: Duration = Duration::from_millis(50);
 
 /// How many are announced in all, at most.
-pub(super) const BOUND: usize = 256;
+pub(super) const BOUND: usize = 512;
 
 /// What is announced and has not started.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -136,7 +136,10 @@ impl State {
             found.job.may_begin_unrecorded().then_some(attempt)
         };
         let is_announced = |attempt: AttemptId| self.announced.since(attempt).is_some();
-        let mut soon = line.iter().take(AHEAD / 2).filter_map(|(_, run)| next(run));
+        // Those between them were announced with the last one, but for what has come into the line since.
+        let half = line.len().min(AHEAD) / 2;
+        let soon = [0, half - 1].map(|at| line.iter().nth(at));
+        let mut soon = soon.into_iter().flatten().filter_map(|(_, run)| next(run));
         if soon.all(is_announced) || self.announced.len() + AHEAD > BOUND {
             return None;
         }

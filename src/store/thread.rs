@@ -28,7 +28,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a batch that can wait a moment does so: then a commit serves what a busy lane does in that time.
-const LINGER: Duration = Duration::from_millis(2);
+const LINGER: Duration = Duration::from_millis(5);
 
 /// How many records one transaction takes: beyond that it only gets longer, not faster.
 const GROUP_RECORDS: usize = 16_384;
