@@ -151,7 +151,19 @@ async fn fetch(
 ) -> Result<Answer, TaskError> {
     let client = clients.of(spec).await.map_err(|why| request.failed(why))?;
     let sent = request.send(&client).await?;
-    let mut response = sent.map_err(|error| request.failed(words::no_answer(&error, spec)))?;
+    let response = sent.map_err(|error| request.failed(words::no_answer(&error, spec)))?;
+    // Many wait for an answer at once: until it comes, there is no room for what it is taken in with.
+    Box::pin(receive(context, spec, request, response, stage)).await
+}
+
+/// Takes in an answer whose head has come.
+async fn receive(
+    context: &Context,
+    spec: &HttpSpec,
+    request: &Request<'_>,
+    mut response: Response,
+    stage: &Stage,
+) -> Result<Answer, TaskError> {
     stage.set(0);
     let status = response.status();
     if !is_expected(spec, status) {

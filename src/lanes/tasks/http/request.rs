@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(super) struct Request<'a> {
 
 enum Filled<'a> {
     Text(String),
-    File(&'a std::path::Path),
+    File(&'a Path),
 }
 
 impl<'a> Request<'a> {
@@ -88,27 +89,30 @@ impl<'a> Request<'a> {
             None => {}
             Some(Filled::Text(text)) => builder = builder.body(text.clone()),
             Some(Filled::File(path)) => {
-                let unable = |error: std::io::Error| {
-                    self.failed(format!(
-                        "cannot read the body from {}: {error}",
-                        path.display()
-                    ))
-                };
-                // Opening a pipe would wait for its writer.
-                let before = tokio::fs::metadata(path).await.map_err(unable)?;
-                if !before.is_file() {
-                    return Err(unable(std::io::Error::other("it is no regular file")));
-                }
-                let file = File::open(path).await.map_err(unable)?;
-                let metadata = file.metadata().await.map_err(unable)?;
-                let stream = ReaderStream::with_capacity(file, CHUNK_BYTES);
-                builder = builder.body(Body::wrap_stream(stream));
-                if metadata.is_file() {
-                    builder = builder.header(CONTENT_LENGTH, metadata.len());
-                }
+                let (body, bytes) = Box::pin(self.open(path)).await?;
+                builder = builder.body(body).header(CONTENT_LENGTH, bytes);
             }
         }
         Ok(builder.send().await)
+    }
+
+    /// A body that is in a file, and how long it is.
+    async fn open(&self, path: &Path) -> Result<(Body, u64), TaskError> {
+        let unable = |error: std::io::Error| {
+            self.failed(format!(
+                "cannot read the body from {}: {error}",
+                path.display()
+            ))
+        };
+        // Opening a pipe would wait for its writer.
+        let before = tokio::fs::metadata(path).await.map_err(unable)?;
+        if !before.is_file() {
+            return Err(unable(std::io::Error::other("it is no regular file")));
+        }
+        let file = File::open(path).await.map_err(unable)?;
+        let bytes = file.metadata().await.map_err(unable)?.len();
+        let stream = ReaderStream::with_capacity(file, CHUNK_BYTES);
+        Ok((Body::wrap_stream(stream), bytes))
     }
 
     /// A failure of this request, for this reason.
