@@ -139,6 +139,7 @@ impl From<Refusal> for Problem {
             | Refusal::Circle(_)
             | Refusal::Twice(_)
             | Refusal::TooMany { .. }
+            | Refusal::TooDeep { .. }
             | Refusal::ArgumentsNoObject(_) => Self::unprocessable(detail),
             Refusal::UnknownArgument { .. }
             | Refusal::MissingArgument { .. }

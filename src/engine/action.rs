@@ -145,6 +145,14 @@ pub enum Refusal {
     /// Arguments are a JSON object.
     #[error("the arguments of job `{0}` are not an object")]
     ArgumentsNoObject(Name),
+    /// A value is nested deeper than can be kept.
+    #[error("{what} nested deeper than {bound} levels")]
+    TooDeep {
+        /// What it is, as in "the arguments of job `a` are".
+        what: String,
+        /// The bound.
+        bound: usize,
+    },
     /// The job has no parameter of this name.
     #[error("job `{job}` has no parameter `{name}`; it has {known}")]
     UnknownArgument {

@@ -14,6 +14,7 @@ use super::flow::Over;
 use super::follow::Ended;
 use super::id::{AttemptId, CallerId, RunId};
 use super::input::{Input, Submission};
+use super::levels::{LEVELS_BOUND, is_too_deep, kept};
 use super::outcome::{End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason};
 use super::run::{Run, RunState, StateKind};
 use super::spec::JobSpec;
@@ -324,6 +325,10 @@ impl Turn<'_> {
         }
         let epoch = run.epoch;
         let outcome = match with {
+            Ok(value) if is_too_deep(&value) => {
+                let (what, bound) = ("the result is".to_owned(), LEVELS_BOUND);
+                return Answer::Refused(Refusal::TooDeep { what, bound });
+            }
             Ok(value) => Outcome::Succeeded(value),
             Err(why) => Outcome::Failed(Failure::Error(why)),
         };
@@ -439,8 +444,9 @@ impl Turn<'_> {
         }
     }
 
-    fn ended(&mut self, attempt: AttemptId, end: End) {
+    fn ended(&mut self, attempt: AttemptId, mut end: End) {
         let id = attempt.run;
+        end.outcome = kept(end.outcome);
         // A stale attempt can finish nothing: only the running one's own epoch counts.
         let Some(run) = self.state.runs.get(id) else {
             return;

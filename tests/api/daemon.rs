@@ -108,6 +108,15 @@ impl Daemon {
         self.ask("POST", path, "content-type: application/json\r\n", body)
     }
 
+    /// The most memory that it has had, in KiB.
+    pub(crate) fn most_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(path).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let words = line.unwrap().split_whitespace();
+        words.take(1).map(|word| word.parse::<u64>().unwrap()).sum()
+    }
+
     /// Ends it, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -172,8 +181,13 @@ pub(crate) fn exchange(
     );
     // A daemon that has heard enough may close before all is sent.
     let _ = stream.write_all(request.as_bytes());
+    answer(stream, &format!("{method} {path}"))
+}
+
+/// Reads what comes back on a connection that is closed then.
+pub(crate) fn answer(mut stream: impl Read, to: &str) -> Answer {
     let mut text = String::new();
-    // What had come before that is the answer.
+    // What had come before it was closed is the answer.
     let _ = stream.read_to_string(&mut text);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
@@ -181,7 +195,7 @@ pub(crate) fn exchange(
         .to_ascii_lowercase()
         .contains("transfer-encoding: chunked");
     Answer {
-        status: status.unwrap_or_else(|| panic!("no answer to {method} {path}: {text:?}")),
+        status: status.unwrap_or_else(|| panic!("no answer to {to}: {text:?}")),
         head: head.to_owned(),
         body: if is_chunked {
             unchunked(body)

@@ -7,6 +7,7 @@ mod daemon;
 mod graphs;
 mod guard;
 mod metrics;
+mod oversized;
 mod past;
 mod requests;
 mod roles;
