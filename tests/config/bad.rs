@@ -124,6 +124,27 @@ fn no_text_makes_the_reader_panic() {
     }
 }
 
+/// Nor does one that is nested as nobody would, however it is written; it is refused with a place.
+#[test]
+fn no_file_is_nested_too_deep_to_be_refused() {
+    let nested = |open: &str, close: &str| open.repeat(10_000) + "1" + &close.repeat(10_000);
+    for text in [
+        format!("[jobs.a]\nsleep = {}\n", nested("[", "]")),
+        format!("[jobs.a]\nsleep = {}\n", nested("{ a = ", " }")),
+        format!("[jobs.a]\n{}a = 1\n", "a.".repeat(10_000)),
+        format!("[jobs.{}a]\nsleep = \"1s\"\n", "a.".repeat(10_000)),
+        format!("[[jobs.{}a]]\nsleep = \"1s\"\n", "a.".repeat(10_000)),
+        format!("[jobs.a]\nsleep = {}\n", "[".repeat(500_000)),
+    ] {
+        let (jobs, report) = read(&[("x.toml", &text)]);
+        assert!(jobs.is_none(), "{text:.40} is accepted");
+        let lines = report.lines();
+        let refused = |line: &String| line.starts_with("x.toml:") && line.contains("recurs");
+        assert!(lines.iter().any(refused), "{text:.40}: {lines:?}");
+        let _ = report.render(true);
+    }
+}
+
 fn check(text: &str) {
     let (jobs, report) = read(&[("x.toml", text)]);
     assert_eq!(jobs.is_none(), report.errors() > 0);
