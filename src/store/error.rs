@@ -84,7 +84,7 @@ pub enum StoreError {
         file: PathBuf,
     },
     /// A call to the operating system failed.
-    #[error("could not {tried} `{}`: {source}\nhint: look at the rights and the space there", file.display())]
+    #[error("could not {tried} `{}`: {source}\nhint: look at the rights, the space and the disk there", file.display())]
     Io {
         /// What was tried.
         tried: &'static str,

@@ -185,7 +185,13 @@ pub(super) fn look(db: &Path) -> Result<Form, StoreError> {
     let mut file = File::open(db).map_err(io("open", db))?;
     let bytes = file.metadata().map_err(io("look at", db))?.len();
     let mut header = [0_u8; 32];
-    if file.read_exact(&mut header).is_err() || !header.starts_with(b"SQLite format 3\0") {
+    // What is shorter is damaged; what the disk does not give may be whole.
+    if let Err(error) = file.read_exact(&mut header)
+        && error.kind() != std::io::ErrorKind::UnexpectedEof
+    {
+        return Err(io("read", db)(error));
+    }
+    if !header.starts_with(b"SQLite format 3\0") {
         return damaged("it does not begin like a SQLite database".into());
     }
     let at = |index: usize| u64::from(header.get(index).copied().unwrap_or(0));
@@ -213,6 +219,16 @@ pub(super) fn look(db: &Path) -> Result<Form, StoreError> {
         (1, 1) => Ok(Form::Copy),
         _ => Ok(Form::Live),
     }
+}
+
+/// Why the disk does not give all that is in a database and its log, if so: SQLite calls that damage.
+pub(super) fn unread(db: &Path) -> Option<StoreError> {
+    [db.to_path_buf(), wal_of(db)].into_iter().find_map(|path| {
+        let read =
+            File::open(&path).and_then(|mut file| std::io::copy(&mut file, &mut std::io::sink()));
+        let error = read.err()?;
+        (error.kind() != std::io::ErrorKind::NotFound).then(|| io("read", &path)(error))
+    })
 }
 
 /// The write-ahead log beside a database.

@@ -66,6 +66,22 @@ impl SqliteLog {
     /// If another daemon works on it, if it is gone, damaged, or of another format, or if the
     /// system refuses. A store that is refused was not written to.
     pub fn open(place: &StorePlace, retention: Retention) -> Result<Opened, StoreError> {
+        Self::open_whole(place, retention).map_err(|error| match &error {
+            StoreError::Damaged { db, .. } => place::unread(db).unwrap_or(error),
+            StoreError::Locked { .. }
+            | StoreError::Gone { .. }
+            | StoreError::Absent { .. }
+            | StoreError::Foreign { .. }
+            | StoreError::Newer { .. }
+            | StoreError::OldSqlite { .. }
+            | StoreError::Exists { .. }
+            | StoreError::Io { .. }
+            | StoreError::Sqlite { .. } => error,
+        })
+    }
+
+    /// As above, but for what the disk does not give, which may be told as damage.
+    fn open_whole(place: &StorePlace, retention: Retention) -> Result<Opened, StoreError> {
         schema::check_sqlite()?;
         let lock = place.lock()?;
         let db = take_back(place)?;
