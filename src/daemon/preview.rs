@@ -2,8 +2,10 @@
 //! after.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::config::diff;
+use crate::engine::schedule::ScheduleSpec;
 use crate::engine::schedule::spec::Moment;
 use crate::engine::schedule::upcoming::Upcoming;
 use crate::engine::spec::{Definitions, Name};
@@ -29,11 +31,10 @@ pub(super) fn preview(old: &Definitions, new: &Definitions, now: Wall) -> Vec<St
     lines
 }
 
-/// The schedules of a job, in words and with their manners.
-fn schedules(definitions: &Definitions, name: &Name) -> Vec<String> {
+/// The schedules of a job, with their manners and the rules of their zones.
+fn schedules<'a>(definitions: &'a Definitions, name: &Name) -> &'a [Arc<ScheduleSpec>] {
     let job = definitions.jobs.get(name);
-    let all = job.into_iter().flat_map(|job| &job.schedules);
-    all.map(|schedule| format!("{schedule:?}")).collect()
+    job.map_or(&[], |job| &job.schedules)
 }
 
 fn next(definitions: &Definitions, name: &Name, now: Wall) -> String {

@@ -16,3 +16,4 @@ mod run;
 mod schedule;
 mod serve;
 mod support;
+mod zones;
