@@ -9,6 +9,7 @@ mod demo;
 mod examples;
 mod files;
 mod graph;
+mod helper;
 mod http;
 mod import;
 mod package;

@@ -8,9 +8,23 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use twolane::clock::Clock;
+use twolane::engine::time::Mono;
 
 /// How long a test waits for anything. Far more than it takes, so that a slow machine passes.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until `there` gives something.
+pub(crate) fn until<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
+    let clock = Clock::start();
+    loop {
+        if let Some(found) = there() {
+            return found;
+        }
+        assert!(clock.mono().since(Mono(0)) < LIMIT, "waited for {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
 
 /// A directory with files in which the binary runs. It goes with the test.
 pub(crate) struct Place {
@@ -58,7 +72,17 @@ impl Place {
 
     /// Starts `twolane` with these arguments and this environment beside `PATH`.
     pub(crate) fn start_with(&self, args: &[&str], env: &[(&str, &str)]) -> Process {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_twolane"));
+        self.start_program(Path::new(env!("CARGO_BIN_EXE_twolane")), args, env)
+    }
+
+    /// The same of another file than the one that was built.
+    pub(crate) fn start_program(
+        &self,
+        program: &Path,
+        args: &[&str],
+        env: &[(&str, &str)],
+    ) -> Process {
+        let mut command = Command::new(program);
         command
             .args(args)
             .current_dir(self.path())

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
 use crate::daemon::{Daemon, lives, until};
@@ -121,6 +122,30 @@ pub(crate) fn promise_5_a_task_in_a_process_of_its_own_can_always_be_ended() {
         assert_eq!(daemon.run("good")["state"], "succeeded");
     }
     assert!(!daemon.log().contains("unresponsive"), "{}", daemon.log());
+    assert!(daemon.stop().success());
+}
+
+pub(crate) fn killed_by_somebody() {
+    let jobs = "[jobs.deaf]\ncall = \"deaf\"\nisolate = true\nretry = { attempts = 2, base = \"1ms\" }\n\
+                [jobs.good]\ncall = { handler = \"good\", args = { n = 1 } }\n";
+    let mut daemon = Daemon::start(jobs);
+    let run = daemon.submit("deaf");
+    for attempt in 1..=2 {
+        let pid = daemon.pid();
+        assert_eq!(daemon.show(run)["attempts"], attempt);
+        // Before it ends, since the next one writes its own.
+        std::fs::remove_file(daemon.path("pid")).unwrap();
+        assert_ne!(pid, daemon.own_pid());
+        let process = Pid::from_raw(pid.cast_signed()).unwrap();
+        rustix::process::kill_process(process, Signal::KILL).unwrap();
+        assert_eq!(daemon.run("good")["state"], "succeeded");
+    }
+    let ended = daemon.wait_for(run, "failed");
+    let reason = ended["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("was ended by signal 9 (SIGKILL)"),
+        "{reason}"
+    );
     assert!(daemon.stop().success());
 }
 

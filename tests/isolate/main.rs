@@ -17,7 +17,7 @@ mod lanes;
 use std::process::ExitCode;
 
 /// What is tested, by name.
-const CASES: [(&str, fn()); 7] = [
+const CASES: [(&str, fn()); 8] = [
     (
         "what_brings_its_process_down_harms_nobody_else",
         cases::crashes,
@@ -29,6 +29,10 @@ const CASES: [(&str, fn()); 7] = [
     (
         "promise_5_a_task_in_a_process_of_its_own_can_always_be_ended",
         cases::promise_5_a_task_in_a_process_of_its_own_can_always_be_ended,
+    ),
+    (
+        "a_process_of_a_task_that_somebody_kills_has_failed_by_that_signal",
+        cases::killed_by_somebody,
     ),
     (
         "what_blocks_every_thread_of_the_io_lane_is_named_and_holds_up_nobody",
