@@ -4,9 +4,10 @@
 //! {"key":"client-1-7","job":"again","run":12}          acknowledged as this run
 //! {"key":"client-1-8","job":"again","refused":503}     refused with this status
 //! {"key":"client-1-9","job":"again","unknown":true}    no answer, or one that does not say what became of it
+//! {"job":"again","run":13}                             asked for without a key
 //! ```
 //!
-//! A request that was sent again has a line each time.
+//! A request that was sent again has a line each time. Of those without a key each line is a request of its own.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,8 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Clients {
     pub(crate) requests: BTreeMap<String, Requests>,
+    /// What was asked without a key: the job, and the answer.
+    pub(crate) keyless: Vec<(String, Answer)>,
 }
 
 /// What was asked under one key.
@@ -37,7 +40,7 @@ pub(crate) struct Requests {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
-    key: String,
+    key: Option<String>,
     job: String,
     run: Option<u64>,
     refused: Option<u16>,
@@ -62,7 +65,11 @@ impl Clients {
                     ));
                 }
             };
-            let requests = clients.requests.entry(read.key).or_default();
+            let Some(key) = read.key else {
+                clients.keyless.push((read.job, answer));
+                continue;
+            };
+            let requests = clients.requests.entry(key).or_default();
             if !requests.answers.is_empty() && requests.job != read.job {
                 return Err(broken("a key of another job"));
             }
@@ -74,9 +81,12 @@ impl Clients {
 
     /// All answers.
     pub(crate) fn answers(&self) -> impl Iterator<Item = Answer> {
-        self.requests
+        let keyed = self
+            .requests
             .values()
-            .flat_map(|requests| requests.answers.iter().copied())
+            .flat_map(|requests| &requests.answers);
+        let keyless = self.keyless.iter().map(|(_, answer)| answer);
+        keyed.chain(keyless).copied()
     }
 }
 

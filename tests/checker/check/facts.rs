@@ -50,6 +50,8 @@ pub(crate) struct Run {
     pub(crate) job: Arc<JobSpec>,
     pub(crate) key: Option<Arc<str>>,
     pub(crate) slot: Option<Arc<Slot>>,
+    /// Whether it comes of another run, as a part of it or because of its end.
+    pub(crate) is_consequence: bool,
     /// The slots that it stands for, where these do not run.
     pub(crate) unrun: Option<Passed>,
     pub(crate) steps: Vec<Step>,
@@ -99,11 +101,15 @@ impl Log {
         }
         self.newest = record.number;
         if let Some((id, job)) = record.fact.run() {
-            if let Fact::Accepted { key, slot, .. } = &record.fact {
+            if let Fact::Accepted {
+                key, slot, ties, ..
+            } = &record.fact
+            {
                 let run = Run {
                     job: Arc::clone(job),
                     key: key.as_ref().map(|key| Arc::clone(&key.text)),
                     slot: slot.clone(),
+                    is_consequence: ties.part_of.or(ties.cause).is_some(),
                     unrun: None,
                     steps: Vec::new(),
                 };
