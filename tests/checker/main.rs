@@ -74,7 +74,9 @@ started 2 1
 ended 2 1 crash
 accepted 3 tries d
 started 3 1
+second 15
 retrying 3 1 exit 75 due 16
+second 16
 started 3 2
 ended 3 2 succeeded
 accepted 4 again e
@@ -134,6 +136,46 @@ table queued 1
 ",
     processes: "100 1 1\n107 1 -\n109 - -\n",
     is_live: true,
+};
+
+/// For two runs at a time the machine has no room: once in the life of a daemon, and once at the end of it.
+const CROWD: Texts = Texts {
+    clients: r#"{"key":"a","job":"again","run":1}
+{"key":"b","job":"again","run":2}
+"#,
+    ledger: "start 1 3 a 100\nend 1 3 a 100 0\nstart 2 3 b 101\nend 2 3 b 101 0\n",
+    facts: "\
+opened
+accepted 1 again a
+accepted 2 again b
+started 1 1
+started 2 1
+second 10
+interrupted 1 1 no-room
+second 10
+interrupted 2 1 no-room
+second 11
+started 1 2
+second 11.005
+started 2 2
+second 20
+interrupted 1 2 no-room
+second 20
+interrupted 2 2 no-room
+second 20.5
+opened
+second 21
+started 1 3
+second 21
+started 2 3
+second 22
+ended 1 3 succeeded
+second 22
+ended 2 3 succeeded
+table succeeded 2
+",
+    processes: "",
+    is_live: false,
 };
 
 impl Texts {
@@ -229,6 +271,10 @@ const BROKEN: &[Row] = &[
     ("I7", REST, E, "started 8 3\ninterrupted 8 3 crash\n", ""),
     ("I7", REST, E, "due 16", "due 17"),
     ("I7", REST, E, "interrupted 4 1 no-room\n", "interrupted 4 1 no-room\nsecond 20\n"),
+    // A pause that is none, and one of a second too much; tried before its turn.
+    ("I7", REST, E, "due 16", "due 15"),
+    ("I7", REST, E, "due 16\nsecond 16", "due 17\nsecond 17"),
+    ("I7", CROWD, E, "second 11.005", "second 11.004"),
     // A slot that is run twice; one of which nothing is on record; a stretch that is too short.
     ("I8", REST, E, "slot 7 tick 4", "slot 7 tick 1"),
     ("I8", REST, E, "evaluated tick 4", "evaluated tick 5"),
@@ -275,7 +321,7 @@ fn broken((_, texts, part, from, to): &Row) -> Texts {
 
 #[test]
 fn of_whole_evidence_nothing_is_told() {
-    for texts in [REST, LIVE] {
+    for texts in [REST, LIVE, CROWD] {
         let report = check(&texts.evidence(), &texts.expectations());
         assert_eq!(report.violated(), [""; 0], "{report}");
     }

@@ -11,7 +11,8 @@
 //! announced 1.2 1.3                these attempts
 //! evaluated tick 4                 all slots until second 4 are decided on
 //! number 9                         the number of the next record
-//! second 20                        the next record was decided then
+//! second 20.005                    the next record was decided then
+//! opened                           a daemon begins to start runs
 //! table succeeded 3                what the store's table of runs counts
 //! damage WORDS                     what a look at the whole store found
 //! ```
@@ -44,7 +45,7 @@ pub(crate) struct Script {
     jobs: BTreeMap<Name, Arc<JobSpec>>,
     of_run: BTreeMap<RunId, Arc<JobSpec>>,
     next: u64,
-    second: Option<u64>,
+    at: Option<Now>,
 }
 
 impl Script {
@@ -56,7 +57,7 @@ impl Script {
             damage: Vec::new(),
             of_run: BTreeMap::new(),
             next: 1,
-            second: None,
+            at: None,
             jobs: jobs.clone(),
         };
         let mut definitions = Definitions::empty(2);
@@ -75,7 +76,7 @@ impl Script {
         self.next += 1;
         self.records.push(Record {
             number,
-            at: moment(self.second.take().unwrap_or(number)),
+            at: self.at.take().unwrap_or(moment(number)),
             by: None,
             fact,
         });
@@ -85,7 +86,8 @@ impl Script {
         match words {
             [] => {}
             ["number", number] => self.next = number.parse().unwrap(),
-            ["second", second] => self.second = second.parse().ok(),
+            ["second", second] => self.at = Some(moment_at(second)),
+            ["opened"] => self.record(Fact::Opened),
             ["table", state, count] => {
                 let known = StateKind::ALL.into_iter();
                 let state = known.filter(|known| format!("{known:?}").to_lowercase() == **state);
@@ -321,6 +323,17 @@ fn moment(second: u64) -> Now {
     Now {
         wall: Wall(second.cast_signed() * 1_000_000),
         mono: Mono(second * 1_000_000_000),
+    }
+}
+
+/// A moment with up to three digits after the point.
+fn moment_at(text: &str) -> Now {
+    let (second, part) = text.split_once('.').unwrap_or((text, ""));
+    let millis: u64 = format!("{part:0<3}").parse().unwrap();
+    let Now { wall, mono } = moment(second.parse().unwrap());
+    Now {
+        wall: Wall(wall.0 + millis.cast_signed() * 1_000),
+        mono: Mono(mono.0 + millis * 1_000_000),
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Log {
     pub(crate) announced: BTreeMap<AttemptId, u64>,
     /// How far each schedule is, by its job and what it is told by there.
     pub(crate) schedules: BTreeMap<(Name, Arc<str>), Schedule>,
+    /// The records with which a daemon began to start runs, oldest first.
+    pub(crate) opened: Vec<u64>,
     newest: u64,
     specs: BTreeMap<(Name, Arc<str>), Arc<ScheduleSpec>>,
 }
@@ -184,6 +186,7 @@ impl Log {
                 entry.waiting.clone_from(&memory.waiting);
                 entry.spec = spec;
             }
+            Fact::Opened => self.opened.push(record.number),
             _ => {}
         }
     }

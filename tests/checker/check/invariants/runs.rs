@@ -1,13 +1,17 @@
 //! What the store (E) says of whole runs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use twolane::engine::StateKind;
+use twolane::engine::id::RunId;
 use twolane::engine::outcome::{Failure, Interruption, NO_ROOM_PAUSE};
+use twolane::engine::retry::Backoff;
 use twolane::engine::spec::{CRASHES_BOUND, OnCrash};
+use twolane::engine::time::Mono;
 
 use super::{At, Evidence, Expectations};
-use crate::check::facts::{Left, Run, What};
+use crate::check::facts::{Left, Run, Step, What};
 
 /// **I2.** When faults have stopped, each run has come to exactly one end, after which nothing became of it, and those
 /// that were accepted are those that succeeded, failed, were cancelled or skipped.
@@ -34,7 +38,9 @@ pub(super) fn i2_one_end_each(evidence: &Evidence, expectations: &Expectations, 
 }
 
 /// **I7.** No run fails in more attempts than it may, one that went down with the daemon is not counted among them but
-/// has a bound of its own, and each pause before another attempt is kept, by the clock that nobody sets.
+/// has a bound of its own, and each pause before another attempt is as long as the job says and is kept, by the clock
+/// that nobody sets. Runs for which the machine had no room are tried again one after the other, as many in a second as
+/// [`TRIES`] at most.
 pub(super) fn i7_no_more_attempts_than_allowed(
     evidence: &Evidence,
     _: &Expectations,
@@ -58,6 +64,78 @@ pub(super) fn i7_no_more_attempts_than_allowed(
             at.tell(|| format!("run {id} failed after {} crashes", count.crashes + 1));
         }
         pauses(run, |words| at.tell(|| format!("run {id} {words}")));
+        backoff(run, |words| at.tell(|| format!("run {id} {words}")));
+    }
+    tries(evidence, at);
+}
+
+/// How many tries a second there may be of all runs for which the machine had no room.
+const TRIES: u32 = 200;
+
+/// Tells of runs that were tried again before it was their turn: after those before them, in the order in which there
+/// was no room for them. Of what there was before its start a daemon knows less.
+fn tries(evidence: &Evidence, at: &mut At<'_>) {
+    let mut pauses: Vec<(RunId, &Step, Option<&Step>)> = Vec::new();
+    for (id, run) in &evidence.log.runs {
+        let steps = run.steps.iter().enumerate();
+        let without_room = steps.filter(|(_, step)| had_no_room(step));
+        pauses.extend(without_room.map(|(at, step)| (*id, step, run.steps.get(at + 1))));
+    }
+    pauses.sort_unstable_by_key(|(_, before, _)| before.number);
+    let life = |step: &Step| evidence.log.opened.partition_point(|n| *n < step.number);
+    let (mut next, mut of) = (Mono(0), 0);
+    for (id, before, after) in pauses {
+        if life(before) != of {
+            (next, of) = (Mono(0), life(before));
+        }
+        let due = before.at.plus(NO_ROOM_PAUSE).max(next);
+        next = due.plus(Duration::from_secs(1) / TRIES);
+        if let Some(after) = after
+            && matches!(after.what, What::Started(_))
+            && life(after) == of
+            && after.at < due
+        {
+            at.tell(|| {
+                format!(
+                    "run {id} is tried at {:?}, and its turn is at {due:?}",
+                    after.at
+                )
+            });
+        }
+    }
+}
+
+const fn had_no_room(step: &Step) -> bool {
+    matches!(
+        step.what,
+        What::Left(_, Left::Interrupted(Interruption::NoRoom(_)))
+    )
+}
+
+/// Tells of pauses after a failure that are not as the job says.
+fn backoff(run: &Run, mut tell: impl FnMut(String)) {
+    let Some(retry) = &run.job.retry else { return };
+    let mut doublings = 0;
+    for step in run.latest() {
+        let What::Left(_, Left::Retrying(_, due)) = &step.what else {
+            continue;
+        };
+        let longest = match retry.backoff {
+            Backoff::Fixed => retry.base,
+            Backoff::Exponential => retry
+                .base
+                .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)),
+        };
+        let longest = longest.min(retry.max);
+        // Of that half may be drawn.
+        let shortest = if retry.jitter { longest / 2 } else { longest };
+        doublings += 1;
+        let pause = due.since(step.at);
+        if pause < shortest || pause > longest {
+            tell(format!(
+                "waits {pause:?} after failure {doublings}, and not {shortest:?} to {longest:?}"
+            ));
+        }
     }
 }
 
