@@ -279,6 +279,8 @@ const BROKEN: &[Row] = &[
     ("I8", REST, E, "slot 7 tick 4", "slot 7 tick 1"),
     ("I8", REST, E, "evaluated tick 4", "evaluated tick 5"),
     ("I8", REST, E, "left-out 6 2 3", "left-out 6 2 2"),
+    // The clock was set back, and a slot from before that is forgotten.
+    ("I8", REST, E, "evaluated tick 4", "evaluated tick 5\nevaluated tick 4"),
     // A gap; a run from nowhere; one that is there twice; a table that says something else; what a look has found.
     ("I9", REST, E, "accepted 8 again f", "number 32\naccepted 8 again f"),
     ("I9", REST, E, "accepted 8 again f", "cancelled 9\naccepted 8 again f"),

@@ -36,10 +36,9 @@ pub(crate) struct Log {
 /// How far a schedule is.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
-    /// Its slots after this are its own.
-    pub(crate) born: Wall,
-    /// What was decided on so far is up to here.
-    pub(crate) at: Wall,
+    /// The stretches of time, each after its first instant and until its second, whose slots were decided on; there is
+    /// more than one where the clock was set. The last one goes on.
+    pub(crate) decided: Vec<(Wall, Wall)>,
     /// Slots that wait until a run is over.
     pub(crate) waiting: Vec<Wall>,
     /// What makes its slots.
@@ -177,17 +176,26 @@ impl Log {
                 let name = (Name::clone(job), Arc::clone(schedule));
                 let spec = self.specs.get(&name).cloned();
                 let entry = self.schedules.entry(name).or_insert_with(|| Schedule {
-                    born: memory.at,
-                    at: memory.at,
+                    decided: vec![(memory.at, memory.at)],
                     waiting: Vec::new(),
                     spec: None,
                 });
-                entry.at = memory.at;
+                entry.come_to(memory.at);
                 entry.waiting.clone_from(&memory.waiting);
                 entry.spec = spec;
             }
             Fact::Opened => self.opened.push(record.number),
             _ => {}
+        }
+    }
+}
+
+impl Schedule {
+    /// Slots until `at` are decided on: those since the last ones, or if the clock was set back those from there on.
+    fn come_to(&mut self, at: Wall) {
+        match self.decided.last_mut() {
+            Some((_, until)) if *until <= at => *until = at,
+            Some(_) | None => self.decided.push((at, at)),
         }
     }
 }

@@ -19,8 +19,8 @@ struct Slots {
     left_out: Vec<(Wall, Wall)>,
 }
 
-/// **I8.** Each slot of a schedule is run once at most, and each one up to which the schedule has come either has a run,
-/// or waits for one to be over, or is on record as left out, with the reason.
+/// **I8.** Each slot of a schedule is run once at most, and each one that the schedule has gone past, also while the clock
+/// was set, either has a run, or waits for one to be over, or is on record as left out, with the reason.
 pub(super) fn i8_each_slot_once(evidence: &Evidence, _: &Expectations, at: &mut At<'_>) {
     let mut slots: BTreeMap<(Name, Arc<str>), Slots> = BTreeMap::new();
     for (id, run) in &evidence.log.runs {
@@ -56,18 +56,20 @@ fn left_out(run: &Run) -> Option<(Wall, Wall)> {
 
 /// Tells of slots of which nothing is on record.
 fn forgotten(schedule: &Schedule, known: &Slots, mut tell: impl FnMut(Wall)) {
-    let Some(spec) = &schedule.spec else {
-        return tell(schedule.at);
-    };
-    let mut slot = spec.next_after(schedule.born);
-    while let Some(next) = slot.filter(|slot| *slot <= schedule.at) {
-        let is_left_out = || {
-            let mut stretches = known.left_out.iter();
-            stretches.any(|(first, last)| *first <= next && next <= *last)
+    for (from, until) in &schedule.decided {
+        let Some(spec) = &schedule.spec else {
+            return tell(*until);
         };
-        if !known.run.contains(&next) && !schedule.waiting.contains(&next) && !is_left_out() {
-            tell(next);
+        let mut slot = spec.next_after(*from);
+        while let Some(next) = slot.filter(|slot| slot <= until) {
+            let mut stretches = known.left_out.iter();
+            let left_out = stretches.find(|(first, last)| *first <= next && next <= *last);
+            if left_out.is_none() && !known.run.contains(&next) && !schedule.waiting.contains(&next)
+            {
+                tell(next);
+            }
+            // A stretch may be of years.
+            slot = spec.next_after(left_out.map_or(next, |(_, last)| *last));
         }
-        slot = spec.next_after(next);
     }
 }
