@@ -67,13 +67,32 @@ def place():
 
 def play(script):
     """Calls `script` and leaves: with 1 if something was not as it has to be. One that is asked to end cleans up, too."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, leave)
     try:
         script()
     except (Failed, NoAnswer) as failed:
         print(f"FAILED: {failed}", flush=True)
         show.bad += 1
     sys.exit(1 if show.bad else 0)
+
+
+def leave(*_):
+    """Ends the script. Whoever asks twice, as `timeout` does, does not keep it from cleaning up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Who is asked to end meanwhile does so afterwards, so that nobody loses sight of what is being started."""
+    asked = []
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if asked:
+        leave()
 
 
 def show(what, value, good=True):
@@ -238,7 +257,7 @@ class Daemon:
         with another `stderr` than the log. Gives the seconds until it served."""
         began, self.prefix = time.monotonic(), list(prefix)
         command = [*prefix, self.binary, "serve", "--config", f"{self.place}/twolane.toml"]
-        with open(f"{self.place}/log", "ab") as log:
+        with open(f"{self.place}/log", "ab") as log, undisturbed():
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=stderr or log,
                                             env=os.environ | (environment or {}), start_new_session=True)
         if until_it_serves and not self.serves():
