@@ -8,14 +8,16 @@ and waited for, and how they tell what they found. Needs nothing but Python. A s
             run = daemon.submit("nap")
             daemon.wait(lambda: daemon.state(run) == "succeeded", "the run does not end")
             kit.show("what it is", 0, True)
+            daemon.finish(acknowledged=1, ends=1)
 
     kit.play(main)
 
 What may fail is checked with `show`, which goes on, or by raising `Failed` (or `NoAnswer`), which does not. Where one
-of them fails, the end of the daemon's log is printed, and the exit code is 1.
+of them fails, the end of the daemon's log is printed, and the exit code is 1. What is submitted through the daemon is
+kept for the checker, which judges at the end (`finish`, `judge`, `check`).
 """
-import collections, contextlib, datetime, fcntl, functools, http.client, json, os, pathlib, re, shutil, signal, socket
-import struct, subprocess, sys, tempfile, time
+import collections, contextlib, datetime, fcntl, functools, http.client, itertools, json, os, pathlib, re, shutil, signal
+import socket, struct, subprocess, sys, tempfile, time, tomllib
 
 # The exit code by which a script says that it cannot run here.
 SKIPPED = 77
@@ -226,15 +228,20 @@ def memory(pid):
 
 
 class Daemon:
-    """A daemon with all that it has in `place`: `twolane.toml`, `jobs.toml`, `run`, `log`, and the store in `state`.
+    """A daemon with all that it has in `place`: `twolane.toml`, `jobs.toml`, `run`, `log`, and the store in `state`; and
+    with what its clients were told.
 
     As a context it ends what it has started, and all that this has left, whatever happens."""
 
     def __init__(self, binary, place, jobs, settings="", state="state"):
-        """`settings` goes on from `[daemon]`, and may begin other tables."""
+        """In `jobs` each word of `WORDS` stands for its text. `settings` goes on from `[daemon]`, and may begin other
+        tables."""
         self.binary, self.place = binary, place
         self.socket, self.state_dir = f"{place}/run/twolane.sock", f"{place}/{state}"
         self.process, self.prefix = None, []
+        self.jobs, self.clients = tomllib.loads(jobs).get("jobs", {}), Clients()
+        for word, text in WORDS.items():
+            jobs = jobs.replace(word, text or place)
         pathlib.Path(place, "twolane.toml").write_text(CONFIG.format(state=state) + settings)
         pathlib.Path(place, "jobs.toml").write_text(jobs)
 
@@ -317,9 +324,37 @@ class Daemon:
             raise Failed(f"GET {route}: {status} {answer}")
         return answer
 
-    def submit(self, job, **more):
-        """The number of a run that has to be accepted; `more` is `key`, `args` and the like."""
-        status, answer = self.ask("POST", "/runs", {"job": job, **more})
+    def request(self, job, key=None, **more):
+        """What asks for a run: under a key of its own where none is told, which the job is told as well if it has a
+        param `id`; `more` is `args`, `at` and the like."""
+        request = {"job": job, "key": key or self.clients.key(job)} | more
+        if "id" in self.jobs.get(job, {}).get("params", {}):
+            request["args"] = {"id": request["key"]} | more.get("args", {})
+        return request
+
+    def send(self, requests, connection=None, timeout=LIMIT):
+        """The status and the answer to one `request`, or to each of a list of them, which the checker is told of; 0 and
+        `None` where there is none."""
+        asked = connection or Connection(self.socket, timeout)
+        try:
+            status, answer = asked.ask("POST", "/runs", requests)
+        except NoAnswer:
+            status, answer = 0, None
+        finally:
+            if not connection:
+                asked.close()
+        if isinstance(requests, dict):
+            self.clients.tell(requests["key"], requests["job"], answer)
+            return status, answer
+        each = answer if isinstance(answer, list) else [answer] * len(requests)
+        each += [None] * (len(requests) - len(each))
+        for request, answer in zip(requests, each, strict=True):
+            self.clients.tell(request["key"], request["job"], answer)
+        return status, each
+
+    def submit(self, job, key=None, **more):
+        """The number of a run that has to be accepted; see `request`."""
+        status, answer = self.send(self.request(job, key, **more))
         if status not in (200, 201):
             raise Failed(f"{job} is not accepted: {status} {answer}")
         return answer["run"]
@@ -397,6 +432,34 @@ class Daemon:
         done = subprocess.run([self.binary, "store", "verify", "--state-dir", state_dir or self.state_dir], capture_output=True, text=True)
         return done.stdout + done.stderr if done.returncode else None
 
+    def check(self, live=False, **at_least):
+        """The checker's verdict of what clients were told, the ledger, the store and the kernel. `live`: runs may be
+        unfinished. `at_least` is how much there has to be of what, by the names of the verdict's counts."""
+        self.clients.write(f"{self.place}/clients.jsonl")
+        words = [checker(), self.place, "--state", self.state_dir, *(["--live"] if live else [])]
+        keep = [name for name, job in self.jobs.items() if "@END" in job.get("shell", "")]
+        words += [word for name in keep for word in ("--ledger-job", name)]
+        words += [word for what, count in at_least.items() for word in ("--at-least", f"{what}={count}")]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode not in (0, 1):
+            raise Failed(f"the checker cannot look: {done.stderr}")
+        last = done.stdout.splitlines()[-1]
+        counts = {what: int(count) for count, what in re.findall(r"(\d+) (\w+)[,:]", last)}
+        return Verdict(counts, last.partition("violated: ")[2].split(), done.stdout.strip())
+
+    def judge(self, what="invariants that are violated", **asked):
+        """Shows what the checker finds, asked as by `check`, and gives the verdict."""
+        verdict = self.check(**asked)
+        show(what, " ".join(verdict.violated) or "none", not verdict.violated)
+        print("    " + verdict.text.replace("\n", "\n    "), flush=True)
+        return verdict
+
+    def finish(self, **asked):
+        """Stops it, shows how it left, and judges."""
+        code = self.stop(2 * LIMIT)
+        show("exit code", code, code == 0)
+        return self.judge(**asked)
+
     def info(self, state_dir=None):
         """What `store info` says of its store, or of a copy."""
         words = [self.binary, "store", "info", "--json", "--state-dir", state_dir or self.state_dir]
@@ -449,9 +512,13 @@ class Disk:
 # The checker, which is tests/checker: what clients were told, what the jobs wrote down, the store and /proc are held
 # against each other in one place, for all scripts.
 
-# What a job writes that keeps the ledger: how it begins, and how it ends. In between it does its work.
-BEGIN = "echo start $TWOLANE_RUN $TWOLANE_ATTEMPT $TWOLANE_ARG_ID $$ >>{ledger}"
-END = "echo end $TWOLANE_RUN $TWOLANE_ATTEMPT $TWOLANE_ARG_ID $$ 0 >>{ledger}"
+# Words in jobs, and what stands for them. What a job writes that keeps the ledger is how it begins, and how it ends; in
+# between it does its work. Those with an end have to have written it to succeed. The last word is the daemon's place.
+WORDS = {
+    "@BEGIN": "echo start $TWOLANE_RUN $TWOLANE_ATTEMPT ${TWOLANE_ARG_ID:--} $$ >>@PLACE/ledger",
+    "@END": "echo end $TWOLANE_RUN $TWOLANE_ATTEMPT ${TWOLANE_ARG_ID:--} $$ 0 >>@PLACE/ledger",
+    "@PLACE": None,
+}
 # How many were acknowledged, and so on, by their names; which invariants are violated; all that was said.
 Verdict = collections.namedtuple("Verdict", "counts violated text")
 
@@ -466,42 +533,27 @@ def checker():
 
 
 def outcome(answer):
-    """What an answer to one submission, or a line of that to a batch, says became of it; `None` is no answer."""
-    if answer and "run" in answer:
-        return {"run": answer["run"]}
-    if not answer or answer.get("type", "").endswith("outcome-unknown"):
+    """What an answer to one submission, or a line of that to a batch, says became of it; `None` is no answer, and what
+    is no word of a daemon says nothing."""
+    if not isinstance(answer, dict) or answer.get("type", "").endswith("outcome-unknown"):
         return {"unknown": True}
-    return {"refused": answer["status"]}
+    return {"run": answer["run"]} if "run" in answer else {"refused": answer["status"]}
 
 
 class Clients:
     """What clients were told, for the checker. Any thread may tell."""
 
     def __init__(self):
-        self.told = []
+        self.told, self.numbers = [], itertools.count(1)
+
+    def key(self, job):
+        """One that nobody has asked under."""
+        return f"{job}-{next(self.numbers)}"
 
     def tell(self, key, job, answer):
-        """That there was this answer, as of `outcome`, when a run of `job` was asked for under `key`."""
-        self.told.append({"key": key, "job": job} | outcome(answer))
+        """That there was this answer, as of `outcome`, when a run of `job` was asked for under `key`, or `None`."""
+        self.told.append(({"key": key} if key else {}) | {"job": job} | outcome(answer))
 
-    def submit(self, daemon, job, key, timeout=LIMIT):
-        """Asks for a run that is told its key, and tells; the answer, or `None`."""
-        try:
-            _, answer = daemon.ask("POST", "/runs", {"job": job, "key": key, "args": {"id": key}}, timeout)
-        except NoAnswer:
-            answer = None
-        self.tell(key, job, answer)
-        return answer
-
-    def check(self, place, jobs=(), live=False, state=None, **at_least):
-        """The checker's verdict of all that is in `place`, where `jobs` keep the ledger. The store may be elsewhere."""
-        pathlib.Path(place, "clients.jsonl").write_text("".join(json.dumps(line) + "\n" for line in self.told))
-        words = [checker(), place, *(["--live"] if live else []), *(["--state", state] if state else [])]
-        words += [word for job in jobs for word in ("--ledger-job", job)]
-        words += [word for what, count in at_least.items() for word in ("--at-least", f"{what}={count}")]
-        done = subprocess.run(words, capture_output=True, text=True)
-        if done.returncode not in (0, 1):
-            raise Failed(f"the checker cannot look: {done.stderr}")
-        last = done.stdout.splitlines()[-1]
-        counts = {what: int(count) for count, what in re.findall(r"(\d+) (\w+)[,:]", last)}
-        return Verdict(counts, last.partition("violated: ")[2].split(), done.stdout.strip())
+    def write(self, path):
+        """In the form that the checker reads."""
+        pathlib.Path(path).write_text("".join(json.dumps(line) + "\n" for line in self.told))
