@@ -370,13 +370,6 @@ class Daemon:
             yield from page["runs"]
             route = page.get("before") and f"/runs?limit=1000&before={page['before']}"
 
-    def by_key(self):
-        """The numbers of all runs, by their keys; of those without one by `None`."""
-        found = collections.defaultdict(list)
-        for run in self.runs():
-            found[run["key"]].append(run["run"])
-        return found
-
     def is_idle(self):
         """Whether all runs are over."""
         return self.get("/status")["unfinished"] == 0
