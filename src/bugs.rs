@@ -12,6 +12,7 @@ const ALL: &[&str] = &[
     "cancel-between-two-looks",
     "damage-overlooked",
     "dependent-of-a-failure",
+    "due-forgotten",
     "epoch-lost",
     "fence-unchecked",
     "fold-fires-twice",

@@ -178,6 +178,7 @@ impl Turn<'_> {
                     job,
                     epoch,
                     cause,
+                    due: None,
                 });
             }
         }

@@ -280,6 +280,10 @@ fn check_timers(state: &State) -> Result<(), Broken> {
     let expected: std::collections::BTreeSet<(Mono, Timer)> = expected.chain(expire).collect();
     hold(state.timers.iter().eq(expected.iter().copied()), || {
         format!("timers are {:?}, and should be {expected:?}", state.timers)
+    })?;
+    let waits = |(due, id): &(Mono, RunId)| expected.contains(&(*due, Timer::Due(*id)));
+    hold(state.without_room.iter().all(waits), || {
+        format!("{:?} do not all wait for room", state.without_room)
     })
 }
 

@@ -427,11 +427,16 @@ impl Turn<'_> {
     fn interrupt(&mut self, attempt: AttemptId, cause: Interruption) {
         let AttemptId { run, epoch } = attempt;
         let job = self.job(run);
+        let due = match cause {
+            Interruption::NoRoom(_) => Some(self.state.next_try(self.now.mono)),
+            Interruption::Crash | Interruption::Unsure | Interruption::Shutdown => None,
+        };
         self.record(Fact::Interrupted {
             run,
             job,
             epoch,
             cause,
+            due,
         });
     }
 

@@ -196,7 +196,7 @@ pub enum Fact {
         /// Why.
         failure: Failure,
     },
-    /// The attempt was cut short through no fault of its own: queued again.
+    /// The attempt was cut short through no fault of its own: queued again, or scheduled until there may be room.
     Interrupted {
         /// Its number.
         run: RunId,
@@ -206,6 +206,9 @@ pub enum Fact {
         epoch: u32,
         /// By what.
         cause: Interruption,
+        /// When the next attempt may start at the earliest, where the machine had no room for this one; `None` of that
+        /// in records that are older than this field.
+        due: Option<Mono>,
     },
     /// A run that was over is tried once more: blocked if it comes after others, else queued.
     Retried {

@@ -70,8 +70,8 @@ pub(super) struct State {
     pub(super) last: Now,
     /// Number of the last record that says that the clock was set.
     pub(super) clock_set: u64,
-    /// From when on the next run for which the machine has no room may be tried again.
-    tries_from: Mono,
+    /// The runs for which the machine had no room, by when they may be tried again.
+    pub(super) without_room: BTreeSet<(Mono, RunId)>,
 }
 
 impl State {
@@ -100,7 +100,7 @@ impl State {
             next_ticket: 0,
             last: Now::default(),
             clock_set: 0,
-            tries_from: Mono::default(),
+            without_room: BTreeSet::new(),
         };
         state.configure(&definitions, None);
         state
@@ -270,7 +270,11 @@ impl State {
                 self.finish(*run, RunState::Failed(failure.clone()));
             }
             Fact::Interrupted {
-                run, cause, epoch, ..
+                run,
+                cause,
+                epoch,
+                due,
+                ..
             } => {
                 let whole = self.run_mut(*run);
                 match cause {
@@ -279,9 +283,15 @@ impl State {
                     Interruption::Unsure => whole.epoch = *epoch,
                     Interruption::Shutdown | Interruption::NoRoom(_) => {}
                 }
-                let no_room = matches!(cause, Interruption::NoRoom(_));
-                let due = no_room.then(|| self.next_try(record.at.mono));
-                self.wait(*run, due, record.at);
+                let has_room = !matches!(cause, Interruption::NoRoom(_));
+                let due = due.filter(|_| !bug!("due-forgotten"));
+                let due = due.unwrap_or_else(|| self.next_try(record.at.mono));
+                if has_room {
+                    self.wait(*run, None, record.at);
+                } else {
+                    self.without_room.insert((due, *run));
+                    self.wait(*run, Some(due), record.at);
+                }
             }
             Fact::Retried { .. } => self.retry(record),
             Fact::Paused { what } => {
@@ -298,12 +308,12 @@ impl State {
         }
     }
 
-    /// When a run for which the machine had no room at `now` is tried again: after a pause, and after those for
-    /// which it had none before.
-    fn next_try(&mut self, now: Mono) -> Mono {
-        let due = now.plus(NO_ROOM_PAUSE).max(self.tries_from);
-        self.tries_from = due.plus(NO_ROOM_GAP);
-        due
+    /// When a run for which the machine had no room at `now` is tried again: after a pause, and after those that
+    /// wait for the same.
+    pub(super) fn next_try(&self, now: Mono) -> Mono {
+        let last = self.without_room.last();
+        let after = last.map_or(now, |(due, _)| due.plus(NO_ROOM_GAP));
+        now.plus(NO_ROOM_PAUSE).max(after)
     }
 
     /// Whether there is such a run, and it is not over.
@@ -516,7 +526,10 @@ impl State {
         is_active: bool,
     ) {
         match old {
-            RunState::Scheduled { due } => self.timers.remove(due, Timer::Due(id)),
+            RunState::Scheduled { due } => {
+                self.timers.remove(due, Timer::Due(id));
+                self.without_room.remove(&(due, id));
+            }
             RunState::Queued { ticket, .. } => {
                 self.capacities.dequeue(class, priority, ticket);
             }

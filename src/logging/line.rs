@@ -226,6 +226,7 @@ impl<'a> Line<'a> {
                 job,
                 epoch,
                 cause,
+                ..
             } => {
                 let state = match cause {
                     Interruption::NoRoom(_) => "scheduled",

@@ -113,6 +113,8 @@ pub(super) enum Wire {
         job: i64,
         epoch: u32,
         cause: Interruption,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Mono>,
     },
     Retried {
         job: i64,
@@ -367,10 +369,13 @@ impl Wire {
                 job,
                 failure: failure.clone(),
             },
-            Fact::Interrupted { epoch, cause, .. } => Self::Interrupted {
+            Fact::Interrupted {
+                epoch, cause, due, ..
+            } => Self::Interrupted {
                 job,
                 epoch: *epoch,
                 cause: cause.clone(),
+                due: *due,
             },
             Fact::Retried {
                 priority,

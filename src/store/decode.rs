@@ -231,11 +231,13 @@ impl Wire {
                 job: id,
                 epoch,
                 cause,
+                due,
             } => Fact::Interrupted {
                 run,
                 job: job(id)?,
                 epoch,
                 cause,
+                due,
             },
             Self::Retried {
                 job: id,

@@ -222,27 +222,22 @@ fn every_kind() -> Vec<Fact> {
         end: end(),
         due: Mono(7),
     });
-    let (run, job) = of(1);
-    facts.push(Fact::Interrupted {
-        run,
-        job,
-        epoch,
-        cause: Interruption::Crash,
-    });
-    let (run, job) = of(1);
-    facts.push(Fact::Interrupted {
-        run,
-        job,
-        epoch,
-        cause: Interruption::NoRoom("no descriptors".into()),
-    });
-    let (run, job) = of(1);
-    facts.push(Fact::Interrupted {
-        run,
-        job,
-        epoch,
-        cause: Interruption::Unsure,
-    });
+    let no_room = || Interruption::NoRoom("no descriptors".into());
+    for (cause, due) in [
+        (Interruption::Crash, None),
+        (no_room(), None),
+        (no_room(), Some(Mono(5_000_000))),
+        (Interruption::Unsure, None),
+    ] {
+        let (run, job) = of(1);
+        facts.push(Fact::Interrupted {
+            run,
+            job,
+            epoch,
+            cause,
+            due,
+        });
+    }
     facts.push(accepted(2, &a, Some("k")));
     let (run, job) = of(2);
     facts.push(Fact::Cancelled {

@@ -206,6 +206,7 @@ fn of_attempt(word: &str, (run, job): (RunId, Arc<JobSpec>), epoch: u32, rest: &
                 job,
                 epoch,
                 cause,
+                due: None,
             }
         }
         (other, rest) => panic!("what is {other} {rest:?}?"),

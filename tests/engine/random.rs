@@ -194,7 +194,7 @@ fn any_input(random: &mut Random, running: &[AttemptId], bench: &Bench) -> Input
             [] => Input::Tick,
             _ => {
                 let attempt = random.of(running);
-                let mut end = end(random.of(&["ok", "ok", "error", "panic", "stopped"]));
+                let mut end = end(random.of(&["ok", "ok", "error", "panic", "stopped", "no-room"]));
                 end.measures =
                     measures(random.of(&["0/0", "2/2", "0/2", "0.3/0.4", "held=0.5/0.6"]));
                 Input::Ended { attempt, end }

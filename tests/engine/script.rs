@@ -20,7 +20,7 @@ use twolane::engine::input::{Forgotten, Input, Submission, SubmitItem};
 use twolane::engine::outcome::{Failure, Outcome};
 use twolane::engine::spec::{Definitions, Priority};
 use twolane::engine::time::{Mono, Now, Wall};
-use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunView, Timer};
+use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunState, RunView, Timer};
 
 /// Applies each line of `script` and compares all that comes out.
 ///
@@ -153,7 +153,15 @@ impl Bench {
         from_live.check().unwrap();
         let live = |engine: &Engine| -> Vec<_> {
             let is_live = |view: &RunView| !view.state.kind().is_final();
-            let place = |view: RunView| (view.run, view.state.kind(), view.attempts, view.priority);
+            let place = |view: RunView| {
+                let kind = view.state.kind();
+                let due = if let RunState::Scheduled { due } = view.state {
+                    Some(due)
+                } else {
+                    None
+                };
+                (view.run, kind, due, view.attempts, view.priority)
+            };
             engine.runs().filter(is_live).map(place).collect()
         };
         assert_eq!(live(&from_live), live(&self.engine));

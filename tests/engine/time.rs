@@ -263,6 +263,103 @@ fn of_many_that_the_machine_had_no_room_for_few_are_tried_at_a_time() {
 }
 
 #[test]
+fn of_those_that_there_was_no_room_for_who_is_gone_holds_up_nobody() {
+    check(
+        "job a io",
+        "0s submit a a a a
+         0s end 1 no-room
+         0s end 2 no-room
+         0s end 3 no-room
+         0.01s cancel 3
+         0.01s cancel 2
+         0.01s end 4 no-room
+         1.005s tick
+         1.01s tick",
+        expect![[r#"
+            0s submit a a a a
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 3 (a) accepted
+                run 4 (a) accepted
+                run 1 (a) started, attempt 1
+                run 2 (a) started, attempt 1
+                run 3 (a) started, attempt 1
+                run 4 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4)])
+                -> start 1.1 in io
+                -> start 2.1 in io
+                -> start 3.1 in io
+                -> start 4.1 in io
+            0s end 1 no-room
+                run 1 (a) interrupted in attempt 1: no descriptors
+            0s end 2 no-room
+                run 2 (a) interrupted in attempt 1: no descriptors
+            0s end 3 no-room
+                run 3 (a) interrupted in attempt 1: no descriptors
+            0.01s cancel 3
+                run 3 (a) cancelled on request, never started
+                -> answer Cancelled(RunId(3))
+            0.01s cancel 2
+                run 2 (a) cancelled on request, never started
+                -> answer Cancelled(RunId(2))
+            0.01s end 4 no-room
+                run 4 (a) interrupted in attempt 1: no descriptors
+            1.005s tick
+                run 1 (a) due
+                run 1 (a) started, attempt 2
+                -> start 1.2 in io
+            1.01s tick
+                run 4 (a) due
+                run 4 (a) started, attempt 2
+                -> start 4.2 in io
+        "#]],
+    );
+}
+
+#[test]
+fn when_it_is_tried_again_outlives_the_daemon_and_who_came_before_it() {
+    check(
+        "job a io",
+        "0s submit a a
+         0s end 1 no-room
+         0s end 2 no-room
+         0.01s cancel 1
+         0.02s crash
+         0.02s open
+         1s tick
+         1.005s tick",
+        expect![[r#"
+            0s submit a a
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 1 (a) started, attempt 1
+                run 2 (a) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2)])
+                -> start 1.1 in io
+                -> start 2.1 in io
+            0s end 1 no-room
+                run 1 (a) interrupted in attempt 1: no descriptors
+            0s end 2 no-room
+                run 2 (a) interrupted in attempt 1: no descriptors
+            0.01s cancel 1
+                run 1 (a) cancelled on request, never started
+                -> answer Cancelled(RunId(1))
+            0.02s crash
+                1 scheduled
+                lane `io`: 0 of 10000
+                lane `cpu`: 0 of 2
+            0.02s open
+                opened
+            1s tick
+            1.005s tick
+                run 2 (a) due
+                run 2 (a) started, attempt 2
+                -> start 2.2 in io
+        "#]],
+    );
+}
+
+#[test]
 fn a_timeout_counts_by_the_clock_that_nobody_sets() {
     const YEARS: i64 = 10 * 365 * 86_400;
     for jump in [-YEARS, -1, 1, YEARS] {
