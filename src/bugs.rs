@@ -10,6 +10,7 @@ const ALL: &[&str] = &[
     "backfill-unbounded",
     "backlog-all-at-once",
     "cancel-between-two-looks",
+    "cancelled-before-it-began",
     "damage-overlooked",
     "dependent-of-a-failure",
     "due-forgotten",

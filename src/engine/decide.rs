@@ -465,7 +465,11 @@ impl Turn<'_> {
         {
             return self.interrupt(attempt, Interruption::Shutdown);
         }
-        if let (RunState::Running { .. }, Outcome::NoRoom(why)) = (&run.state, &end.outcome) {
+        // What has not begun goes on when there is room, also if that is with the next daemon.
+        if let (None | Some(StopReason::Interrupt), Outcome::NoRoom(why)) =
+            (run.state.stop_reason(), &end.outcome)
+            && !(bug!("cancelled-before-it-began") && run.state.stop_reason().is_some())
+        {
             return self.interrupt(attempt, Interruption::NoRoom(Arc::clone(why)));
         }
         let state = final_state(&run.state, &run.job, &end.outcome);

@@ -9,7 +9,7 @@ use twolane::engine::input::{Input, Submission, SubmitItem};
 
 use crate::define::define;
 use crate::placing::end;
-use crate::script::{Bench, at, check, outcome};
+use crate::script::{Bench, at, check, outcome, play};
 
 #[test]
 fn a_delayed_run_is_scheduled_until_it_is_due() {
@@ -357,6 +357,16 @@ fn when_it_is_tried_again_outlives_the_daemon_and_who_came_before_it() {
                 -> start 2.2 in io
         "#]],
     );
+}
+
+#[test]
+fn what_there_was_no_room_for_while_the_daemon_leaves_goes_on_with_the_next_one() {
+    for on_crash in ["", " on_crash=fail"] {
+        let script = "0s submit a\n1s drain\n1s interrupt\n1s end 1 no-room";
+        let said = play(&format!("job a io{on_crash}"), script);
+        let waits = "run 1 (a) interrupted in attempt 1: no descriptors";
+        assert!(said.contains(waits), "{on_crash}: {said}");
+    }
 }
 
 #[test]
