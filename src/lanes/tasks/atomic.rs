@@ -5,15 +5,20 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Error as IoError, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use super::TaskError;
 use super::unfinished::Unfinished;
 
-pub(super) use super::unfinished::directory_of;
+use super::super::lock;
+pub(super) use super::unfinished::{directory_of, sync_directory};
 
 /// The permission bits that are ever given: a file of the daemon's user must not become one that
 /// others may run as that user.
 const MODE: u32 = 0o777;
+
+/// Held while directories are made.
+static MAKING: Mutex<()> = Mutex::new(());
 
 /// A file on its way to its place. Dropped before [`commit`](Self::commit), it leaves nothing.
 pub(super) struct AtomicFile {
@@ -88,10 +93,20 @@ impl AtomicFile {
     }
 }
 
-/// Makes the directories that `to` lies in, as far as they are missing.
+/// Makes the directories that `to` lies in, as far as they are missing; when this returns, they are there also after
+/// a power cut.
 pub(super) fn make_directories(to: &Path) -> Result<(), TaskError> {
     let directory = directory_of(to);
-    fs::create_dir_all(directory).map_err(|error| {
+    // Whoever finds one that another run is just making waits until its name is on the disk, too.
+    let _making = lock(&MAKING);
+    let above = directory.ancestors();
+    let missing: Vec<&Path> = above.take_while(|path| !path.exists()).collect();
+    let made = fs::create_dir_all(directory);
+    // Also where only some could be made: nobody would sync those later.
+    let there = missing.into_iter().filter(|path| path.exists());
+    let mut parents = there.map(directory_of);
+    let synced = parents.try_for_each(sync_directory);
+    made.and(synced).map_err(|error| {
         TaskError::failed(format!(
             "cannot make the directory {}: {error}",
             directory.display()

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::super::context::Context;
-use super::atomic::{AtomicFile, cannot_write, make_directories};
+use super::atomic::{AtomicFile, cannot_write, directory_of, make_directories, sync_directory};
 use super::blocking::carry;
 use super::{Done, TaskError, TaskResult};
 
@@ -57,7 +57,9 @@ impl Order {
         let mut options = OpenOptions::new();
         // A pipe would have us wait for its reader.
         options.append(true).custom_flags(libc::O_NONBLOCK);
-        let mut file = match options.clone().create_new(true).open(&self.to) {
+        let opened = options.clone().create_new(true).open(&self.to);
+        let is_new = opened.is_ok();
+        let mut file = match opened {
             Ok(file) => {
                 if let Some(mode) = self.mode {
                     file.set_permissions(Permissions::from_mode(mode))
@@ -90,6 +92,11 @@ impl Order {
                 self.to.display()
             )));
         }
-        file.sync_all().map_err(named)
+        file.sync_all().map_err(named)?;
+        match sync_directory(directory_of(&self.to)) {
+            // Who has made the file may not have come so far; where that was long ago, nothing is to be done there.
+            Err(error) if !is_new && error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            synced => synced.map_err(named),
+        }
     }
 }
