@@ -75,7 +75,9 @@ impl Turn<'_> {
                 },
                 due,
                 // Of runs that were there already nothing is put on record.
-                key: submission.key.clone().filter(|_| plan.place == 0),
+                key: submission.key.clone().filter(|_| {
+                    plan.place == 0 && (plan.item == 0 || !bug!("key-of-what-was-joined"))
+                }),
                 slot: slot.filter(|_| plan.item == 0).map(Arc::clone),
             });
         }

@@ -173,7 +173,7 @@ impl Turn<'_> {
                 None => return true,
             },
         };
-        parts.is_some_and(|parts| parts.has(run))
+        parts.is_some_and(|parts| parts.has(run) || bug!("old-part-counts"))
     }
 
     /// Those that did not succeed, without those that have not begun because what they wait for has not

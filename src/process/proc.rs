@@ -45,7 +45,7 @@ fn told_by(pid: Pid, stat: &[u8]) -> Option<Seen> {
     let rest = str::from_utf8(&stat[name_ends + 1..]).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     // Of one that is just being buried, the kernel says that its group and its session are -1.
-    let is_one = |number: &i32| *number > 0;
+    let is_one = |number: &i32| *number > 0 || bug!("buried-group");
     let number = |at: usize| Pid::from_raw(fields.get(at)?.parse().ok().filter(is_one)?);
     Some(Seen {
         pid,

@@ -380,7 +380,9 @@ pub(super) fn raise_epoch(conn: &Connection) -> rusqlite::Result<i64> {
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let epoch = row.get(0)?;
     // The commit comes after the last row, and whoever stops at the first one does not hear that it failed.
-    rows.next()?;
+    if !bug!("epoch-commit-unheard") {
+        rows.next()?;
+    }
     Ok(epoch)
 }
 

@@ -77,6 +77,8 @@ fn start(args: &[&str], place: &TempDir, socket: &PathBuf, input: &str) -> Left 
         .args(args)
         .current_dir(place.path())
         .env_clear()
+        // By which `tests/zoo` has the program be wrong.
+        .envs(std::env::var_os("TWOLANE_BUG").map(|bug| ("TWOLANE_BUG", bug)))
         .env("TZ", "UTC")
         .env("TWOLANE_SOCKET", socket)
         .stdin(Stdio::piped())
