@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use serde_json::Value;
 use twolane::config;
 use twolane::engine::amounts::{Amounts, Period, Rate};
-use twolane::engine::command::{CommandSpec, Invocation, Step};
+use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Unique, UniqueBy, When};
 use twolane::engine::retry::RetrySpec;
 use twolane::engine::schedule::{Cron, Missed, MissedPolicy, Overlap, ScheduleSpec, Trigger, Zone};
@@ -15,7 +16,7 @@ use twolane::engine::spec::{
 };
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 22] = [
+pub(crate) const JOBS: [&str; 24] = [
     "io",
     "awaited",
     "cpu",
@@ -38,6 +39,8 @@ pub(crate) const JOBS: [&str; 22] = [
     "behind",
     "pieces",
     "after-all",
+    "reads",
+    "listens",
 ];
 
 /// Those that have schedules; nobody submits them.
@@ -99,6 +102,7 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     add("short", Lane::Io, &|job| {
         job.task = TaskSpec::Command(Box::new(CommandSpec::of(step())));
     });
+    take_input(&mut add);
     take_much(&mut add);
     if scheduled {
         come_by_the_clock(&mut add);
@@ -231,6 +235,20 @@ fn come_by_the_clock(add: Add<'_>) {
     with("daily", vec![daily]);
     with("each", vec![each]);
     with("now-and-then", vec![now_and_then]);
+}
+
+/// Jobs that take what is sent to them.
+fn take_input(add: Add<'_>) {
+    add("reads", Lane::Io, &|job| {
+        let mut command = CommandSpec::of(step());
+        command.stdin = Stdin::Open;
+        job.task = TaskSpec::Command(Box::new(command));
+    });
+    add("listens", Lane::Cpu, &|job| {
+        let (handler, args) = ("it".into(), Value::Null);
+        job.task = TaskSpec::Call { handler, args };
+        job.retry = Some(Box::new(RetrySpec::of(4)));
+    });
 }
 
 /// Jobs that take more than one of something, or of which something is found out.

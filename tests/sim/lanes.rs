@@ -35,6 +35,15 @@ struct Work {
     stop: Stop,
 }
 
+/// What an attempt has done when it leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Did {
+    ItsWork,
+    NotAll,
+    /// There was no room for it: it has not even begun.
+    Nothing,
+}
+
 /// The time of what does not come.
 const NEVER: u64 = u64::MAX;
 
@@ -55,7 +64,9 @@ impl Lanes {
         random: &mut Random,
         swarm: &Swarm,
     ) {
+        let no_room = order.job.begins_in_lane() && random.chance(swarm.no_room);
         let outcome = match random.below(2) {
+            _ if no_room => Outcome::NoRoom("no process is to be had".into()),
             _ if !random.chance(swarm.fail) => {
                 Outcome::Succeeded(Arc::new(Value::from(order.attempt.run.0)))
             }
@@ -63,7 +74,7 @@ impl Lanes {
             _ => Outcome::Failed(Failure::Panic("oh".into())),
         };
         let mut begins_at = now;
-        if order.tells_beginning() {
+        if order.tells_beginning() && !no_room {
             begins_at += random.below(3_000);
             let arrives = begins_at + random.below(300);
             self.begun.insert((arrives, order.attempt));
@@ -117,15 +128,17 @@ impl Lanes {
         match work.stop {
             Stop::Obeys => {
                 work.ends_at = work.ends_at.min(now + 1);
-                work.outcome = Outcome::Stopped;
+                if !matches!(work.outcome, Outcome::NoRoom(_)) {
+                    work.outcome = Outcome::Stopped;
+                }
             }
             Stop::GoesOn => {}
             Stop::Stays => work.ends_at = NEVER,
         }
     }
 
-    /// Attempts whose time has come leave their lane: each one's number and whether it did its work.
-    pub(crate) fn leave(&mut self, now: u64, random: &mut Random) -> Vec<(AttemptId, bool)> {
+    /// Attempts whose time has come leave their lane: each one's number and what it has done.
+    pub(crate) fn leave(&mut self, now: u64, random: &mut Random) -> Vec<(AttemptId, Did)> {
         let over: Vec<AttemptId> = self
             .executing
             .iter()
@@ -136,7 +149,12 @@ impl Lanes {
         for attempt in over {
             let work = self.executing.remove(&attempt).unwrap();
             self.replaced.remove(&attempt);
-            left.push((attempt, matches!(work.outcome, Outcome::Succeeded(_))));
+            let did = match work.outcome {
+                Outcome::Succeeded(_) => Did::ItsWork,
+                Outcome::Failed(_) | Outcome::Stopped => Did::NotAll,
+                Outcome::NoRoom(_) => Did::Nothing,
+            };
+            left.push((attempt, did));
             let end = End {
                 outcome: work.outcome,
                 teardown: None,

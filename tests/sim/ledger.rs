@@ -7,6 +7,7 @@ use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::spec::{JobSpec, Lane, OnCrash};
 
 use crate::definitions::largest;
+use crate::lanes::Did;
 
 /// What an attempt holds, and how much of it.
 type Holds = BTreeMap<String, u32>;
@@ -14,8 +15,8 @@ type Holds = BTreeMap<String, u32>;
 /// The jobs' and the clients' books.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// Starts, with whether the attempt did its work.
-    pub(crate) attempts: BTreeMap<AttemptId, Option<bool>>,
+    /// Starts, with what the attempt has done in the end.
+    pub(crate) attempts: BTreeMap<AttemptId, Option<Did>>,
     /// What executes, with the capacities that it holds.
     executing: BTreeMap<AttemptId, Holds>,
     /// Attempts that do not stop, whose places others were given.
@@ -41,12 +42,12 @@ impl Ledger {
 
     pub(crate) fn start(&mut self, attempt: AttemptId, job: &JobSpec) {
         let earlier = self.attempts.range(first(attempt.run)..=last(attempt.run));
-        for (other, _) in earlier {
+        for (other, did) in earlier {
             assert!(
                 other.epoch < attempt.epoch,
                 "epochs grow: {other} before {attempt}"
             );
-            if job.on_crash == OnCrash::Fail {
+            if job.on_crash == OnCrash::Fail && *did != Some(Did::Nothing) {
                 let by_hand = self.retried.contains(&attempt.run);
                 assert!(by_hand, "{attempt} starts what must not be done twice");
             }
@@ -85,10 +86,10 @@ impl Ledger {
         stuck.min(largest("cpu"))
     }
 
-    pub(crate) fn end(&mut self, attempt: AttemptId, did_its_work: bool) {
+    pub(crate) fn end(&mut self, attempt: AttemptId, did: Did) {
         self.executing.remove(&attempt);
         self.replaced.remove(&attempt);
-        self.attempts.insert(attempt, Some(did_its_work));
+        self.attempts.insert(attempt, Some(did));
     }
 
     pub(crate) fn crash(&mut self) {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use twolane::engine::fact::{Fact, FinalState, Record};
 use twolane::engine::id::{AttemptId, RunId};
-use twolane::engine::outcome::Interruption;
+use twolane::engine::outcome::{Interruption, NO_ROOM_GAP, NO_ROOM_PAUSE};
 use twolane::engine::spec::CRASHES_BOUND;
+use twolane::engine::time::Mono;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,14 @@ pub(crate) struct Model {
     pub(crate) announced: Vec<AttemptId>,
     /// Attempts that may have begun when the plug was pulled.
     pub(crate) unsure: usize,
+    /// Runs for which there was no room, with when they are tried again.
+    pub(crate) without_room: BTreeMap<RunId, Mono>,
+    /// How many attempts there was no room for.
+    pub(crate) no_room: usize,
+    /// How often somebody has asked the daemon to leave.
+    pub(crate) leaves: u64,
+    /// Whether anything may start: since the daemon has opened, and until it drains or goes down.
+    is_open: bool,
     records: u64,
 }
 
@@ -45,11 +54,9 @@ impl Model {
         self.records += 1;
         assert_eq!(record.number, self.records, "records have no gaps");
         let Some((run, job)) = record.fact.run() else {
-            if let Fact::Announced { attempts } = &record.fact {
-                self.announced = attempts.to_vec();
-            }
-            return;
+            return self.take_of_none(&record.fact);
         };
+        self.without_room.remove(&run);
         let before = self.runs.get(&run).copied();
         let expect = |holds: bool| {
             assert!(
@@ -82,7 +89,7 @@ impl Model {
                 Stage::Waiting
             }
             Fact::Started { epoch, .. } => {
-                expect(before == Some(Stage::Waiting));
+                expect(before == Some(Stage::Waiting) && self.is_open);
                 let last = self.epochs.insert(run, *epoch).unwrap_or(0);
                 expect(*epoch == last + 1);
                 self.started.push(AttemptId { run, epoch: *epoch });
@@ -94,7 +101,7 @@ impl Model {
                 Stage::Running(*epoch)
             }
             Fact::Sent { epoch, .. } => {
-                expect(before == Some(Stage::Running(*epoch)));
+                expect(before == Some(Stage::Running(*epoch)) && job.task.takes_input());
                 Stage::Running(*epoch)
             }
             Fact::Stopping { epoch, .. } => {
@@ -128,6 +135,19 @@ impl Model {
                 let last = self.epochs.insert(run, *epoch).unwrap_or(0);
                 expect(*epoch == last + 1);
                 self.unsure += 1;
+                Stage::Waiting
+            }
+            Fact::Interrupted {
+                epoch,
+                cause: Interruption::NoRoom(_),
+                due,
+                ..
+            } => {
+                expect(is_active(before, *epoch));
+                let due = due.expect("it says when it is tried again");
+                expect(self.is_fair(due, record.at.mono));
+                self.without_room.insert(run, due);
+                self.no_room += 1;
                 Stage::Waiting
             }
             Fact::Interrupted { epoch, cause, .. } => {
@@ -168,6 +188,37 @@ impl Model {
             | Fact::Resumed { .. } => return,
         };
         self.runs.insert(run, stage);
+    }
+
+    /// Whether a run for which there was no room at `now` may be tried again then: after a pause, 5 ms away from each
+    /// other one that waits for room, and no later where none of them is in the way.
+    fn is_fair(&self, due: Mono, now: Mono) -> bool {
+        let first = now.plus(NO_ROOM_PAUSE);
+        let mut others = self.without_room.values();
+        let apart = |other: &Mono| due.since(*other).max(other.since(due)) >= NO_ROOM_GAP;
+        let in_the_way = |other: &Mono| other.plus(NO_ROOM_GAP) > first;
+        due >= first && others.clone().all(apart) && (due == first || others.any(in_the_way))
+    }
+
+    /// A fact that is about no run.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the others say nothing of what may come next"
+    )]
+    fn take_of_none(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Announced { attempts } => self.announced = attempts.to_vec(),
+            Fact::Opened => self.is_open = true,
+            Fact::Draining => self.is_open = false,
+            // By itself that changes nothing.
+            Fact::Leaving => self.leaves += 1,
+            _ => {}
+        }
+    }
+
+    /// The daemon goes down.
+    pub(crate) const fn crash(&mut self) {
+        self.is_open = false;
     }
 
     pub(crate) fn is_over(&self, run: RunId) -> bool {

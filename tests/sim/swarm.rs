@@ -15,6 +15,7 @@ pub(crate) enum Step {
     Retry,
     RetryGraph,
     Complete,
+    Send,
     Pause,
     Backfill,
     CancelBackfill,
@@ -27,7 +28,7 @@ pub(crate) enum Step {
 }
 
 /// How often each happens where it does, and whether it does in every world.
-const STEPS: [(Step, u64, bool); 17] = [
+const STEPS: [(Step, u64, bool); 18] = [
     (Step::Submit, 25, true),
     (Step::Commit, 20, true),
     (Step::Leave, 15, true),
@@ -36,6 +37,7 @@ const STEPS: [(Step, u64, bool); 17] = [
     (Step::Retry, 3, false),
     (Step::RetryGraph, 2, false),
     (Step::Complete, 3, false),
+    (Step::Send, 4, false),
     (Step::Pause, 3, false),
     (Step::Backfill, 2, false),
     (Step::CancelBackfill, 1, false),
@@ -75,6 +77,8 @@ pub(crate) struct Swarm {
     pub(crate) fail: u64,
     /// Of a hundred attempts those that do not leave their lane when they are asked to.
     pub(crate) stay: u64,
+    /// Of a hundred commands those for which there is no room.
+    pub(crate) no_room: u64,
     /// Whether there are schedules.
     pub(crate) scheduled: bool,
 }
@@ -106,6 +110,7 @@ impl Swarm {
             beginning: random.of(&BEGINNINGS),
             fail: random.of(&[0, 20, 60]),
             stay: random.of(&[0, 5, 20]),
+            no_room: random.of(&[0, 0, 20]),
             scheduled: random.chance(70),
         }
     }

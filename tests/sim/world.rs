@@ -6,10 +6,11 @@ mod backfill;
 mod early;
 mod end;
 mod power;
+mod send;
 mod slots;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::{self, Write};
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +27,12 @@ use twolane::engine::time::{Mono, Now, Wall};
 use twolane::engine::{CapacityName, Engine, Outputs};
 
 use crate::definitions::{JOBS, SCHEDULED, version};
+use crate::kinds;
 use crate::lanes::Lanes;
 use crate::ledger::Ledger;
 use crate::model::{Model, Stage};
 use crate::random::Random;
+use crate::sends::Sends;
 use crate::swarm::{Step, Swarm};
 
 /// Batches that may wait for the disk.
@@ -45,9 +48,11 @@ struct Batch {
 }
 
 /// What came of a seed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Played {
-    /// Of all facts.
+    /// All facts.
+    pub(crate) records: Vec<Record>,
+    /// Of all facts: their numbers, times, kinds and runs.
     pub(crate) digest: u64,
     /// How many attempts were unresponsive.
     pub(crate) unresponsive: usize,
@@ -55,12 +60,18 @@ pub(crate) struct Played {
     pub(crate) slots: usize,
     /// Milliseconds that went by.
     pub(crate) millis: u64,
-    /// The kinds of facts, by their names, with how many of each there were.
-    pub(crate) facts: BTreeMap<String, u64>,
+    /// The kinds of facts, with how many of each there were.
+    pub(crate) facts: BTreeMap<&'static str, u64>,
     /// How many began before their start was on the disk.
     pub(crate) unrecorded: usize,
     /// How many may have begun when the plug was pulled.
     pub(crate) unsure: usize,
+    /// How many attempts there was no room for.
+    pub(crate) no_room: usize,
+    /// How many things that were sent attempts have taken.
+    pub(crate) taken: usize,
+    /// How many were sent to attempts that had just left.
+    pub(crate) late: usize,
 }
 
 /// Everything.
@@ -80,14 +91,19 @@ pub(crate) struct World {
     jobs: BTreeMap<RunId, Arc<JobSpec>>,
     lanes: Lanes,
     ledger: Ledger,
+    sends: Sends,
     model: Model,
     /// Ends from before a crash that have not turned up.
     stale: Vec<(AttemptId, End)>,
     /// What each caller asked for: the key of a submission.
     asked: BTreeMap<CallerId, Option<String>>,
+    /// What each caller sends to an attempt: its size.
+    sending: BTreeMap<CallerId, u64>,
     callers: u64,
     applied: u64,
     definitions: u64,
+    /// How often somebody has asked the daemon to leave.
+    leaves: u64,
     /// All schedules that there ever were.
     schedules: BTreeMap<(Name, Arc<str>), Arc<ScheduleSpec>>,
     /// How many attempts began before their start was on the disk.
@@ -114,12 +130,15 @@ impl World {
             jobs: BTreeMap::new(),
             lanes: Lanes::default(),
             ledger: Ledger::default(),
+            sends: Sends::default(),
             model: Model::default(),
             stale: Vec::new(),
             asked: BTreeMap::new(),
+            sending: BTreeMap::new(),
             callers: 0,
             applied: 0,
             definitions: 0,
+            leaves: 0,
             schedules: BTreeMap::new(),
             unrecorded: 0,
             orders: Vec::new(),
@@ -146,6 +165,7 @@ impl World {
             Step::Retry => self.retry(),
             Step::RetryGraph => self.retry_graph(),
             Step::Complete => self.complete(),
+            Step::Send => self.send(),
             Step::Pause => self.pause_or_resume(),
             Step::Backfill => self.backfill(),
             Step::CancelBackfill => self.cancel_backfill(),
@@ -233,12 +253,13 @@ impl World {
         let mut hasher = DefaultHasher::new();
         let mut facts = BTreeMap::new();
         for record in &self.disk {
-            let name = name_of(&record.fact);
-            (record.number, record.at.wall.0, record.at.mono.0, &name).hash(&mut hasher);
+            let kind = kinds::of(&record.fact);
+            (record.number, record.at.wall.0, record.at.mono.0, kind).hash(&mut hasher);
             record.fact.run().map(|(run, _)| run.0).hash(&mut hasher);
-            *facts.entry(name).or_default() += 1;
+            *facts.entry(kind).or_default() += 1;
         }
         Played {
+            records: self.disk,
             digest: hasher.finish(),
             unresponsive: *facts.get("Unresponsive").unwrap_or(&0) as usize,
             slots,
@@ -246,6 +267,9 @@ impl World {
             facts,
             unrecorded: self.unrecorded,
             unsure: self.model.unsure,
+            no_room: self.model.no_room,
+            taken: self.sends.taken,
+            late: self.sends.late,
         }
     }
 
@@ -311,6 +335,13 @@ impl World {
             if let Fact::Retried { run, .. } = &record.fact {
                 self.ledger.retried(*run);
             }
+            if let Fact::Sent {
+                run, epoch, bytes, ..
+            } = &record.fact
+            {
+                let (run, epoch) = (*run, *epoch);
+                self.sends.record(AttemptId { run, epoch }, bytes.unwrap());
+            }
             if let Some((run, job)) = record.fact.run() {
                 self.jobs.insert(run, Arc::clone(job));
             }
@@ -342,7 +373,11 @@ impl World {
 
     fn answered(&mut self, caller: CallerId, answer: &Answer) {
         self.say(answer);
-        let key = self.asked.remove(&caller).flatten();
+        let asked = self.asked.remove(&caller);
+        let key = asked.expect("who asks is told once, and nobody else is");
+        if let Some(bytes) = self.sending.remove(&caller) {
+            return self.sent(bytes, answer);
+        }
         #[expect(clippy::wildcard_enum_match_arm, reason = "the others promise nothing")]
         match answer {
             Answer::Submitted(runs) => {
@@ -382,8 +417,10 @@ impl World {
         if names[0] == "then" {
             names.extend(["cpu", "io"]);
         }
-        if names[0] == "short" {
-            names = vec!["short"; 15];
+        // What is announced are those that stand behind each other in a line.
+        let in_line = ["short", "reads"].contains(&names[0]);
+        if in_line {
+            names = vec![names[0]; 15];
         }
         let key = self
             .random
@@ -403,7 +440,7 @@ impl World {
                 .then(|| Wall(self.clock().wall.0 + later));
             SubmitItem {
                 // Only a line of one priority is long.
-                priority: Priority::new(level).filter(|_| name != "short"),
+                priority: Priority::new(level).filter(|_| !in_line),
                 at,
                 ..SubmitItem::of(&Name::from(name))
             }
@@ -505,8 +542,8 @@ impl World {
     }
 
     fn attempts_leave(&mut self) {
-        for (attempt, did_its_work) in self.lanes.leave(self.now, &mut self.random) {
-            self.ledger.end(attempt, did_its_work);
+        for (attempt, did) in self.lanes.leave(self.now, &mut self.random) {
+            self.ledger.end(attempt, did);
         }
     }
 
@@ -557,21 +594,4 @@ fn all_capacities() -> Vec<CapacityName> {
     all.extend(JOBS.map(|name| CapacityName::Job(name.into())));
     all.extend(SCHEDULED.map(|name| CapacityName::Schedule(name.into())));
     all
-}
-
-/// The name of a kind of facts.
-fn name_of(fact: &Fact) -> String {
-    /// Takes one word, and will have no more.
-    struct Word(String);
-    impl Write for Word {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let end = text.find(|c: char| !c.is_ascii_alphabetic());
-            self.0.push_str(&text[..end.unwrap_or(text.len())]);
-            end.map_or(Ok(()), |_| Err(fmt::Error))
-        }
-    }
-    let mut word = Word(String::new());
-    // Facts are long, and all but the name is for nobody.
-    let _cut_off = write!(word, "{fact:?}");
-    word.0
 }

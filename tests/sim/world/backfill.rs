@@ -29,7 +29,7 @@ impl World {
         if self.random.chance(30)
             && let Some(order) = self.orders.pop()
         {
-            return self.apply(Input::Backfill(order));
+            return self.order(order);
         }
         let Some(order) = self.look_at_slots() else {
             return;
@@ -37,8 +37,13 @@ impl World {
         if self.random.chance(30) {
             self.orders.push(order);
         } else {
-            self.apply(Input::Backfill(order));
+            self.order(order);
         }
+    }
+
+    fn order(&mut self, order: BackfillOrder) {
+        let caller = self.caller(None);
+        self.apply(Input::Backfill(BackfillOrder { caller, ..order }));
     }
 
     fn look_at_slots(&mut self) -> Option<BackfillOrder> {
@@ -59,7 +64,6 @@ impl World {
         let survey = Survey::of(&schedule.spec, (from, until), &known, Again::No)?;
         let slots = survey.count() as u64;
         let at_once = 1 + u32::try_from(self.random.below(4)).unwrap();
-        let caller = self.caller(None);
         (slots > 0).then(|| BackfillOrder {
             job: Name::clone(&ground.job.name),
             schedule: Arc::clone(&schedule.schedule),
@@ -70,7 +74,7 @@ impl World {
             left_out: survey.slots.len() as u64 - slots,
             stretches: survey.stretches(),
             unseen: ground.unseen,
-            caller,
+            caller: None,
         })
     }
 

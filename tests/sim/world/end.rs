@@ -5,6 +5,7 @@ use twolane::engine::id::AttemptId;
 
 use super::World;
 use crate::definitions::OFTEN;
+use crate::lanes::Did;
 
 impl World {
     pub(super) fn check_end(&self) {
@@ -22,6 +23,9 @@ impl World {
                 "run {run} is {stage:?} in the end"
             );
         }
+        // Who has looked at slots and not asked for them waits for nothing.
+        assert!(self.asked.is_empty(), "{:?} are told nothing", self.asked);
+        self.sends.check_end();
         self.check_rate();
         for record in &self.disk {
             if let Fact::Ended {
@@ -38,11 +42,8 @@ impl World {
                     epoch: *epoch,
                 };
                 let said = self.ledger.attempts.get(&attempt);
-                assert_eq!(
-                    said,
-                    Some(&Some(true)),
-                    "{attempt} succeeded by its own word"
-                );
+                let did = Some(&Some(Did::ItsWork));
+                assert_eq!(said, did, "{attempt} succeeded by its own word");
             }
         }
     }

@@ -7,7 +7,7 @@ use twolane::engine::fact::Fact;
 use twolane::engine::id::RunId;
 use twolane::engine::input::Input;
 use twolane::engine::spec::Definitions;
-use twolane::engine::{Engine, JobView, Recovery};
+use twolane::engine::{Engine, JobView, Recovery, RunState};
 
 use super::World;
 use crate::in_force::in_force;
@@ -24,6 +24,9 @@ impl World {
         }
         self.outbox.clear();
         self.asked.clear();
+        self.sending.clear();
+        self.sends.crash();
+        self.model.crash();
         self.orders.clear();
         self.stale = self.lanes.crash();
         self.ledger.crash();
@@ -32,9 +35,26 @@ impl World {
         self.recover();
     }
 
-    /// The daemon is told to end, and comes back.
+    /// The daemon is told to end, by a signal or by somebody who asks it to leave, and comes back. What runs may have
+    /// some time to end by itself.
     pub(super) fn shut_down(&mut self) {
+        if self.random.chance(60) {
+            self.leaves += 1;
+            self.apply(Input::Leave);
+        }
         self.apply(Input::Drain);
+        if self.random.chance(50) {
+            let while_it_drains = self.random.below(6);
+            for _ in 0..while_it_drains {
+                self.commit(1);
+                self.now += self.random.below(600);
+                self.attempts_leave();
+                self.arrive();
+                self.apply(Input::Tick);
+                self.send();
+            }
+            self.apply(Input::Drain);
+        }
         self.apply(Input::StopRunning { durable: true });
         for _ in 0..3 {
             self.commit(u64::MAX);
@@ -43,6 +63,7 @@ impl World {
             self.arrive();
         }
         self.commit(u64::MAX);
+        assert_eq!(self.model.leaves, self.leaves, "each is on the disk, once");
         self.crash();
     }
 
@@ -81,6 +102,11 @@ impl World {
         };
         let first = Arc::new(Definitions::empty(3));
         self.engine = Engine::recover(Arc::clone(&first), records, recovery).unwrap();
+        for (run, due) in &self.model.without_room {
+            let state = self.engine.run(*run).map(|view| view.state);
+            let waits = Some(RunState::Scheduled { due: *due });
+            assert_eq!(state, waits, "run {run} is tried again when it was to be");
+        }
         if self.random.chance(5) {
             // Whoever takes in all that there ever was knows the same of the jobs.
             let all = Recovery {
