@@ -28,11 +28,9 @@ fn flood(daemon: &Daemon, head: &str, piece: &[u8]) -> Answer {
     answer(stream, head)
 }
 
-/// A piece of a body, and the same as one chunk of a body whose length is not told.
-fn pieces(byte: u8) -> [Vec<u8>; 2] {
-    let plain = vec![byte; PIECE];
-    let chunk = [format!("{PIECE:x}\r\n").as_bytes(), &plain, b"\r\n"].concat();
-    [plain, chunk]
+/// A piece of a body whose length is not told.
+fn chunked(piece: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()
 }
 
 fn head(path: &str, form: &str, length: &str) -> String {
@@ -44,7 +42,8 @@ fn head(path: &str, form: &str, length: &str) -> String {
 #[test]
 fn a_body_of_a_hundred_megabytes_is_refused_in_bounded_memory() {
     let daemon = Daemon::start("");
-    let [plain, chunk] = pieces(b'x');
+    let plain = vec![b'x'; PIECE];
+    let chunk = chunked(&plain);
     let (told, untold) = (
         format!("content-length: {FLOOD}"),
         "transfer-encoding: chunked",
@@ -73,7 +72,8 @@ fn a_body_of_a_hundred_megabytes_is_refused_in_bounded_memory() {
         answer.body.contains("longer than 1048576 bytes"),
         "{answer:?}"
     );
-    let [_, blank] = pieces(b'\n');
+    let blank = [" ".repeat((16 << 10) - 1).as_bytes(), b"\n"].concat();
+    let blank = chunked(&blank.repeat(PIECE / blank.len()));
     let answer = flood(&daemon, &head("/runs", "x-ndjson", untold), &blank);
     assert_eq!(
         (answer.status, answer.body.as_str()),
