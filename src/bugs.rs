@@ -16,6 +16,7 @@ const ALL: &[&str] = &[
     "damage-overlooked",
     "dependent-of-a-failure",
     "due-forgotten",
+    "end-unheard-among-the-dead",
     "epoch-commit-unheard",
     "epoch-lost",
     "fence-unchecked",

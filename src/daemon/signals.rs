@@ -65,14 +65,24 @@ pub(super) fn signal_channels() -> (SignalPort, SignalMail) {
 }
 
 impl SignalPort {
-    /// Adopted processes are buried here; whoever has made one hears of its end in another way.
-    fn take(&self, number: i32, orphans: Option<Orphans>) {
-        match orphans {
-            Some(orphans) if number == SIGCHLD => {
-                orphans.bury();
-                rest();
+    /// Takes what comes until nobody listens any more. Adopted processes are buried here; whoever has made one
+    /// hears of its end in another way.
+    fn listen(&self, mut source: Signals, orphans: Option<Orphans>) {
+        while !source.is_closed() {
+            for number in source.wait() {
+                match orphans {
+                    Some(orphans) if number == SIGCHLD => {
+                        orphans.bury();
+                        rest();
+                        // Who asks for the end has a lower number. The next one would be told before that is
+                        // looked at again, and where processes end by the thousand there always is one.
+                        if !bug!("end-unheard-among-the-dead") {
+                            break;
+                        }
+                    }
+                    Some(_) | None => self.pass(number),
+                }
             }
-            Some(_) | None => self.pass(number),
         }
     }
 
@@ -112,7 +122,7 @@ impl SignalListener {
     /// # Errors
     /// If the handlers cannot be installed or the thread cannot be started.
     pub fn start() -> io::Result<Self> {
-        let mut source = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+        let source = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
         // Where the kernel refuses it, what a command leaves behind is the init process's.
         let orphans = Orphans::adopt().ok();
         if orphans.is_some() {
@@ -122,11 +132,7 @@ impl SignalListener {
         let (port, signals) = signal_channels();
         let thread = std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || {
-                source
-                    .forever()
-                    .for_each(|number| port.take(number, orphans))
-            })?;
+            .spawn(move || port.listen(source, orphans))?;
         Ok(Self {
             signals,
             handle,

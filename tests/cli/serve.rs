@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Place, Process};
+use crate::support::{Place, Process, until};
 
 const SETTINGS: &str = "[daemon]\njobs = [\"jobs.d/*.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\ndrain_timeout = \"30s\"\n";
 
@@ -53,6 +53,29 @@ fn a_second_signal_stops_at_once_what_runs() {
     let place = place("[jobs.a]\nsleep = \"1h\"\nstart = \"boot\"");
     let mut process = serve(&place);
     process.wait_for("run 1 a: started");
+    process.signal(Signal::TERM);
+    process.wait_for("shutting down");
+    process.signal(Signal::TERM);
+    process.wait_for("run 1 a: interrupted");
+    assert_eq!(process.finish().code, Some(0));
+}
+
+#[test]
+fn who_asks_for_the_end_is_heard_where_processes_end_all_the_time() {
+    let place = place("");
+    let begun = place.path().join("begun");
+    // It ends by itself where its place is gone.
+    let flood = format!(
+        "for n in 1 2 3 4 5 6 7 8 9; do (true &); done; \
+         touch '{0}'; while [ -e '{0}' ]; do (true &); done",
+        begun.display()
+    );
+    place.write(
+        "jobs.d/jobs.toml",
+        &format!("[jobs.a]\nshell = \"{flood}\"\nstart = \"boot\""),
+    );
+    let mut process = serve(&place);
+    until("processes end", || begun.exists().then_some(()));
     process.signal(Signal::TERM);
     process.wait_for("shutting down");
     process.signal(Signal::TERM);
