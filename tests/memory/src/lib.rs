@@ -5,6 +5,15 @@
 #![cfg(test)]
 #![expect(dead_code, reason = "of each file that is here which its tests use")]
 
+#[macro_use]
+mod bugs {
+    /// Nothing is wrong on purpose here.
+    macro_rules! bug {
+        ($name:literal) => {
+            false
+        };
+    }
+}
 mod process {
     #[path = "../../../../src/process/birth.rs"]
     mod birth;
