@@ -56,6 +56,7 @@ pub(in super::super) async fn run(
         .or_else(|| results.iter().position(Result::is_err))
         .unwrap_or(last);
     match results.swap_remove(at) {
+        Err(TaskError::NoRoom(why)) => Err(without_room(why, &results)),
         Err(error @ (TaskError::Failed(_) | TaskError::Ended(_))) if at < last => {
             let job = &command.from[at].job;
             let why = error.with(words[at].as_deref());
@@ -69,6 +70,20 @@ pub(in super::super) async fn run(
             Err(error)
         }
         result => result,
+    }
+}
+
+/// What it means that there was no room for one of the commands, and this became of the others. Where none of them
+/// has begun, the attempt has not, and is made again.
+fn without_room(why: Arc<str>, others: &[TaskResult]) -> TaskError {
+    let has_not_begun = |result: &TaskResult| matches!(result, Err(TaskError::NoRoom(_)));
+    let was_asked = |result: &TaskResult| matches!(result, Err(TaskError::Stopped));
+    if others.iter().all(has_not_begun) {
+        TaskError::NoRoom(why)
+    } else if others.iter().any(was_asked) {
+        TaskError::Stopped
+    } else {
+        TaskError::failed(format!("{why}, and others of its commands had begun"))
     }
 }
 
@@ -147,4 +162,29 @@ fn all<'a>(context: &'a Context, place: &'a Arc<Place>, mut runs: Vec<Run<'a>>) 
         ends.push(end);
         ends
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Done;
+    use super::*;
+
+    #[test]
+    fn what_has_begun_in_part_is_not_made_again_for_want_of_room() {
+        let no_room = || Err(TaskError::NoRoom("no room".into()));
+        let cut_off = || Err(TaskError::Ended(Failure::Signal(libc::SIGPIPE)));
+        let done = || Ok(Done::with(Value::Null));
+        let stopped = || Err(TaskError::Stopped);
+        for (others, told) in [
+            (vec![], "NoRoom"),
+            (vec![no_room(), no_room()], "NoRoom"),
+            (vec![done()], "Failed"),
+            (vec![no_room(), cut_off()], "Failed"),
+            (vec![stopped(), done()], "Stopped"),
+        ] {
+            let error = without_room("no room".into(), &others);
+            let error = format!("{error:?}");
+            assert!(error.starts_with(told), "{error} after {}", others.len());
+        }
+    }
 }
