@@ -61,6 +61,8 @@ struct Orders {
     idle: usize,
     /// Threads that stay with what they have made.
     stay: usize,
+    /// Those of them that were called, and have not heard it.
+    called: usize,
 }
 
 /// Why something was not made.
@@ -186,14 +188,13 @@ impl Line {
         }
         orders.wait.push_back(order);
         let is_taken = orders.wait.len() <= orders.idle;
-        let calls = !is_taken && orders.stay > 0;
-        drop(orders);
-        if calls {
+        if !is_taken && orders.called < orders.stay {
+            orders.called += 1;
             // It cannot be full.
             let _called = write(&self.calls, &1_u64.to_ne_bytes());
-        } else {
-            self.comes.notify_one();
         }
+        drop(orders);
+        self.comes.notify_one();
     }
 
     /// The next order, when there is one; `None` where there will be none any more.
@@ -207,7 +208,7 @@ impl Line {
         orders.wait.pop_front()
     }
 
-    /// As [`Makers::stay`]. A call that comes as it leaves is heard by the next one, which is in vain, and no harm.
+    /// As [`Makers::stay`].
     fn stay(&self, end: &impl AsFd, limit: Duration) -> bool {
         let mut orders = lock(&self.orders);
         if orders.wait.len() > orders.idle || orders.closed {
@@ -221,11 +222,13 @@ impl Line {
         ];
         let limit = Timespec::try_from(limit).ok();
         let _ready = poll(&mut watched, limit.as_ref());
-        let [has_ended, is_called] = watched.map(|watched| !watched.revents().is_empty());
-        if is_called {
-            let _heard = read(&self.calls, &mut [0; 8]);
+        let [has_ended, _] = watched.map(|watched| !watched.revents().is_empty());
+        let mut orders = lock(&self.orders);
+        orders.stay -= 1;
+        // One call for each that leaves, or as many as there are: others that are called have theirs.
+        if orders.called > 0 && read(&self.calls, &mut [0; 8]).is_ok() {
+            orders.called -= 1;
         }
-        lock(&self.orders).stay -= 1;
         has_ended
     }
 
