@@ -78,7 +78,8 @@ impl StorePlace {
         Ok(Lock { _file: file })
     }
 
-    /// A store in a directory whose name is not on the disk would go with it when the power is cut.
+    /// A store in a directory whose name is not on the disk would go with it when the power is cut. Who has made it
+    /// may have been killed before that.
     fn make_directory(&self) -> Result<(), StoreError> {
         let above = self.dir.ancestors();
         let missing: Vec<&Path> = above.take_while(|dir| !dir.exists()).collect();
@@ -87,6 +88,11 @@ impl StorePlace {
             .mode(0o700)
             .create(&self.dir)
             .map_err(io("make the directory", &self.dir))?;
+        if missing.is_empty() {
+            // Where it is another user's, that one has made it.
+            let _not_ours = self.dir.parent().map(sync_dir);
+            return Ok(());
+        }
         let mut parents = missing.into_iter().filter_map(Path::parent);
         parents.try_for_each(sync_dir)
     }

@@ -1,11 +1,12 @@
 //! Files that appear whole or not at all: written under another name beside the place, made durable,
 //! and put there in one step. Knows nothing of what is in them.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{Error as IoError, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::TaskError;
 use super::unfinished::Unfinished;
@@ -17,8 +18,8 @@ pub(super) use super::unfinished::{directory_of, sync_directory};
 /// others may run as that user.
 const MODE: u32 = 0o777;
 
-/// Held while directories are made.
-static MAKING: Mutex<()> = Mutex::new(());
+/// Directories that are being made: whoever finds one of them waits until its name is on the disk, and others do not.
+static MAKING: (Mutex<BTreeSet<PathBuf>>, Condvar) = (Mutex::new(BTreeSet::new()), Condvar::new());
 
 /// A file on its way to its place. Dropped before [`commit`](Self::commit), it leaves nothing.
 pub(super) struct AtomicFile {
@@ -93,14 +94,44 @@ impl AtomicFile {
     }
 }
 
+/// Some that are being made.
+struct Making(Vec<PathBuf>);
+
+impl Making {
+    /// These are, to which `directory` belongs; waits for others who make any that it lies in.
+    fn of(directory: &Path, missing: &[&Path]) -> Self {
+        let (making, over) = &MAKING;
+        let is_made = |making: &mut BTreeSet<PathBuf>| {
+            let mut above = directory.ancestors();
+            above.any(|path| making.contains(path))
+        };
+        let waited = over.wait_while(lock(making), is_made);
+        let mut making = waited.unwrap_or_else(PoisonError::into_inner);
+        let missing: Vec<PathBuf> = missing.iter().map(PathBuf::from).collect();
+        making.extend(missing.iter().cloned());
+        Self(missing)
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        let (making, over) = &MAKING;
+        let mut making = lock(making);
+        for path in &self.0 {
+            making.remove(path);
+        }
+        drop(making);
+        over.notify_all();
+    }
+}
+
 /// Makes the directories that `to` lies in, as far as they are missing; when this returns, they are there also after
 /// a power cut.
 pub(super) fn make_directories(to: &Path) -> Result<(), TaskError> {
     let directory = directory_of(to);
-    // Whoever finds one that another run is just making waits until its name is on the disk, too.
-    let _making = lock(&MAKING);
     let above = directory.ancestors();
     let missing: Vec<&Path> = above.take_while(|path| !path.exists()).collect();
+    let _making = Making::of(directory, &missing);
     let made = fs::create_dir_all(directory);
     // Also where only some could be made: nobody would sync those later.
     let there = missing.into_iter().filter(|path| path.exists());

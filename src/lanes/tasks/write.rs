@@ -57,9 +57,7 @@ impl Order {
         let mut options = OpenOptions::new();
         // A pipe would have us wait for its reader.
         options.append(true).custom_flags(libc::O_NONBLOCK);
-        let opened = options.clone().create_new(true).open(&self.to);
-        let is_new = opened.is_ok();
-        let mut file = match opened {
+        let mut file = match options.clone().create_new(true).open(&self.to) {
             Ok(file) => {
                 if let Some(mode) = self.mode {
                     file.set_permissions(Permissions::from_mode(mode))
@@ -78,6 +76,16 @@ impl Order {
                 self.to.display()
             )));
         }
+        // Before anything is put there, so that whoever tries again after an error does not put it there twice. Where
+        // names may be made and not be looked at, or the file system has no such thing, the file's own sync is all.
+        match sync_directory(directory_of(&self.to)) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::InvalidInput
+                ) => {}
+            synced => synced.map_err(named)?,
+        }
         let whole = self.text.len();
         let written = loop {
             match file.write(self.text.as_bytes()) {
@@ -92,11 +100,6 @@ impl Order {
                 self.to.display()
             )));
         }
-        file.sync_all().map_err(named)?;
-        match sync_directory(directory_of(&self.to)) {
-            // Who has made the file may not have come so far; where that was long ago, nothing is to be done there.
-            Err(error) if !is_new && error.kind() == ErrorKind::PermissionDenied => Ok(()),
-            synced => synced.map_err(named),
-        }
+        file.sync_all().map_err(named)
     }
 }
