@@ -72,8 +72,8 @@ pub(super) fn i7_no_more_attempts_than_allowed(
 /// How many tries a second there may be of all runs for which the machine had no room.
 const TRIES: u32 = 200;
 
-/// Tells of runs that were tried again before it was their turn: after those before them, in the order in which there
-/// was no room for them. Of what there was before its start a daemon knows less.
+/// Tells of runs that were tried again before it was their turn: after those that waited for the same when there was
+/// no room for them. Looked at within the life of one daemon.
 fn tries(evidence: &Evidence, at: &mut At<'_>) {
     let mut pauses: Vec<(RunId, &Step, Option<&Step>)> = Vec::new();
     for (id, run) in &evidence.log.runs {
@@ -83,13 +83,15 @@ fn tries(evidence: &Evidence, at: &mut At<'_>) {
     }
     pauses.sort_unstable_by_key(|(_, before, _)| before.number);
     let life = |step: &Step| evidence.log.opened.partition_point(|n| *n < step.number);
-    let (mut next, mut of) = (Mono(0), 0);
+    // Those that wait: until when, and up to which record.
+    let (mut wait, mut of) = (Vec::<(Mono, u64)>::new(), 0);
     for (id, before, after) in pauses {
-        if life(before) != of {
-            (next, of) = (Mono(0), life(before));
-        }
-        let due = before.at.plus(NO_ROOM_PAUSE).max(next);
-        next = due.plus(Duration::from_secs(1) / TRIES);
+        wait.retain(|(_, until)| *until > before.number && life(before) == of);
+        of = life(before);
+        let turn = |(due, _): &(Mono, u64)| due.plus(Duration::from_secs(1) / TRIES);
+        let due = wait.iter().map(turn).max();
+        let due = before.at.plus(NO_ROOM_PAUSE).max(due.unwrap_or_default());
+        wait.push((due, after.map_or(u64::MAX, |after| after.number)));
         if let Some(after) = after
             && matches!(after.what, What::Started(_))
             && life(after) == of
