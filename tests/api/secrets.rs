@@ -6,29 +6,29 @@ use std::path::Path;
 
 use crate::daemon::Daemon;
 
-const TOKEN: &str = "canary/tok+en 4711";
+const TOKEN: &str = "canary/tok+en zqxj";
 const PASSWORD: &str = "canary-in-a-file-of-variables";
 
 /// How they may be found: as they are, in parts of them, in base64 and in URLs.
 const TRACES: [&str; 9] = [
     "canary",
     "tok+en",
-    "4711",
+    "zqxj",
     "in-a-file",
     "Y2FuYXJ5",
     "NhbmFyeS",
     "jYW5hcn",
     "tok%2Ben",
-    "en%204711",
+    "en%20zqxj",
 ];
 
 /// What a job says. It stands in a file, since what stands in a job is everybody's to read.
 const SCRIPT: &str = r#"
 echo "plain $TOKEN and $PASSWORD"; echo "$TOKEN" >&2
-printf 'can'; sleep 0.05; printf 'ary/tok'; sleep 0.05; printf '+en 4711\n'
+printf 'can'; sleep 0.05; printf 'ary/tok'; sleep 0.05; printf '+en zqxj\n'
 printf %s "$TOKEN" | base64; printf 'x%s' "$TOKEN" | base64; printf 'xy%s' "$PASSWORD" | base64
-echo "q=canary%2Ftok%2Ben%204711&r=canary%2ftok%2ben+4711"
-printf 'half: can'; sleep 1.3; printf 'ary/tok'; sleep 1.3; printf '+en 4711, and on\n'
+echo "q=canary%2Ftok%2Ben%20zqxj&r=canary%2ftok%2ben+zqxj"
+printf 'half: can'; sleep 1.3; printf 'ary/tok'; sleep 1.3; printf '+en zqxj, and on\n'
 printf 'no line end: %s' "$TOKEN"
 exit 3
 "#;
