@@ -126,7 +126,7 @@ pub(crate) fn promise_5_a_task_in_a_process_of_its_own_can_always_be_ended() {
 }
 
 pub(crate) fn killed_by_somebody() {
-    let jobs = "[jobs.deaf]\ncall = \"deaf\"\nisolate = true\nretry = { attempts = 2, base = \"1ms\" }\n\
+    let jobs = "[jobs.deaf]\ncall = \"deaf\"\nisolate = true\nretry = { attempts = 2, base = \"1s\" }\n\
                 [jobs.good]\ncall = { handler = \"good\", args = { n = 1 } }\n";
     let mut daemon = Daemon::start(jobs);
     let run = daemon.submit("deaf");
