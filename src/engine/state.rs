@@ -283,15 +283,11 @@ impl State {
                     Interruption::Unsure => whole.epoch = *epoch,
                     Interruption::Shutdown | Interruption::NoRoom(_) => {}
                 }
-                let has_room = !matches!(cause, Interruption::NoRoom(_));
+                let no_room = matches!(cause, Interruption::NoRoom(_));
                 let due = due.filter(|_| !bug!("due-forgotten"));
-                let due = due.unwrap_or_else(|| self.next_try(record.at.mono));
-                if has_room {
-                    self.wait(*run, None, record.at);
-                } else {
-                    self.without_room.insert((due, *run));
-                    self.wait(*run, Some(due), record.at);
-                }
+                let due = no_room.then(|| due.unwrap_or_else(|| self.next_try(record.at.mono)));
+                self.without_room.extend(due.map(|due| (due, *run)));
+                self.wait(*run, due, record.at);
             }
             Fact::Retried { .. } => self.retry(record),
             Fact::Paused { what } => {
