@@ -177,6 +177,13 @@ impl Drop for Makers {
     }
 }
 
+impl Orders {
+    /// Whether there is a thread for each that waits.
+    fn are_taken(&self) -> bool {
+        self.wait.len() <= self.idle
+    }
+}
+
 impl Line {
     /// Takes an order, or drops it where nothing is made any more.
     fn add(&self, order: Order) {
@@ -187,8 +194,7 @@ impl Line {
             return;
         }
         orders.wait.push_back(order);
-        let is_taken = orders.wait.len() <= orders.idle;
-        if !is_taken && orders.called < orders.stay {
+        if !orders.are_taken() && orders.called < orders.stay {
             orders.called += 1;
             // It cannot be full.
             let _called = write(&self.calls, &1_u64.to_ne_bytes());
@@ -211,7 +217,7 @@ impl Line {
     /// As [`Makers::stay`].
     fn stay(&self, end: &impl AsFd, limit: Duration) -> bool {
         let mut orders = lock(&self.orders);
-        if orders.wait.len() > orders.idle || orders.closed {
+        if !orders.are_taken() || orders.closed {
             return false;
         }
         orders.stay += 1;
@@ -222,7 +228,7 @@ impl Line {
         ];
         let limit = Timespec::try_from(limit).ok();
         let _ready = poll(&mut watched, limit.as_ref());
-        let [has_ended, _] = watched.map(|watched| !watched.revents().is_empty());
+        let has_ended = !watched[0].revents().is_empty();
         let mut orders = lock(&self.orders);
         orders.stay -= 1;
         // One call for each that leaves, or as many as there are: others that are called have theirs.

@@ -25,10 +25,11 @@ pub fn watch(descriptor: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Owne
 
 /// What a child writes comes out here.
 #[derive(Debug)]
-pub struct Reader(From);
+pub struct Reader(Source);
 
+/// Whose writing it is.
 #[derive(Debug)]
-enum From {
+enum Source {
     /// More may come.
     Child(AsyncFd<OwnedFd>),
     /// It has ended: what is there is all. With how often that was read.
@@ -45,7 +46,7 @@ impl Reader {
     /// As for [`watch`].
     pub fn new(end: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&end, true)?;
-        watch(end, Interest::READABLE).map(|end| Self(From::Child(end)))
+        watch(end, Interest::READABLE).map(|end| Self(Source::Child(end)))
     }
 
     /// The same of a child that has ended: nothing is waited for.
@@ -54,7 +55,7 @@ impl Reader {
     /// What the system says.
     pub fn of_ended(end: OwnedFd) -> io::Result<Self> {
         ioctl_fionbio(&end, true)?;
-        Ok(Self(From::Ended(end, AtomicUsize::new(0))))
+        Ok(Self(Source::Ended(end, AtomicUsize::new(0))))
     }
 
     /// Reads what is there; 0 bytes at the end, and where nothing is there.
@@ -63,8 +64,8 @@ impl Reader {
     /// What the system says.
     pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let end = match &self.0 {
-            From::Child(end) => end.get_ref(),
-            From::Ended(end, _) => end,
+            Source::Child(end) => end.get_ref(),
+            Source::Ended(end, _) => end,
         };
         loop {
             match read(end, &mut *buffer) {
@@ -81,8 +82,8 @@ impl Reader {
     /// What the system says.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let end = match &self.0 {
-            From::Child(end) => end,
-            From::Ended(_, reads) => {
+            Source::Child(end) => end,
+            Source::Ended(_, reads) => {
                 // Somebody else may write on, who is not found.
                 if reads.fetch_add(1, Ordering::Relaxed) >= AT_ONCE {
                     yield_now().await;

@@ -273,7 +273,7 @@ fn streams(order: &mut Order) -> io::Result<(Theirs, Ours)> {
     Ok((Theirs(their_stdin, their_stdout, their_stderr), ours))
 }
 
-/// What holds nothing to be read. It is opened once: that takes longer than all else that is made for a child.
+/// What holds nothing to be read. It is opened once, for all children.
 fn nothing() -> io::Result<OwnedFd> {
     static NOTHING: OnceLock<File> = OnceLock::new();
     let nothing = match NOTHING.get() {

@@ -42,8 +42,7 @@ pub(super) async fn begin(
 ) -> Result<Wired, TaskError> {
     let draft = Draft::of(place, what)?;
     let (begins, at) = (what.begins, Arc::clone(place));
-    let with = Arc::clone(place);
-    let stays = may_stay_with(what);
+    let makers = may_stay_with(what).then(|| Arc::clone(&place.world.makers));
     let order = move || {
         if begins {
             at.begin();
@@ -57,9 +56,8 @@ pub(super) async fn begin(
             let make = move || {
                 let order = order()?;
                 let is_mine = theirs.take();
-                let makers = stays.then_some(&with.world.makers);
                 is_mine
-                    .then(|| make(order, makers))
+                    .then(|| make(order, makers.as_deref()))
                     .ok_or(TaskError::Stopped)
             };
             let mut making = pin!(place.world.makers.make(make));
@@ -95,7 +93,7 @@ fn may_stay_with(what: &Run<'_>) -> bool {
 }
 
 /// Makes a process; where it was made by `makers` stays with it for a moment.
-fn make(order: Order, makers: Option<&Arc<Makers>>) -> Result<Wired, SpawnError> {
+fn make(order: Order, makers: Option<&Makers>) -> Result<Wired, SpawnError> {
     let mut child = spawn(order)?;
     let stayed = makers.zip(child.pidfd.as_ref());
     let wired = match stayed.is_some_and(|(makers, end)| makers.stay(end, STAY)) {
