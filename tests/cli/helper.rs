@@ -9,7 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::commands::{SERVE, ask, daemon};
-use super::support::{Place, until};
+use super::support::Place;
+use crate::until::until;
 
 /// Commands of all kinds that the helper is needed for, one that needs none, and a task in a process of its own.
 const KINDS: &str = r#"

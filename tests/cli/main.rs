@@ -17,4 +17,6 @@ mod run;
 mod schedule;
 mod serve;
 mod support;
+#[path = "../waiting/until.rs"]
+mod until;
 mod zones;

@@ -2,7 +2,8 @@
 
 use rustix::process::Signal;
 
-use crate::support::{Place, Process, until};
+use crate::support::{Place, Process};
+use crate::until::until;
 
 const SETTINGS: &str = "[daemon]\njobs = [\"jobs.d/*.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\ndrain_timeout = \"30s\"\n";
 

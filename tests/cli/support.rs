@@ -5,26 +5,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
 
 use tempfile::TempDir;
-use twolane::clock::Clock;
-use twolane::engine::time::Mono;
 
-/// How long a test waits for anything. Far more than it takes, so that a slow machine passes.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
-
-/// Waits until `there` gives something.
-pub(crate) fn until<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
-    let clock = Clock::start();
-    loop {
-        if let Some(found) = there() {
-            return found;
-        }
-        assert!(clock.mono().since(Mono(0)) < LIMIT, "waited for {what}");
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
-}
+use crate::until::LIMIT;
 
 /// A directory with files in which the binary runs. It goes with the test.
 pub(crate) struct Place {

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
-use crate::daemon::{Daemon, lives, until};
+use crate::daemon::{Daemon, lives};
+use crate::until::until;
 
 pub(crate) fn crashes() {
     let jobs = "[jobs.overflow]\ncall = \"overflow\"\nisolate = true\n\

@@ -2,32 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use twolane::api::client::Client;
-use twolane::clock::Clock;
-use twolane::engine::time::Mono;
 
-/// Far longer than anything here takes.
-const LIMIT: Duration = Duration::from_secs(60);
+use crate::until::until;
 
 pub(crate) struct Daemon {
     place: TempDir,
     child: Option<Child>,
-}
-
-/// Waits until `there` gives something.
-pub(crate) fn until<T>(what: &str, mut there: impl FnMut() -> Option<T>) -> T {
-    let clock = Clock::start();
-    loop {
-        if let Some(found) = there() {
-            return found;
-        }
-        assert!(clock.mono().since(Mono(0)) < LIMIT, "waited for {what}");
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
 }
 
 impl Daemon {

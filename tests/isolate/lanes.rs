@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::daemon::{Daemon, until};
+use crate::daemon::Daemon;
+use crate::until::until;
 
 /// More of them than there are threads of the io lane, and everything else goes on.
 pub(crate) fn blocked() {

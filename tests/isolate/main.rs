@@ -13,6 +13,8 @@ mod cases;
 mod daemon;
 mod handlers;
 mod lanes;
+#[path = "../waiting/until.rs"]
+mod until;
 
 use std::process::ExitCode;
 
