@@ -2,6 +2,7 @@
 //! never waits for the disk. Knows notes and numbers of runs, and nothing of what a run is.
 
 mod line;
+mod mail;
 mod read;
 mod segments;
 mod writer;
@@ -14,7 +15,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
@@ -25,6 +25,7 @@ pub use read::{ReadError, lines};
 
 use crate::engine::id::RunId;
 use crate::inbox::{Note, Outlet, Output};
+use mail::{Mail, mail};
 use writer::Item;
 
 /// Lines that may wait for the disk; beyond that they are dropped, counted and marked.
@@ -40,7 +41,7 @@ pub const KEPT_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct RunLogs {
     directory: PathBuf,
-    sender: Option<Sender<Item>>,
+    mail: Option<Mail>,
     changed: watch::Receiver<u64>,
     /// Bytes of memory in which commands' lines wait for the disk.
     held: Arc<AtomicUsize>,
@@ -56,17 +57,17 @@ impl RunLogs {
     /// # Errors
     /// If no thread can be started.
     pub fn start(directory: PathBuf) -> io::Result<Self> {
-        let (sender, receiver) = bounded(WAITING_BOUND);
+        let (mail, items) = mail();
         let (tell, changed) = watch::channel(0);
         let files = directory.clone();
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
         let thread = std::thread::Builder::new()
             .name("run-logs".to_owned())
-            .spawn(move || writer::write(&files, &receiver, &tell, &counter))?;
+            .spawn(move || writer::write(&files, &items, &tell, &counter))?;
         Ok(Self {
             directory,
-            sender: Some(sender),
+            mail: Some(mail),
             changed,
             held: Arc::default(),
             spoken: Spoken::default(),
@@ -79,7 +80,7 @@ impl RunLogs {
     #[must_use]
     pub fn ear(&self) -> Ear {
         Ear {
-            sender: self.sender.clone(),
+            mail: self.mail.clone(),
             spoken: self.spoken.clone(),
             missing: BTreeMap::new(),
         }
@@ -89,7 +90,7 @@ impl RunLogs {
     #[must_use]
     pub fn written(&self) -> Written {
         Written {
-            sender: self.sender.clone(),
+            mail: self.mail.clone(),
         }
     }
 
@@ -97,7 +98,7 @@ impl RunLogs {
     #[must_use]
     pub fn outlet(&self) -> LogOutlet {
         LogOutlet {
-            sender: self.sender.clone(),
+            mail: self.mail.clone(),
             held: Arc::clone(&self.held),
             spoken: self.spoken.clone(),
         }
@@ -125,9 +126,9 @@ impl RunLogs {
 
 impl Drop for RunLogs {
     fn drop(&mut self) {
-        if let Some(sender) = self.sender.take() {
+        if let Some(mail) = self.mail.take() {
             // Ears may outlive this, so closing the channel would not end the thread.
-            let _ = sender.send(Item::End);
+            mail.end();
         }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -138,7 +139,7 @@ impl Drop for RunLogs {
 /// Knows when what was said is in the files.
 #[derive(Clone, Debug)]
 pub struct Written {
-    sender: Option<Sender<Item>>,
+    mail: Option<Mail>,
 }
 
 /// How long somebody who reads waits for a disk that does not keep up.
@@ -150,9 +151,9 @@ impl Written {
         let (tell, told) = oneshot::channel();
         let item = Item::Settle(tell);
         if self
-            .sender
+            .mail
             .as_ref()
-            .is_some_and(|sender| sender.try_send(item).is_ok())
+            .is_some_and(|mail| mail.offer(item).is_ok())
         {
             let _late = timeout(SETTLE, told).await;
         }
@@ -162,7 +163,7 @@ impl Written {
 /// Takes the lines of commands and passes them on; waits for nothing.
 #[derive(Clone, Debug)]
 pub struct LogOutlet {
-    sender: Option<Sender<Item>>,
+    mail: Option<Mail>,
     held: Arc<AtomicUsize>,
     spoken: Spoken,
 }
@@ -198,21 +199,13 @@ impl Outlet for LogOutlet {
         if waiting > WAITING_BYTES && !output.text.is_empty() {
             return Err(output);
         }
-        let Some(sender) = &self.sender else {
+        let Some(mail) = &self.mail else {
             return Err(output);
         };
         self.spoken.begin(output.attempt.run);
-        match sender.try_send(Item::Output(output, held)) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(item) | TrySendError::Disconnected(item)) => match item {
-                Item::Output(output, _) => Err(output),
-                Item::Note(_)
-                | Item::Missing(..)
-                | Item::Over(_)
-                | Item::Gone(_)
-                | Item::Settle(_)
-                | Item::End => Ok(()),
-            },
+        match mail.offer(Item::Output(output, held)) {
+            Err(Item::Output(output, _)) => Err(output),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 }
@@ -230,7 +223,7 @@ impl Drop for Held {
 /// Hears notes and passes them on; waits for nothing.
 #[derive(Clone, Debug)]
 pub struct Ear {
-    sender: Option<Sender<Item>>,
+    mail: Option<Mail>,
     spoken: Spoken,
     /// Lines of runs that found no room, to be marked when there is some.
     missing: BTreeMap<RunId, u64>,
@@ -279,10 +272,9 @@ impl Ear {
         if let Item::Note(Note { attempt, .. }) = &item {
             self.spoken.begin(attempt.run);
         }
-        match self.sender.as_ref().map(|sender| sender.try_send(item)) {
-            Some(Ok(())) => true,
-            None | Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) => false,
-        }
+        self.mail
+            .as_ref()
+            .is_some_and(|mail| mail.offer(item).is_ok())
     }
 }
 
