@@ -65,14 +65,14 @@ pub(super) fn signal_channels() -> (SignalPort, SignalMail) {
 }
 
 impl SignalPort {
-    /// Takes what comes until nobody listens any more. Adopted processes are buried here; whoever has made one
-    /// hears of its end in another way.
-    fn listen(&self, mut source: Signals, orphans: Option<Orphans>) {
+    /// Takes what comes until nobody listens any more. Adopted processes are buried by `bury`; whoever has made
+    /// one hears of its end in another way.
+    fn listen(&self, mut source: Signals, mut bury: Option<impl FnMut()>) {
         while !source.is_closed() {
             for number in source.wait() {
-                match orphans {
-                    Some(orphans) if number == SIGCHLD => {
-                        orphans.bury();
+                match &mut bury {
+                    Some(bury) if number == SIGCHLD => {
+                        bury();
                         rest();
                         // Who asks for the end has a lower number. The next one would be told before that is
                         // looked at again, and where processes end by the thousand there always is one.
@@ -132,7 +132,7 @@ impl SignalListener {
         let (port, signals) = signal_channels();
         let thread = std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || port.listen(source, orphans))?;
+            .spawn(move || port.listen(source, orphans.map(|orphans| move || orphans.bury())))?;
         Ok(Self {
             signals,
             handle,
@@ -147,5 +147,35 @@ impl Drop for SignalListener {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use signal_hook::low_level::raise;
+
+    use super::*;
+
+    /// A process ends whenever another one is buried.
+    #[test]
+    fn who_asks_for_something_is_heard_before_the_dead_that_come_next() {
+        const DEAD: usize = 4;
+        let source = Signals::new([SIGUSR1, SIGCHLD]).expect("handlers");
+        let handle = source.handle();
+        let (port, mail) = signal_channels();
+        let mut heard = Vec::new();
+        raise(SIGCHLD).expect("a signal");
+        let bury = || {
+            heard.push(!mail.status.is_empty());
+            if heard.len() == DEAD {
+                handle.close();
+            } else {
+                // The flag is up before this returns: the signal goes to the thread that raises it.
+                raise(SIGUSR1).expect("a signal");
+                raise(SIGCHLD).expect("a signal");
+            }
+        };
+        port.listen(source, Some(bury));
+        assert_eq!(heard, [false, true, true, true]);
     }
 }
