@@ -27,7 +27,7 @@ use crate::engine::input::{Input, Submission, SubmitItem};
 use crate::engine::spec::{Definitions, Name};
 use crate::engine::{By, Engine};
 use crate::inbox::{LaneMail, Note, Request};
-use crate::lanes::{AttemptLanes, NoteSource};
+use crate::lanes::{AttemptLanes, NoteSource, take_short_turns};
 use crate::logging::Narrator;
 use crate::meters::{Meters, Tally};
 use crate::runlog::Ear;
@@ -139,6 +139,8 @@ const STARTER: CallerId = CallerId(0);
 #[must_use]
 pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
     let definitions = Arc::clone(&parts.definitions);
+    // All that the lanes do waits for the loop.
+    take_short_turns();
     let mut turn = Turn::new(parts);
     turn.settle(definitions);
     if let Some(items) = first {

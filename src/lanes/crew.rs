@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::runtime::Handle;
 
 use super::panics::catch;
-use super::priority::{CPU_SLICE, IO_SLICE, Tid, Weight, lower_other, set_slice};
+use super::priority::{CPU_SLICE, Tid, Weight, lower_other, take_short_turns};
 use super::{HOLD, lock};
 use crate::clock::kernel_nanos;
 use crate::engine::id::AttemptId;
@@ -189,8 +189,7 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHa
 
 /// What each thread does: takes what is to be polled, until there will be no more.
 fn work(shared: &Shared, seat: &Arc<Seat>) {
-    // Refused where the kernel is old or a sandbox forbids it; waits are then as late as any thread's.
-    let _refused = set_slice(IO_SLICE);
+    take_short_turns();
     let _inside = shared.runtime.enter();
     lock(&seat.0).tid = Some(Tid::current());
     while let Ok(runnable) = shared.queue.recv() {

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use super::io::IoJob;
 use super::lock;
 use super::panics::catch;
-use super::priority::{IO_SLICE, set_slice};
+use super::priority::take_short_turns;
 use beginning::{Beginning, Carry};
 
 pub(crate) use beginning::Haste;
@@ -251,8 +251,7 @@ impl Line {
 
 fn serve(line: &Line, runtime: &Handle) {
     IS_MAKER.set(true);
-    // What is made here is to be scheduled as what the runtime's own threads make.
-    let _refused = set_slice(IO_SLICE);
+    take_short_turns();
     let _entered = runtime.enter();
     while let Some(order) = line.next() {
         // What is made and what is begun tell of their panics themselves.

@@ -34,6 +34,7 @@ pub use handlers::{HandlerError, Handlers};
 pub use inbox::Delivered;
 pub use isolated::{carry_out_task, is_task};
 pub use place::{MARK, Outside};
+pub(crate) use priority::take_short_turns;
 pub use priority::{Policy, UnknownPolicy};
 
 pub(crate) use cancel::{Cancel, Unpark};

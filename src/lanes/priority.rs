@@ -84,9 +84,9 @@ impl FromStr for Policy {
 #[error("there is no scheduling policy `{0}`: it is `normal`, `batch` or `idle`")]
 pub struct UnknownPolicy(String);
 
-/// How long a thread of the io lane may run before the kernel looks who else wants to. The shortest
+/// How long a thread of the io lane, or the loop, may run before the kernel looks who else wants to. The shortest
 /// that the kernel takes: a thread that asks for short turns gets its turn sooner (Linux 6.12).
-pub(crate) const IO_SLICE: Duration = Duration::from_micros(100);
+const IO_SLICE: Duration = Duration::from_micros(100);
 
 /// The same for the cpu lane: the longest that the kernel takes, so that computing threads change
 /// places seldom; it does not keep a thread with a shorter one waiting.
@@ -131,20 +131,35 @@ pub(crate) fn inherited() -> Policy {
     Policy::ALL.into_iter().find(has).unwrap_or(Policy::Normal)
 }
 
-/// Gives the calling thread this slice, if its policy is one that knows slices.
-pub(crate) fn set_slice(slice: Duration) -> Result<(), IoError> {
+/// Has the calling thread take turns that are as short as the kernel lets them be: whenever it is woken it gets one
+/// soon, also beside programs that compute. Programs and threads that begin on it have the usual ones, so that
+/// what computes there is not interrupted more often than elsewhere.
+pub(crate) fn take_short_turns() {
+    // Refused where the kernel is old or a sandbox forbids it; waits are then as late as any thread's on a busy
+    // machine, which needs no word.
+    let _refused = shorten_turns();
+}
+
+fn shorten_turns() -> Result<(), IoError> {
     let mut attributes = read(Tid::CALLING)?;
     let sliced = [Policy::Normal.number(), Policy::Batch.number()];
     if !sliced.contains(&attributes.sched_policy) {
         return Ok(());
     }
-    attributes.sched_runtime = slice_nanos(slice);
+    attributes.sched_runtime = slice_nanos(IO_SLICE);
+    // The kernel would take away a greater weight as well, which is meant for all of the service.
+    if attributes.sched_nice >= 0 {
+        attributes.sched_flags |= RESET_ON_FORK;
+    }
     write(Tid::CALLING, attributes)
 }
 
 fn slice_nanos(slice: Duration) -> u64 {
     u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX)
 }
+
+/// What the kernel calls `SCHED_FLAG_RESET_ON_FORK`.
+const RESET_ON_FORK: u64 = libc::SCHED_FLAG_RESET_ON_FORK as u64;
 
 /// What the kernel calls `sched_attr`, in its first form, which every kernel since 3.14 takes.
 const SIZE: u32 = 48;
@@ -188,7 +203,8 @@ fn read(Tid(tid): Tid) -> Result<libc::sched_attr, IoError> {
 )]
 fn write(Tid(tid): Tid, mut attributes: libc::sched_attr) -> Result<(), IoError> {
     attributes.size = SIZE;
-    attributes.sched_flags = 0;
+    // Who may set it may not always take it back. Others are about what this form has no room for.
+    attributes.sched_flags &= RESET_ON_FORK;
     // SAFETY: a thread that is not there is an error; the pointer is to a `sched_attr` whose `size` says how
     // many bytes the kernel may read, and it lives until the call returns.
     let result =
@@ -242,13 +258,25 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_leaves_the_rest_as_it_is() {
+    fn short_turns_are_the_threads_own_and_leave_the_rest_as_it_is() {
         std::thread::spawn(|| {
             let before = read(Tid::CALLING).unwrap();
-            set_slice(IO_SLICE).unwrap();
+            take_short_turns();
             let after = read(Tid::CALLING).unwrap();
             assert_eq!(after.sched_policy, before.sched_policy);
             assert_eq!(after.sched_nice, before.sched_nice);
+            // Kernels that know nothing of it say nothing of it.
+            let turns = [before.sched_runtime, slice_nanos(IO_SLICE)];
+            assert!(turns.contains(&after.sched_runtime), "{turns:?}");
+            let begun = std::thread::spawn(|| read(Tid::CALLING).unwrap());
+            let begun = begun.join().unwrap();
+            assert_eq!(begun.sched_runtime, before.sched_runtime);
+            assert_eq!(begun.sched_nice, before.sched_nice);
+            // A thread that is lowered later keeps what it had.
+            let weight = Weight::default();
+            lower(weight, CPU_SLICE).unwrap();
+            let lowered = read(Tid::CALLING).unwrap();
+            assert_eq!(lowered.sched_flags, after.sched_flags);
         })
         .join()
         .unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use super::panics::catch;
-use super::priority::{IO_SLICE, set_slice};
+use super::priority::take_short_turns;
 
 /// Virtual memory for each thread's stack; only what is used of it becomes real.
 const STACK: usize = 2 << 20;
@@ -34,11 +34,7 @@ pub(super) fn start(
         .thread_keep_alive(Duration::MAX)
         .thread_name_fn(name)
         .thread_stack_size(STACK)
-        .on_thread_start(|| {
-            // Refused where the kernel is old or a sandbox forbids it; waits are then as late
-            // as any thread's on a busy machine, which needs no word.
-            let _refused = set_slice(IO_SLICE);
-        })
+        .on_thread_start(take_short_turns)
         // All: code that is embedded may use tokio's own timers, where that part is built in.
         .enable_all();
     build(builder)
