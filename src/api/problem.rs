@@ -139,7 +139,8 @@ impl From<Refusal> for Problem {
             | Refusal::Circle(_)
             | Refusal::Twice(_)
             | Refusal::TooMany { .. }
-            | Refusal::TooDeep { .. }
+            | Refusal::ArgumentsTooDeep(_)
+            | Refusal::ResultTooDeep(_)
             | Refusal::ArgumentsNoObject(_) => Self::unprocessable(detail),
             Refusal::UnknownArgument { .. }
             | Refusal::MissingArgument { .. }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::capacity::CapacityName;
 use super::id::{AttemptId, BackfillId, CallerId, RunId};
+use super::levels::LEVELS_BOUND;
 use super::outcome::StopReason;
 use super::run::StateKind;
 use super::spec::{JobSpec, Name};
@@ -145,14 +146,12 @@ pub enum Refusal {
     /// Arguments are a JSON object.
     #[error("the arguments of job `{0}` are not an object")]
     ArgumentsNoObject(Name),
-    /// A value is nested deeper than can be kept.
-    #[error("{what} nested deeper than {bound} levels")]
-    TooDeep {
-        /// What it is, as in "the arguments of job `a` are".
-        what: String,
-        /// The bound.
-        bound: usize,
-    },
+    /// Arguments are nested deeper than can be kept ([`LEVELS_BOUND`]).
+    #[error("the arguments of job `{0}` are nested deeper than {LEVELS_BOUND} levels")]
+    ArgumentsTooDeep(Name),
+    /// The result that a run is given is nested deeper than can be kept ([`LEVELS_BOUND`]).
+    #[error("the result of run {0} is nested deeper than {LEVELS_BOUND} levels")]
+    ResultTooDeep(RunId),
     /// The job has no parameter of this name.
     #[error("job `{job}` has no parameter `{name}`; it has {known}")]
     UnknownArgument {

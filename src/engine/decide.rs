@@ -14,7 +14,7 @@ use super::flow::Over;
 use super::follow::Ended;
 use super::id::{AttemptId, CallerId, RunId};
 use super::input::{Input, Submission};
-use super::levels::{LEVELS_BOUND, is_too_deep, kept};
+use super::levels::{is_too_deep, kept};
 use super::outcome::{End, Failure, Interruption, Measures, Outcome, SkipReason, StopReason};
 use super::run::{Run, RunState, StateKind};
 use super::spec::JobSpec;
@@ -326,8 +326,7 @@ impl Turn<'_> {
         let epoch = run.epoch;
         let outcome = match with {
             Ok(value) if is_too_deep(&value) => {
-                let (what, bound) = ("the result is".to_owned(), LEVELS_BOUND);
-                return Answer::Refused(Refusal::TooDeep { what, bound });
+                return Answer::Refused(Refusal::ResultTooDeep(id));
             }
             Ok(value) => Outcome::Succeeded(value),
             Err(why) => Outcome::Failed(Failure::Error(why)),

@@ -10,7 +10,7 @@ use super::arguments::arguments;
 use super::flow::OnDuplicate;
 use super::id::RunId;
 use super::input::{JobRef, Submission, SubmitItem};
-use super::levels::{LEVELS_BOUND, is_too_deep};
+use super::levels::is_too_deep;
 use super::spec::{JobSpec, Name};
 use super::state::State;
 use super::ties::{UniqueKey, unique_key};
@@ -101,9 +101,7 @@ fn resolve(state: &State, submission: &Submission) -> Result<Plan, Refusal> {
     for (index, item) in items.iter().enumerate() {
         let job = find(state, &item.job)?;
         if item.args.as_deref().is_some_and(is_too_deep) {
-            let what = format!("the arguments of job `{}` are", job.name);
-            let bound = LEVELS_BOUND;
-            return Err(Refusal::TooDeep { what, bound });
+            return Err(Refusal::ArgumentsTooDeep(job.name.clone()));
         }
         let args = arguments(job, item.args.as_ref())?;
         let (source, replaces) = place(state, &mut seen, new.len(), (job, args.as_deref()))?;
