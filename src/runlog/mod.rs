@@ -2,7 +2,7 @@
 //! never waits for the disk. Knows notes and numbers of runs, and nothing of what a run is.
 
 mod line;
-mod mail;
+mod port;
 mod read;
 mod segments;
 mod writer;
@@ -25,7 +25,7 @@ pub use read::{ReadError, lines};
 
 use crate::engine::id::RunId;
 use crate::inbox::{Note, Outlet, Output};
-use mail::{Mail, mail};
+use port::{Port, port};
 use writer::Item;
 
 /// Lines that may wait for the disk; beyond that they are dropped, counted and marked.
@@ -41,7 +41,7 @@ pub const KEPT_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct RunLogs {
     directory: PathBuf,
-    mail: Option<Mail>,
+    port: Option<Port>,
     changed: watch::Receiver<u64>,
     /// Bytes of memory in which commands' lines wait for the disk.
     held: Arc<AtomicUsize>,
@@ -57,7 +57,7 @@ impl RunLogs {
     /// # Errors
     /// If no thread can be started.
     pub fn start(directory: PathBuf) -> io::Result<Self> {
-        let (mail, items) = mail();
+        let (port, items) = port();
         let (tell, changed) = watch::channel(0);
         let files = directory.clone();
         let dropped = Arc::new(AtomicU64::new(0));
@@ -67,7 +67,7 @@ impl RunLogs {
             .spawn(move || writer::write(&files, &items, &tell, &counter))?;
         Ok(Self {
             directory,
-            mail: Some(mail),
+            port: Some(port),
             changed,
             held: Arc::default(),
             spoken: Spoken::default(),
@@ -80,7 +80,7 @@ impl RunLogs {
     #[must_use]
     pub fn ear(&self) -> Ear {
         Ear {
-            mail: self.mail.clone(),
+            port: self.port.clone(),
             spoken: self.spoken.clone(),
             missing: BTreeMap::new(),
         }
@@ -90,7 +90,7 @@ impl RunLogs {
     #[must_use]
     pub fn written(&self) -> Written {
         Written {
-            mail: self.mail.clone(),
+            port: self.port.clone(),
         }
     }
 
@@ -98,7 +98,7 @@ impl RunLogs {
     #[must_use]
     pub fn outlet(&self) -> LogOutlet {
         LogOutlet {
-            mail: self.mail.clone(),
+            port: self.port.clone(),
             held: Arc::clone(&self.held),
             spoken: self.spoken.clone(),
         }
@@ -126,9 +126,9 @@ impl RunLogs {
 
 impl Drop for RunLogs {
     fn drop(&mut self) {
-        if let Some(mail) = self.mail.take() {
+        if let Some(port) = self.port.take() {
             // Ears may outlive this, so closing the channel would not end the thread.
-            mail.end();
+            port.end();
         }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -139,7 +139,7 @@ impl Drop for RunLogs {
 /// Knows when what was said is in the files.
 #[derive(Clone, Debug)]
 pub struct Written {
-    mail: Option<Mail>,
+    port: Option<Port>,
 }
 
 /// How long somebody who reads waits for a disk that does not keep up.
@@ -151,9 +151,9 @@ impl Written {
         let (tell, told) = oneshot::channel();
         let item = Item::Settle(tell);
         if self
-            .mail
+            .port
             .as_ref()
-            .is_some_and(|mail| mail.offer(item).is_ok())
+            .is_some_and(|port| port.offer(item).is_ok())
         {
             let _late = timeout(SETTLE, told).await;
         }
@@ -163,7 +163,7 @@ impl Written {
 /// Takes the lines of commands and passes them on; waits for nothing.
 #[derive(Clone, Debug)]
 pub struct LogOutlet {
-    mail: Option<Mail>,
+    port: Option<Port>,
     held: Arc<AtomicUsize>,
     spoken: Spoken,
 }
@@ -199,13 +199,21 @@ impl Outlet for LogOutlet {
         if waiting > WAITING_BYTES && !output.text.is_empty() {
             return Err(output);
         }
-        let Some(mail) = &self.mail else {
+        let Some(port) = &self.port else {
             return Err(output);
         };
         self.spoken.begin(output.attempt.run);
-        match mail.offer(Item::Output(output, held)) {
+        match port.offer(Item::Output(output, held)) {
             Err(Item::Output(output, _)) => Err(output),
-            Ok(()) | Err(_) => Ok(()),
+            Ok(())
+            | Err(
+                Item::Note(_)
+                | Item::Missing(..)
+                | Item::Over(_)
+                | Item::Gone(_)
+                | Item::Settle(_)
+                | Item::End,
+            ) => Ok(()),
         }
     }
 }
@@ -223,7 +231,7 @@ impl Drop for Held {
 /// Hears notes and passes them on; waits for nothing.
 #[derive(Clone, Debug)]
 pub struct Ear {
-    mail: Option<Mail>,
+    port: Option<Port>,
     spoken: Spoken,
     /// Lines of runs that found no room, to be marked when there is some.
     missing: BTreeMap<RunId, u64>,
@@ -272,9 +280,9 @@ impl Ear {
         if let Item::Note(Note { attempt, .. }) = &item {
             self.spoken.begin(attempt.run);
         }
-        self.mail
+        self.port
             .as_ref()
-            .is_some_and(|mail| mail.offer(item).is_ok())
+            .is_some_and(|port| port.offer(item).is_ok())
     }
 }
 

@@ -144,9 +144,9 @@ fn what_is_gone_leaves_no_file() {
 
 #[test]
 fn the_end_of_a_run_that_said_nothing_is_passed_on_to_nobody() {
-    let (mail, items) = mail();
+    let (port, items) = port();
     let mut ear = Ear {
-        mail: Some(mail),
+        port: Some(port),
         spoken: Spoken::default(),
         missing: BTreeMap::new(),
     };
@@ -189,14 +189,14 @@ fn a_flood_of_short_lines_is_written_piece_by_piece() {
         ("bytes that are no text", b"\xff\x00\x01\n"),
     ] {
         let place = tempfile::tempdir().expect("a directory");
-        let (mail, items) = mail();
+        let (port, items) = port();
         for _ in 0..OUTPUTS {
             let output = output(1, line.repeat(LINES));
             let held = Held(Arc::default(), 0);
             let item = Item::Output(Box::new(output), held);
-            assert!(mail.offer(item).is_ok(), "there is room");
+            assert!(port.offer(item).is_ok(), "there is room");
         }
-        mail.end();
+        port.end();
         let (tell, _) = watch::channel(0);
         // All of it waits before the first line is written.
         writer::write(place.path(), &items, &tell, &AtomicU64::new(0));
@@ -221,10 +221,10 @@ fn a_flood_of_short_lines_is_written_piece_by_piece() {
 
 #[test]
 fn what_waits_counts_for_the_memory_that_it_takes() {
-    let (mail, items) = mail();
+    let (port, items) = port();
     let held = Arc::new(AtomicUsize::new(0));
     let outlet = LogOutlet {
-        mail: Some(mail),
+        port: Some(port),
         held: Arc::clone(&held),
         spoken: Spoken::default(),
     };

@@ -11,15 +11,15 @@ use super::writer::Item;
 /// a megabyte for what waits only where the disk does not keep up. So the bound is looked at here. As many more
 /// than that may get in as threads look at the same moment.
 #[derive(Clone, Debug)]
-pub(super) struct Mail(Sender<Item>);
+pub(super) struct Port(Sender<Item>);
 
 /// Both ends.
-pub(super) fn mail() -> (Mail, Receiver<Item>) {
+pub(super) fn port() -> (Port, Receiver<Item>) {
     let (sender, receiver) = unbounded();
-    (Mail(sender), receiver)
+    (Port(sender), receiver)
 }
 
-impl Mail {
+impl Port {
     /// Hands an item in without waiting.
     ///
     /// # Errors
@@ -45,23 +45,23 @@ mod tests {
 
     #[test]
     fn as_many_wait_as_may_and_the_end_finds_room() {
-        let (mail, items) = mail();
+        let (port, items) = port();
         for run in 0..WAITING_BOUND as u64 {
-            assert!(mail.offer(Item::Over(RunId(run))).is_ok(), "item {run}");
+            assert!(port.offer(Item::Over(RunId(run))).is_ok(), "item {run}");
         }
         assert!(matches!(
-            mail.offer(Item::Gone(RunId(7))),
+            port.offer(Item::Gone(RunId(7))),
             Err(Item::Gone(RunId(7)))
         ));
-        mail.end();
+        port.end();
         assert_eq!(items.len(), WAITING_BOUND + 1);
         assert!(items.try_recv().is_ok());
         assert!(items.try_recv().is_ok());
         assert!(
-            mail.offer(Item::Gone(RunId(7))).is_ok(),
+            port.offer(Item::Gone(RunId(7))).is_ok(),
             "there is room again"
         );
         drop(items);
-        assert!(mail.offer(Item::Gone(RunId(7))).is_err(), "nobody is there");
+        assert!(port.offer(Item::Gone(RunId(7))).is_err(), "nobody is there");
     }
 }
