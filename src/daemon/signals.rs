@@ -73,7 +73,6 @@ impl SignalPort {
                 match &mut bury {
                     Some(bury) if number == SIGCHLD => {
                         bury();
-                        rest();
                         // Who asks for the end has a lower number. The next one would be told before that is
                         // looked at again, and where processes end by the thousand there always is one.
                         if !bug!("end-unheard-among-the-dead") {
@@ -132,7 +131,15 @@ impl SignalListener {
         let (port, signals) = signal_channels();
         let thread = std::thread::Builder::new()
             .name("signals".to_owned())
-            .spawn(move || port.listen(source, orphans.map(|orphans| move || orphans.bury())))?;
+            .spawn(move || {
+                let bury = orphans.map(|orphans| {
+                    move || {
+                        orphans.bury();
+                        rest();
+                    }
+                });
+                port.listen(source, bury);
+            })?;
         Ok(Self {
             signals,
             handle,
@@ -152,9 +159,14 @@ impl Drop for SignalListener {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
     use signal_hook::low_level::raise;
 
     use super::*;
+
+    /// Far more than it takes.
+    const LIMIT: Duration = Duration::from_secs(60);
 
     /// A process ends whenever another one is buried.
     #[test]
@@ -163,19 +175,26 @@ mod tests {
         let source = Signals::new([SIGUSR1, SIGCHLD]).expect("handlers");
         let handle = source.handle();
         let (port, mail) = signal_channels();
-        let mut heard = Vec::new();
-        raise(SIGCHLD).expect("a signal");
-        let bury = || {
-            heard.push(!mail.status.is_empty());
-            if heard.len() == DEAD {
-                handle.close();
-            } else {
-                // The flag is up before this returns: the signal goes to the thread that raises it.
-                raise(SIGUSR1).expect("a signal");
-                raise(SIGCHLD).expect("a signal");
-            }
-        };
-        port.listen(source, Some(bury));
+        let (told, tells) = channel();
+        std::thread::spawn(move || {
+            let mut buried = 0;
+            raise(SIGCHLD).expect("a signal");
+            let bury = || {
+                buried += 1;
+                told.send(!mail.status.is_empty()).expect("a listener");
+                if buried == DEAD {
+                    handle.close();
+                } else {
+                    // The flag is up before this returns: the signal goes to the thread that raises it.
+                    raise(SIGUSR1).expect("a signal");
+                    raise(SIGCHLD).expect("a signal");
+                }
+            };
+            port.listen(source, Some(bury));
+        });
+        let heard: Vec<bool> = (0..DEAD)
+            .map(|_| tells.recv_timeout(LIMIT).expect("one is buried"))
+            .collect();
         assert_eq!(heard, [false, true, true, true]);
     }
 }
