@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::fs::Metadata;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -90,31 +91,28 @@ impl<'a> Request<'a> {
             Some(Filled::Text(text)) => builder = builder.body(text.clone()),
             Some(Filled::File(path)) => {
                 let (body, bytes) = Box::pin(self.open(path)).await?;
-                builder = builder.body(body);
-                if let Some(bytes) = bytes {
-                    builder = builder.header(CONTENT_LENGTH, bytes);
-                }
+                builder = builder.body(body).header(CONTENT_LENGTH, bytes);
             }
         }
         Ok(builder.send().await)
     }
 
-    /// A body that is in a file, and how long it is, unless something else has come in the file's place meanwhile.
-    async fn open(&self, path: &Path) -> Result<(Body, Option<u64>), TaskError> {
+    /// A body that is in a file, and how long it is.
+    async fn open(&self, path: &Path) -> Result<(Body, u64), TaskError> {
         let unable = |error: std::io::Error| {
             self.failed(format!(
                 "cannot read the body from {}: {error}",
                 path.display()
             ))
         };
-        // Opening a pipe would wait for its writer.
-        let before = tokio::fs::metadata(path).await.map_err(unable)?;
-        if !before.is_file() {
-            return Err(unable(std::io::Error::other("it is no regular file")));
-        }
+        let regular = |metadata: Metadata| match metadata.is_file() {
+            true => Ok(metadata.len()),
+            false => Err(unable(std::io::Error::other("it is no regular file"))),
+        };
+        // Opening a pipe would wait for its writer. Something else may come in the file's place until then.
+        regular(tokio::fs::metadata(path).await.map_err(unable)?)?;
         let file = File::open(path).await.map_err(unable)?;
-        let metadata = file.metadata().await.map_err(unable)?;
-        let bytes = metadata.is_file().then_some(metadata.len());
+        let bytes = regular(file.metadata().await.map_err(unable)?)?;
         let stream = ReaderStream::with_capacity(file, CHUNK_BYTES);
         Ok((Body::wrap_stream(stream), bytes))
     }
