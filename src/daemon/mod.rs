@@ -135,11 +135,12 @@ pub struct Farewell {
 /// Who asks for the runs that begin with the daemon.
 const STARTER: CallerId = CallerId(0);
 
-/// Runs until the end: when all is done, if that is wanted, or when a signal asks for it.
+/// Runs until the end: when all is done, if that is wanted, or when a signal asks for it. The thread that calls this
+/// has the kernel give it short turns from then on.
 #[must_use]
 pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
     let definitions = Arc::clone(&parts.definitions);
-    // All that the lanes do waits for the loop.
+    // Whatever is to start, and whatever has ended, waits for the loop.
     take_short_turns();
     let mut turn = Turn::new(parts);
     turn.settle(definitions);

@@ -84,9 +84,10 @@ impl FromStr for Policy {
 #[error("there is no scheduling policy `{0}`: it is `normal`, `batch` or `idle`")]
 pub struct UnknownPolicy(String);
 
-/// How long a thread of the io lane, or the loop, may run before the kernel looks who else wants to. The shortest
-/// that the kernel takes: a thread that asks for short turns gets its turn sooner (Linux 6.12).
-const IO_SLICE: Duration = Duration::from_micros(100);
+/// How long a thread that hands things on may run before the kernel looks who else wants to: the loop, and those of
+/// the io lane. The shortest that the kernel takes: a thread that asks for short turns gets its turn sooner (Linux
+/// 6.12).
+const SHORT_SLICE: Duration = Duration::from_micros(100);
 
 /// The same for the cpu lane: the longest that the kernel takes, so that computing threads change
 /// places seldom; it does not keep a thread with a shorter one waiting.
@@ -131,35 +132,36 @@ pub(crate) fn inherited() -> Policy {
     Policy::ALL.into_iter().find(has).unwrap_or(Policy::Normal)
 }
 
-/// Has the calling thread take turns that are as short as the kernel lets them be: whenever it is woken it gets one
-/// soon, also beside programs that compute. Programs and threads that begin on it have the usual ones, so that
-/// what computes there is not interrupted more often than elsewhere.
+/// Has the calling thread take turns that are as short as the kernel lets them be: from Linux 6.12 on it gets one soon
+/// whenever it is woken, also beside programs that compute. Threads that begin on it have them too, and commands
+/// until they become their programs (`process::birth`).
 pub(crate) fn take_short_turns() {
-    // Refused where the kernel is old or a sandbox forbids it; waits are then as late as any thread's on a busy
-    // machine, which needs no word.
-    let _refused = shorten_turns();
+    // Refused where a sandbox forbids it; waits are then as late as any thread's on a busy machine, which needs no
+    // word.
+    let _refused = set_slice(SHORT_SLICE);
 }
 
-fn shorten_turns() -> Result<(), IoError> {
+/// Gives the calling thread this slice, if its policy is one that knows slices.
+fn set_slice(slice: Duration) -> Result<(), IoError> {
     let mut attributes = read(Tid::CALLING)?;
     let sliced = [Policy::Normal.number(), Policy::Batch.number()];
     if !sliced.contains(&attributes.sched_policy) {
         return Ok(());
     }
-    attributes.sched_runtime = slice_nanos(IO_SLICE);
-    // The kernel would take away a greater weight as well, which is meant for all of the service.
-    if attributes.sched_nice >= 0 {
-        attributes.sched_flags |= RESET_ON_FORK;
-    }
+    attributes.sched_runtime = slice_nanos(slice);
     write(Tid::CALLING, attributes)
+}
+
+/// How long a thread or process may run until the kernel looks who else wants to, in nanoseconds; 0 from a kernel
+/// that does not say.
+#[cfg(test)]
+pub(crate) fn slice_of(number: libc::pid_t) -> u64 {
+    read(Tid(number)).map_or(0, |attributes| attributes.sched_runtime)
 }
 
 fn slice_nanos(slice: Duration) -> u64 {
     u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX)
 }
-
-/// What the kernel calls `SCHED_FLAG_RESET_ON_FORK`.
-const RESET_ON_FORK: u64 = libc::SCHED_FLAG_RESET_ON_FORK as u64;
 
 /// What the kernel calls `sched_attr`, in its first form, which every kernel since 3.14 takes.
 const SIZE: u32 = 48;
@@ -203,8 +205,7 @@ fn read(Tid(tid): Tid) -> Result<libc::sched_attr, IoError> {
 )]
 fn write(Tid(tid): Tid, mut attributes: libc::sched_attr) -> Result<(), IoError> {
     attributes.size = SIZE;
-    // Who may set it may not always take it back. Others are about what this form has no room for.
-    attributes.sched_flags &= RESET_ON_FORK;
+    attributes.sched_flags = 0;
     // SAFETY: a thread that is not there is an error; the pointer is to a `sched_attr` whose `size` says how
     // many bytes the kernel may read, and it lives until the call returns.
     let result =
@@ -258,25 +259,17 @@ mod tests {
     }
 
     #[test]
-    fn short_turns_are_the_threads_own_and_leave_the_rest_as_it_is() {
+    fn short_turns_leave_the_rest_as_it_is() {
         std::thread::spawn(|| {
             let before = read(Tid::CALLING).unwrap();
             take_short_turns();
             let after = read(Tid::CALLING).unwrap();
             assert_eq!(after.sched_policy, before.sched_policy);
             assert_eq!(after.sched_nice, before.sched_nice);
-            // Kernels that know nothing of it say nothing of it.
-            let turns = [before.sched_runtime, slice_nanos(IO_SLICE)];
-            assert!(turns.contains(&after.sched_runtime), "{turns:?}");
-            let begun = std::thread::spawn(|| read(Tid::CALLING).unwrap());
-            let begun = begun.join().unwrap();
-            assert_eq!(begun.sched_runtime, before.sched_runtime);
-            assert_eq!(begun.sched_nice, before.sched_nice);
-            // A thread that is lowered later keeps what it had.
-            let weight = Weight::default();
-            lower(weight, CPU_SLICE).unwrap();
-            let lowered = read(Tid::CALLING).unwrap();
-            assert_eq!(lowered.sched_flags, after.sched_flags);
+            // Kernels before 6.12 know nothing of it, and say 0.
+            if after.sched_runtime > 0 {
+                assert_eq!(after.sched_runtime, slice_nanos(SHORT_SLICE));
+            }
         })
         .join()
         .unwrap();

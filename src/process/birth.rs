@@ -331,6 +331,7 @@ mod clone {
                 // Refused, it may have as many open as its maker.
                 libc::setrlimit(libc::RLIMIT_NOFILE, bound);
             }
+            take_usual_turns();
             // What the daemon ignores a program would ignore too, and what it has put off would stay so.
             let mut none = MaybeUninit::<libc::sigset_t>::uninit();
             libc::sigemptyset(none.as_mut_ptr());
@@ -345,6 +346,31 @@ mod clone {
                 newborn.environment.as_ptr(),
             );
             error()
+        }
+    }
+
+    /// Whoever bears it may have turns as short as the kernel takes, which come soon. So has the process until here.
+    /// As a program it would be interrupted more often than others, and interrupt them: it has the usual ones.
+    ///
+    /// # Safety
+    /// None is needed; both calls are allowed where [`grow_up`] is.
+    unsafe fn take_usual_turns() {
+        /// In nanoseconds, as `sched_setattr(2)` has it.
+        const SHORTEST: u64 = 100_000;
+        /// The first form of `sched_attr`.
+        const SIZE: u32 = 48;
+        let mut turns = MaybeUninit::<libc::sched_attr>::zeroed();
+        let place = turns.as_mut_ptr();
+        // SAFETY: the place is one for a `sched_attr`, of which the kernel writes and reads SIZE bytes; all of its
+        // bytes were set to 0, which is a valid one.
+        unsafe {
+            let read = libc::syscall(libc::SYS_sched_getattr, 0, place, SIZE, 0);
+            if read == 0 && (*place).sched_runtime == SHORTEST {
+                (*place).sched_runtime = 0;
+                (*place).sched_flags = 0;
+                // Refused, they stay short.
+                libc::syscall(libc::SYS_sched_setattr, 0, place, 0);
+            }
         }
     }
 
