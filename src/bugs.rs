@@ -53,6 +53,7 @@ const ALL: &[&str] = &[
     "stop-without-teardown",
     "sync-tried-again",
     "timeout-by-the-wall-clock",
+    "too-deep-is-kept",
     "unfair",
     "unique-forgotten",
     "weights-are-one",
