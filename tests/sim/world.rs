@@ -8,6 +8,7 @@ mod end;
 mod power;
 mod send;
 mod slots;
+mod submit;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -17,12 +18,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use twolane::engine::action::{Action, Answer};
-use twolane::engine::fact::{Fact, Record, SubmitKey};
+use twolane::engine::fact::{Fact, Record};
 use twolane::engine::id::{AttemptId, CallerId, RunId};
-use twolane::engine::input::{BackfillOrder, Input, Submission, SubmitItem};
+use twolane::engine::input::{BackfillOrder, Input};
 use twolane::engine::outcome::End;
 use twolane::engine::schedule::ScheduleSpec;
-use twolane::engine::spec::{Definitions, JobSpec, Name, Priority};
+use twolane::engine::spec::{Definitions, JobSpec, Name};
 use twolane::engine::time::{Mono, Now, Wall};
 use twolane::engine::{CapacityName, Engine, Outputs};
 
@@ -410,61 +411,6 @@ impl World {
         let caller = CallerId(self.callers);
         self.asked.insert(caller, key);
         Some(caller)
-    }
-
-    fn submit(&mut self) {
-        let mut names = vec![self.random.of(&self.swarm.jobs)];
-        if names[0] == "then" {
-            names.extend(["cpu", "io"]);
-        }
-        // What is announced are those that stand behind each other in a line.
-        let in_line = ["short", "reads"].contains(&names[0]);
-        if in_line {
-            names = vec![names[0]; 15];
-        }
-        let key = self
-            .random
-            .chance(30)
-            .then(|| format!("key {}", self.random.below(20)));
-        if let Some(run) = key.as_ref().and_then(|key| self.stored_key(key)) {
-            // Who asks looks into the store first.
-            self.ledger.key(key.as_ref().unwrap(), run);
-            return;
-        }
-        let items = names.into_iter().map(|name| {
-            let level = i64::try_from(self.random.below(20)).unwrap() - 10;
-            let later = i64::try_from(self.random.below(3_000_000)).unwrap();
-            let at = self
-                .random
-                .chance(10)
-                .then(|| Wall(self.clock().wall.0 + later));
-            SubmitItem {
-                // Only a line of one priority is long.
-                priority: Priority::new(level).filter(|_| !in_line),
-                at,
-                ..SubmitItem::of(&Name::from(name))
-            }
-        });
-        let items: Vec<SubmitItem> = items.collect();
-        let caller = self.caller(key.clone());
-        let key = key.map(|key| {
-            Arc::new(SubmitKey {
-                text: key.into(),
-                digest: "same".into(),
-            })
-        });
-        self.apply(Input::Submit(Submission { items, key, caller }));
-    }
-
-    /// What the table of keys in the store says.
-    fn stored_key(&self, wanted: &str) -> Option<RunId> {
-        self.disk.iter().find_map(|record| {
-            let Fact::Accepted { run, key, .. } = &record.fact else {
-                return None;
-            };
-            let key = key.as_ref()?;
-            (&*key.text == wanted).then_some(*run)
-        })
     }
 
     fn any_run(&mut self) -> RunId {
