@@ -9,14 +9,15 @@ use twolane::config;
 use twolane::engine::amounts::{Amounts, Period, Rate};
 use twolane::engine::command::{CommandSpec, Invocation, Stdin, Step};
 use twolane::engine::flow::{FanOut, OnDuplicate, Unique, UniqueBy, When};
-use twolane::engine::retry::RetrySpec;
 use twolane::engine::schedule::{Cron, Missed, MissedPolicy, Overlap, ScheduleSpec, Trigger, Zone};
 use twolane::engine::spec::{
     Definitions, JobSpec, Lane, LimitSpec, Name, OnCrash, ParamKind, ParamSpec, PoolSpec, TaskSpec,
 };
 
+use crate::manners::Manners;
+
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 24] = [
+pub(crate) const JOBS: [&str; 28] = [
     "io",
     "awaited",
     "cpu",
@@ -39,15 +40,19 @@ pub(crate) const JOBS: [&str; 24] = [
     "behind",
     "pieces",
     "after-all",
+    "either",
+    "listed",
+    "single",
+    "same",
     "reads",
     "listens",
 ];
 
 /// Those that have schedules; nobody submits them.
-pub(crate) const SCHEDULED: [&str; 4] = ["hourly", "daily", "each", "now-and-then"];
+pub(crate) const SCHEDULED: [&str; 5] = ["hourly", "daily", "each", "now-and-then", "appointed"];
 
 /// Those of them that are in all versions.
-pub(crate) const ALWAYS_SCHEDULED: [&str; 3] = ["hourly", "daily", "each"];
+pub(crate) const ALWAYS_SCHEDULED: [&str; 4] = ["hourly", "daily", "each", "appointed"];
 
 /// A zone whose clocks are changed twice a year.
 static ZONE: LazyLock<Zone> = LazyLock::new(|| config::zone("Europe/Berlin").unwrap());
@@ -60,7 +65,7 @@ pub(crate) const OFTEN: Rate = Rate {
 };
 
 /// A version of the definitions.
-pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
+pub(crate) fn version(number: u64, manners: &Manners, scheduled: bool) -> Definitions {
     let mut jobs = BTreeMap::new();
     let mut add = |name: &str, lane: Lane, change: &dyn Fn(&mut JobSpec)| {
         let duration = Duration::from_secs(1);
@@ -78,13 +83,14 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
     add("slow", Lane::Io, &|job| {
         job.timeout = Some(Duration::from_secs(2));
         job.limits = Amounts::one_of_each(["two"]);
+        job.on_failure = Some("single".into());
     });
     add("late", Lane::Io, &|job| {
         job.delay = Duration::from_secs(3);
         job.start_within = Some(Duration::from_secs(2));
     });
     add("again", Lane::Io, &|job| {
-        job.retry = Some(Box::new(RetrySpec::of(3)));
+        job.retry = manners.retry(3);
         job.run_timeout = Some(Duration::from_secs(9));
         job.timeout = Some(Duration::from_secs(2));
     });
@@ -92,20 +98,24 @@ pub(crate) fn version(number: u64, scheduled: bool) -> Definitions {
         job.after = vec!["cpu".into(), "io".into()]
     });
     hang_together(&mut add);
+    be_alone(&mut add, manners);
     add("future", Lane::Io, &|job| {
         job.task = TaskSpec::Future { what: "it".into() }
     });
     add("made", Lane::Io, &|job| {
         job.timeout = Some(Duration::from_secs(1));
         job.setup = Some(Box::new(step()));
+        job.retry = manners.retry(3);
+        job.teardown = manners.cleans_up.then(|| Box::new(step()));
+        job.teardown_timeout = Duration::from_secs(2);
     });
     add("short", Lane::Io, &|job| {
         job.task = TaskSpec::Command(Box::new(CommandSpec::of(step())));
     });
-    take_input(&mut add);
+    take_input(&mut add, manners);
     take_much(&mut add);
     if scheduled {
-        come_by_the_clock(&mut add);
+        come_by_the_clock(&mut add, manners);
     }
     change(&mut jobs, number);
     let size = [2, 3, 1][usize::try_from(number).unwrap()];
@@ -166,6 +176,10 @@ fn hang_together(add: Add<'_>) {
         job.params.insert("n".into(), number());
         job.on_success = Some("cpu".into());
     });
+    add("listed", Lane::Io, &|job| {
+        job.fan_out = Some(FanOut::Each("n".into()));
+        job.params.insert("n".into(), number());
+    });
     // One run of which several graphs may come after.
     add("shared", Lane::Io, &|job| {
         job.unique = Some(Unique {
@@ -192,9 +206,30 @@ fn hang_together(add: Add<'_>) {
         job.after = vec!["pieces".into(), "shared".into()];
         job.when = When::Always;
     });
+    add("either", Lane::Io, &|job| {
+        job.after = vec!["again".into(), "io".into()];
+        job.when = When::Any;
+    });
     add("clean", Lane::Io, &|job| {
         job.after = vec!["again".into(), "cpu".into()];
         job.when = When::Failure;
+    });
+}
+
+/// Jobs of which there is only one run at a time, in other ways than above.
+fn be_alone(add: Add<'_>, manners: &Manners) {
+    add("single", Lane::Io, &|job| {
+        job.unique = Some(Unique {
+            by: UniqueBy::Job,
+            on_duplicate: OnDuplicate::Reject,
+        });
+    });
+    add("same", Lane::Cpu, &|job| {
+        job.unique = Some(Unique {
+            by: UniqueBy::Args,
+            on_duplicate: manners.on_duplicate,
+        });
+        job.params.insert("n".into(), number());
     });
 }
 
@@ -207,38 +242,45 @@ const fn number() -> ParamSpec {
 }
 
 /// Jobs with schedules: in each zone and way there is, but few.
-fn come_by_the_clock(add: Add<'_>) {
+fn come_by_the_clock(add: Add<'_>, manners: &Manners) {
     let cron = |text: &str, zone: &Zone| {
         ScheduleSpec::new(Trigger::Cron(Cron::parse(text).unwrap()), zone.clone())
     };
     let missed = |policy| Missed {
         policy,
-        window: None,
+        window: manners.window,
         max: 5,
     };
     let mut with = |name: &str, schedules: Vec<ScheduleSpec>| {
         let schedules: Vec<_> = schedules.into_iter().map(Arc::new).collect();
         add(name, Lane::Io, &|job| job.schedules.clone_from(&schedules));
     };
-    let hourly = cron("0 * * * *", &Zone::utc());
+    let mut hourly = cron("0 * * * *", &Zone::utc());
+    (hourly.from, hourly.until) = manners.span;
     // In the hour that is skipped and in the one that comes twice.
     let mut daily = cron("30 2 * * *", &ZONE);
     daily.missed = missed(MissedPolicy::Latest);
     daily.overlap = Overlap::Queue;
+    (daily.gap, daily.fold) = (manners.gap, manners.fold);
     let mut each = ScheduleSpec::new(Trigger::Every(Duration::from_secs(420)), Zone::utc());
     each.missed = missed(MissedPolicy::All);
     each.overlap = Overlap::Latest;
+    manners.black_out(&mut each, "10:00-14:00");
     let mut now_and_then = cron("*/20 * * * *", &ZONE);
     now_and_then.jitter = Duration::from_secs(90);
     now_and_then.overlap = Overlap::Replace;
+    manners.black_out(&mut now_and_then, "Sat,Sun");
+    let mut appointed = ScheduleSpec::new(Trigger::At(manners.appointed), Zone::utc());
+    appointed.missed = missed(MissedPolicy::Latest);
     with("hourly", vec![hourly]);
     with("daily", vec![daily]);
     with("each", vec![each]);
     with("now-and-then", vec![now_and_then]);
+    with("appointed", vec![appointed]);
 }
 
 /// Jobs that take what is sent to them.
-fn take_input(add: Add<'_>) {
+fn take_input(add: Add<'_>, manners: &Manners) {
     add("reads", Lane::Io, &|job| {
         let mut command = CommandSpec::of(step());
         command.stdin = Stdin::Open;
@@ -247,7 +289,7 @@ fn take_input(add: Add<'_>) {
     add("listens", Lane::Cpu, &|job| {
         let (handler, args) = ("it".into(), Value::Null);
         job.task = TaskSpec::Call { handler, args };
-        job.retry = Some(Box::new(RetrySpec::of(4)));
+        job.retry = manners.retry(4);
     });
 }
 

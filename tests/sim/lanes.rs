@@ -9,7 +9,7 @@ use serde_json::Value;
 use twolane::engine::action::StartOrder;
 use twolane::engine::id::AttemptId;
 use twolane::engine::outcome::{End, Failure, Measures, Outcome};
-use twolane::engine::spec::Lane;
+use twolane::engine::spec::{JobSpec, Lane};
 use twolane::engine::time::{Mono, Now, Wall};
 
 use crate::definitions::lane_size;
@@ -32,6 +32,8 @@ struct Work {
     lane: Lane,
     ends_at: u64,
     outcome: Outcome,
+    /// Why what is run after it fails, however it went.
+    teardown: Option<Failure>,
     stop: Stop,
 }
 
@@ -65,14 +67,14 @@ impl Lanes {
         swarm: &Swarm,
     ) {
         let no_room = order.job.begins_in_lane() && random.chance(swarm.no_room);
-        let outcome = match random.below(2) {
-            _ if no_room => Outcome::NoRoom("no process is to be had".into()),
-            _ if !random.chance(swarm.fail) => {
-                Outcome::Succeeded(Arc::new(Value::from(order.attempt.run.0)))
-            }
-            0 => Outcome::Failed(Failure::Error("no luck".into())),
-            _ => Outcome::Failed(Failure::Panic("oh".into())),
+        let outcome = if no_room {
+            Outcome::NoRoom("no process is to be had".into())
+        } else if random.chance(swarm.fail) {
+            Outcome::Failed(failure(&order.job, random))
+        } else {
+            Outcome::Succeeded(Arc::new(Value::from(order.attempt.run.0)))
         };
+        let has_teardown = order.job.teardown.is_some() && !no_room;
         let mut begins_at = now;
         if order.tells_beginning() && !no_room {
             begins_at += random.below(3_000);
@@ -83,6 +85,7 @@ impl Lanes {
             lane: order.job.lane,
             ends_at: begins_at + 1 + random.below(4_000),
             outcome,
+            teardown: (has_teardown && random.chance(30)).then_some(Failure::Exit(2)),
             stop: match random.below(100) {
                 drawn if drawn < swarm.stay => Stop::Stays,
                 drawn if drawn < swarm.stay + 15 => Stop::GoesOn,
@@ -156,9 +159,9 @@ impl Lanes {
             };
             left.push((attempt, did));
             let end = End {
+                words: words(&work.outcome, random),
                 outcome: work.outcome,
-                teardown: None,
-                words: None,
+                teardown: work.teardown,
                 measures: measures(random),
             };
             self.arriving
@@ -204,6 +207,26 @@ impl Lanes {
             .map(|((_, attempt), end)| (attempt, end))
             .collect()
     }
+}
+
+/// Why an attempt fails: where it has a process, also as processes do.
+fn failure(job: &JobSpec, random: &mut Random) -> Failure {
+    let kinds = if job.begins_in_lane() { 7 } else { 2 };
+    match random.below(kinds) {
+        0 => Failure::Error("no luck".into()),
+        1 => Failure::Panic("oh".into()),
+        2 => Failure::Exit(1),
+        3 => Failure::Exit(75),
+        4 => Failure::Signal(9),
+        5 => Failure::OutOfMemory { own: true },
+        _ => Failure::OutOfMemory { own: false },
+    }
+}
+
+/// What a command says last.
+fn words(outcome: &Outcome, random: &mut Random) -> Option<Arc<str>> {
+    let exited = matches!(outcome, Outcome::Failed(Failure::Exit(_)));
+    (exited && random.chance(50)).then(|| "no such thing".into())
 }
 
 /// Of attempts that wait, that compute, and that keep a thread.

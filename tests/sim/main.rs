@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a failing seed prints what happened")]
 
+mod alone;
 mod definitions;
 #[path = "../records/in_force.rs"]
 mod in_force;
@@ -17,10 +18,14 @@ mod kinds;
 mod known;
 mod lanes;
 mod ledger;
+mod manners;
 mod model;
+mod parts;
 mod random;
 mod sends;
 mod swarm;
+mod tries;
+mod waits;
 mod world;
 
 use std::collections::BTreeMap;
@@ -38,6 +43,23 @@ const SEEDS: u64 = 400;
 
 /// Steps of each before the faults stop and everything has to end.
 const STEPS: usize = 400;
+
+/// What a usual run has to show beside each kind of fact, and how often.
+const SEEN: &[(&str, u64)] = &[
+    ("refused beside one like it", 50),
+    ("in the place of one that ran", 20),
+    ("skipped beside one like it", 5),
+    ("spread by what it was given", 50),
+    ("spread into nothing", 10),
+    ("waited when nobody was left", 50),
+    ("within a blackout", 50),
+    ("released for one of several", 20),
+    ("tried again after exit", 8),
+    ("tried again after signal", 2),
+    ("tried again after timeout", 20),
+    ("ended by exit", 20),
+    ("ended by out_of_memory", 20),
+];
 
 /// Milliseconds in a year.
 const YEAR: f64 = 365.25 * 86_400_000.0;
@@ -85,6 +107,9 @@ fn promise_1_and_2_and_3_hold_whatever_fails() {
     for kind in kinds::ALL {
         assert!(all.facts.contains_key(kind), "no seed has had {kind}");
     }
+    let seldom = |(what, least): &&(&str, u64)| all.seen.get(what).copied().unwrap_or(0) < *least;
+    let seldom: Vec<_> = SEEN.iter().filter(seldom).collect();
+    assert!(seldom.is_empty(), "seldom: {seldom:?} of {:?}", all.seen);
     assert!(all.slots as u64 > seeds && all.unresponsive > 50);
     let (taken, late, no_room) = (all.taken, all.late, all.no_room);
     assert!(
@@ -111,6 +136,7 @@ struct All {
     no_room: usize,
     taken: usize,
     late: usize,
+    seen: BTreeMap<&'static str, u64>,
     millis: u64,
 }
 
@@ -145,6 +171,9 @@ fn play_all(seeds: u64) -> All {
                     all.taken += played.taken;
                     all.late += played.late;
                     all.millis += played.millis;
+                    for (what, count) in played.seen {
+                        *all.seen.entry(what).or_default() += count;
+                    }
                     for (fact, count) in played.facts {
                         *all.facts.entry(fact).or_default() += count;
                     }

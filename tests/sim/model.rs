@@ -2,12 +2,18 @@
 //! and written from the words of the design alone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use twolane::engine::fact::{Fact, FinalState, Record};
 use twolane::engine::id::{AttemptId, RunId};
 use twolane::engine::outcome::{Interruption, NO_ROOM_GAP, NO_ROOM_PAUSE};
-use twolane::engine::spec::CRASHES_BOUND;
+use twolane::engine::spec::{CRASHES_BOUND, JobSpec};
 use twolane::engine::time::Mono;
+
+use crate::alone::Alone;
+use crate::parts::Wholes;
+use crate::tries::Tries;
+use crate::waits::Waits;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +32,20 @@ pub(crate) struct Model {
     pub(crate) runs: BTreeMap<RunId, Stage>,
     epochs: BTreeMap<RunId, u32>,
     crashes: BTreeMap<RunId, u32>,
-    failures: BTreeMap<RunId, u16>,
     /// Attempts whose start is on the disk.
     pub(crate) started: Vec<AttemptId>,
     /// Attempts that may begin before that.
     pub(crate) announced: Vec<AttemptId>,
     /// Attempts that may have begun when the plug was pulled.
     pub(crate) unsure: usize,
+    /// Runs of which there is only one at a time.
+    pub(crate) alone: Alone,
+    /// Runs that are spread into parts.
+    wholes: Wholes,
+    /// Runs of which attempts fail.
+    tries: Tries,
+    /// Runs that come after others.
+    pub(crate) waits: Waits,
     /// Runs for which there was no room, with when they are tried again.
     pub(crate) without_room: BTreeMap<RunId, Mono>,
     /// How many attempts there was no room for.
@@ -53,6 +66,10 @@ impl Model {
     pub(crate) fn take(&mut self, record: &Record) {
         self.records += 1;
         assert_eq!(record.number, self.records, "records have no gaps");
+        self.waits.take(&record.fact);
+        self.alone.take(&record.fact);
+        self.wholes.take(&record.fact, &self.runs);
+        self.tries.take(&record.fact, record.at.mono);
         let Some((run, job)) = record.fact.run() else {
             return self.take_of_none(&record.fact);
         };
@@ -74,7 +91,6 @@ impl Model {
                 expect(matches!(before, Some(Stage::Over | Stage::Succeeded)));
                 expect(*epoch == self.epochs.get(&run).copied().unwrap_or(0));
                 self.crashes.remove(&run);
-                self.failures.remove(&run);
                 Stage::Waiting
             }
             Fact::Gathered { state, .. } => {
@@ -108,13 +124,8 @@ impl Model {
                 expect(before == Some(Stage::Running(*epoch)));
                 Stage::Stopping(*epoch)
             }
-            Fact::Retrying { epoch, failure, .. } => {
+            Fact::Retrying { epoch, .. } => {
                 expect(is_active(before, *epoch));
-                let retry = job.retry.as_ref();
-                expect(retry.is_some_and(|retry| retry.covers(failure)));
-                let failures = self.failures.entry(run).or_default();
-                *failures += 1;
-                expect(retry.is_some_and(|retry| *failures < retry.attempts));
                 Stage::Waiting
             }
             Fact::GivenUp { .. } => {
@@ -122,7 +133,10 @@ impl Model {
                 Stage::Over
             }
             Fact::Unresponsive { epoch, asked, .. } => {
-                expect(before == Some(Stage::Stopping(*epoch)) && *asked >= job.grace);
+                expect(
+                    before == Some(Stage::Stopping(*epoch))
+                        && *asked >= job.grace + after_the_task(job),
+                );
                 Stage::Unresponsive(*epoch)
             }
             Fact::Interrupted {
@@ -216,6 +230,25 @@ impl Model {
         }
     }
 
+    /// What has been seen beside the kinds of facts, and how often.
+    pub(crate) fn seen(&self) -> BTreeMap<&'static str, u64> {
+        let after = |kind: &str| self.tries.again.get(kind).copied().unwrap_or(0);
+        let by = |kind: &str| self.tries.ended.get(kind).copied().unwrap_or(0);
+        BTreeMap::from([
+            ("refused beside one like it", self.alone.refused),
+            ("in the place of one that ran", self.alone.replaced),
+            ("skipped beside one like it", self.alone.skipped),
+            ("spread by what it was given", self.wholes.given),
+            ("spread into nothing", self.wholes.empty),
+            ("released for one of several", self.waits.any),
+            ("tried again after exit", after("exit")),
+            ("tried again after signal", after("signal")),
+            ("tried again after timeout", after("timeout")),
+            ("ended by exit", by("exit")),
+            ("ended by out_of_memory", by("out_of_memory")),
+        ])
+    }
+
     /// The daemon goes down.
     pub(crate) const fn crash(&mut self) {
         self.is_open = false;
@@ -224,6 +257,12 @@ impl Model {
     pub(crate) fn is_over(&self, run: RunId) -> bool {
         matches!(self.runs.get(&run), Some(Stage::Over | Stage::Succeeded))
     }
+}
+
+/// What is run after the task has time of its own.
+fn after_the_task(job: &JobSpec) -> Duration {
+    let teardown = job.teardown.as_ref();
+    teardown.map_or(Duration::ZERO, |_| job.teardown_timeout)
 }
 
 /// Whether an attempt of this epoch is in its lane.

@@ -2,6 +2,7 @@
 //! happens all the time, much never does.
 
 use crate::definitions::JOBS;
+use crate::manners::Manners;
 use crate::random::Random;
 
 /// What can happen in a step.
@@ -81,6 +82,8 @@ pub(crate) struct Swarm {
     pub(crate) no_room: u64,
     /// Whether there are schedules.
     pub(crate) scheduled: bool,
+    /// What jobs and schedules are like.
+    pub(crate) manners: Manners,
 }
 
 impl Swarm {
@@ -96,6 +99,7 @@ impl Swarm {
             jobs.push("io");
         }
         let pace = random.of(&PACES);
+        let beginning = random.of(&BEGINNINGS);
         Self {
             whole: steps.iter().map(|(_, often)| often).sum(),
             steps,
@@ -107,11 +111,12 @@ impl Swarm {
                 100
             },
             jump: random.of(&JUMPS),
-            beginning: random.of(&BEGINNINGS),
+            beginning,
             fail: random.of(&[0, 20, 60]),
             stay: random.of(&[0, 5, 20]),
             no_room: random.of(&[0, 0, 20]),
             scheduled: random.chance(70),
+            manners: Manners::draw(random, beginning),
         }
     }
 

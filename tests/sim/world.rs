@@ -9,6 +9,8 @@ mod power;
 mod send;
 mod slots;
 mod submit;
+mod times;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -73,6 +75,8 @@ pub(crate) struct Played {
     pub(crate) taken: usize,
     /// How many were sent to attempts that had just left.
     pub(crate) late: usize,
+    /// What else was seen, and how often.
+    pub(crate) seen: BTreeMap<&'static str, u64>,
 }
 
 /// Everything.
@@ -109,6 +113,8 @@ pub(crate) struct World {
     schedules: BTreeMap<(Name, Arc<str>), Arc<ScheduleSpec>>,
     /// How many attempts began before their start was on the disk.
     unrecorded: usize,
+    /// How many runs were cancelled because nobody would be there to start them.
+    waiting_cancelled: u64,
     /// Slots that somebody has looked at, and not asked for yet.
     orders: Vec<BackfillOrder>,
 }
@@ -142,6 +148,7 @@ impl World {
             leaves: 0,
             schedules: BTreeMap::new(),
             unrecorded: 0,
+            waiting_cancelled: 0,
             orders: Vec::new(),
         };
         let swarm = world.swarm.clone();
@@ -251,6 +258,7 @@ impl World {
         self.check_end();
         self.check_backfills();
         let slots = self.check_slots();
+        let seen = self.seen();
         let mut hasher = DefaultHasher::new();
         let mut facts = BTreeMap::new();
         for record in &self.disk {
@@ -271,7 +279,16 @@ impl World {
             no_room: self.model.no_room,
             taken: self.sends.taken,
             late: self.sends.late,
+            seen,
         }
+    }
+
+    /// What has been seen beside the kinds of facts, and how often.
+    fn seen(&self) -> BTreeMap<&'static str, u64> {
+        let mut seen = self.model.seen();
+        seen.insert("waited when nobody was left", self.waiting_cancelled);
+        seen.insert("within a blackout", self.check_times());
+        seen
     }
 
     fn complete_all(&mut self) {
@@ -347,6 +364,7 @@ impl World {
                 self.jobs.insert(run, Arc::clone(job));
             }
         }
+        self.model.waits.check_told();
         self.disk.extend(records.iter().cloned());
     }
 
@@ -402,6 +420,7 @@ impl World {
                     self.ledger.key(&key, *run);
                 }
             }
+            Answer::Refused(refusal) => self.model.alone.refuse(refusal, &self.jobs),
             _ => {}
         }
     }
@@ -477,7 +496,10 @@ impl World {
 
     /// The definitions that the files have just now.
     fn in_force(&mut self) -> Arc<Definitions> {
-        let definitions = version(self.definitions, self.swarm.scheduled);
+        let Swarm {
+            manners, scheduled, ..
+        } = &self.swarm;
+        let definitions = version(self.definitions, manners, *scheduled);
         for job in definitions.jobs.values() {
             for schedule in &job.schedules {
                 let key = (Name::clone(&job.name), schedule.to_string().into());

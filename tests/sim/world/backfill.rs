@@ -21,7 +21,13 @@ use super::World;
 use crate::definitions::SCHEDULED;
 
 /// About how far apart the slots of each job are, in microseconds.
-const APART: [i64; SCHEDULED.len()] = [3_600_000_000, 86_400_000_000, 420_000_000, 1_200_000_000];
+const APART: [i64; SCHEDULED.len()] = [
+    3_600_000_000,
+    86_400_000_000,
+    420_000_000,
+    1_200_000_000,
+    3_600_000_000,
+];
 
 impl World {
     /// Somebody looks at slots, and asks for them at once or later; or for those that were looked at before.

@@ -55,7 +55,11 @@ impl World {
             }
             self.apply(Input::Drain);
         }
-        self.apply(Input::StopRunning { durable: true });
+        let durable = self.random.chance(70);
+        if !durable {
+            self.cancel_waiting();
+        }
+        self.apply(Input::StopRunning { durable });
         for _ in 0..3 {
             self.commit(u64::MAX);
             self.now += 600;

@@ -1,0 +1,133 @@
+//! Runs that are spread into parts, by the promise alone: one for each value, in order; the whole has succeeded when all
+//! of them have, and then gives what they gave.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use twolane::engine::fact::{Fact, FinalState};
+use twolane::engine::flow::FanOut;
+use twolane::engine::id::RunId;
+use twolane::engine::spec::JobSpec;
+
+use crate::model::Stage;
+
+/// The unfinished runs that are spread.
+#[derive(Default)]
+pub(crate) struct Wholes {
+    open: BTreeMap<RunId, Whole>,
+    /// How many were spread by a list that they were given.
+    pub(crate) given: u64,
+    /// How many had nothing to be spread into.
+    pub(crate) empty: u64,
+}
+
+struct Whole {
+    /// What each part is told.
+    values: Vec<Value>,
+    /// The first part, where there are some.
+    first: Option<RunId>,
+}
+
+impl Wholes {
+    /// The next fact, and where runs stood before it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the others say nothing of parts"
+    )]
+    pub(crate) fn take(&mut self, fact: &Fact, runs: &BTreeMap<RunId, Stage>) {
+        match fact {
+            Fact::Accepted {
+                run,
+                job,
+                args,
+                ties,
+                ..
+            } => match ties.part_of {
+                Some(whole) => self.check_part(*run, whole, args.as_deref()),
+                None => self.enter(*run, job, args.as_deref()),
+            },
+            Fact::Retried {
+                run,
+                job,
+                args,
+                ties,
+                parts,
+                ..
+            } if ties.part_of.is_none() => {
+                self.enter(*run, job, args.as_deref());
+                if let (Some(whole), Some(parts)) = (self.open.get_mut(run), parts) {
+                    whole.first = Some(parts.first);
+                }
+            }
+            Fact::Spread {
+                run,
+                job,
+                first,
+                count,
+            } => {
+                let whole = self.open.get_mut(run).expect("it can be spread");
+                assert_eq!(whole.values.len(), *count as usize, "parts of {run}");
+                whole.first = Some(*first);
+                self.given += u64::from(matches!(job.fan_out, Some(FanOut::Each(_))));
+            }
+            Fact::Gathered {
+                run, state, result, ..
+            } => {
+                self.check_whole(*run, state, result.as_deref(), runs);
+                self.open.remove(run);
+            }
+            Fact::Cancelled { run, .. } | Fact::Skipped { run, .. } => {
+                self.open.remove(run);
+            }
+            _ => {}
+        }
+    }
+
+    fn enter(&mut self, run: RunId, job: &JobSpec, args: Option<&Value>) {
+        let values = match &job.fan_out {
+            None => return,
+            Some(FanOut::Matrix(lists)) => lists["n"].clone(),
+            Some(FanOut::Each(name)) => {
+                let list = args.and_then(|args| args[&**name].as_array());
+                list.expect("it was given a list").clone()
+            }
+        };
+        let first = None;
+        self.open.insert(run, Whole { values, first });
+    }
+
+    fn check_part(&self, part: RunId, whole: RunId, args: Option<&Value>) {
+        let whole = &self.open[&whole];
+        let first = whole.first.expect("it has been spread");
+        let place = usize::try_from(part.0 - first.0).unwrap();
+        let told = args.map(|args| &args["n"]);
+        assert_eq!(told, whole.values.get(place), "part {part}");
+    }
+
+    fn check_whole(
+        &mut self,
+        run: RunId,
+        state: &FinalState,
+        result: Option<&Value>,
+        runs: &BTreeMap<RunId, Stage>,
+    ) {
+        let whole = &self.open[&run];
+        let succeeded = *state == FinalState::Succeeded;
+        let Some(first) = whole.first else {
+            // There was nothing to be spread into, or no room for so much.
+            assert_eq!(succeeded, whole.values.is_empty(), "{run}: {state:?}");
+            self.empty += u64::from(succeeded);
+            return;
+        };
+        let parts = first.0..first.0 + whole.values.len() as u64;
+        let has_succeeded = |part| runs.get(&RunId(part)) == Some(&Stage::Succeeded);
+        assert_eq!(
+            succeeded,
+            parts.clone().all(has_succeeded),
+            "{run}: {state:?}"
+        );
+        // Each attempt gives the number of its run.
+        let gave = succeeded.then(|| parts.collect::<Value>());
+        assert_eq!(gave.as_ref(), result, "what the parts of {run} gave");
+    }
+}
