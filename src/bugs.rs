@@ -51,6 +51,7 @@ const ALL: &[&str] = &[
     "slot-forgotten",
     "stale-end-counts",
     "stop-without-teardown",
+    "strays-forgotten",
     "sync-tried-again",
     "timeout-by-the-wall-clock",
     "too-deep-is-kept",

@@ -95,14 +95,36 @@ pub(super) fn has_in_environment(pid: Pid, entry: impl Fn(&[u8]) -> bool) -> boo
     environment.is_ok_and(|all| all.split(|byte| *byte == 0).any(entry))
 }
 
+/// What has come of a process, as long as the parents between them live; nothing from a kernel without these lists.
+pub(super) fn descendants(root: Pid) -> Vec<Seen> {
+    let mut found: Vec<Seen> = Vec::new();
+    let mut next = vec![root];
+    while let Some(parent) = next.pop() {
+        let threads = fs::read_dir(format!("/proc/{}/task", parent.as_raw_nonzero()));
+        for thread in threads.into_iter().flatten().flatten() {
+            let list = fs::read(thread.path().join("children")).unwrap_or_default();
+            for child in numbers(&list).filter_map(look) {
+                if found.iter().all(|known| known.pid != child.pid) {
+                    found.push(child);
+                    next.push(child.pid);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The processes of such a list.
+fn numbers(list: &[u8]) -> impl Iterator<Item = Pid> {
+    list.split(|byte| !byte.is_ascii_digit())
+        .filter_map(|word| Pid::from_raw(str::from_utf8(word).ok()?.parse().ok()?))
+}
+
 /// The processes that this one has adopted: those whose parents have ended, while it is their subreaper.
 /// The kernel gives them to the main thread.
 pub(super) fn adopted() -> Vec<Pid> {
     match children() {
-        Ok(list) => list
-            .split(|byte| !byte.is_ascii_digit())
-            .filter_map(|word| Pid::from_raw(str::from_utf8(word).ok()?.parse().ok()?))
-            .collect(),
+        Ok(list) => numbers(&list).collect(),
         // A kernel that was built without that list.
         Err(_) => {
             let me = rustix::process::getpid();

@@ -24,7 +24,12 @@ pub struct Tree {
     mark: Vec<u8>,
     /// Where all of them are, if there is one: then they need not be looked for.
     group: Option<Arc<Group>>,
+    /// Those of them that were seen outside of its process group, by number and beginning.
+    strays: Vec<Stray>,
 }
+
+/// A process, by its number and its beginning.
+type Stray = (NonZeroI32, u64);
 
 impl Tree {
     /// The tree of a child that leads a group of its own and bears this mark.
@@ -34,6 +39,7 @@ impl Tree {
             root,
             mark: mark.into(),
             group: None,
+            strays: Vec::new(),
         }
     }
 
@@ -63,6 +69,18 @@ impl Tree {
     #[must_use]
     pub fn starved(&self) -> Option<Starved> {
         self.group.as_ref()?.starved()
+    }
+
+    /// The same, having looked for those that have left the process group. To be done before the command is asked to
+    /// end: when it has, nobody may be left to tell whose they are.
+    #[must_use]
+    pub fn with_strays(mut self) -> Self {
+        if self.group.is_none() && !bug!("strays-forgotten") {
+            let all = proc::descendants(self.root).into_iter();
+            let strays = all.filter(|seen| seen.group != Some(self.root));
+            self.strays = strays.map(|seen| (seen.number(), seen.began)).collect();
+        }
+        self
     }
 
     /// Sends a signal to the group of the command, which reaches all that did not leave it.
@@ -132,6 +150,7 @@ impl Tree {
             unmarked.contains(&seen.pid)
                 || seen.group == Some(self.root)
                 || seen.session == Some(self.root)
+                || self.strays.contains(&(seen.number(), seen.began))
                 || proc::has_in_environment(seen.pid, |entry| entry == self.mark)
         };
         with_descendants(all, belongs)

@@ -137,6 +137,40 @@ fn promise_5_a_cancelled_command_is_gone_with_all_it_started() {
     }
 }
 
+/// Beside others, a process without a mark could be anybody's: it is known by its parent, who ends first.
+#[test]
+fn what_has_left_a_cancelled_command_goes_with_it_beside_others() {
+    let shop = Shop::open();
+    let beside = shop.begin(shell("sleep 1000"), None);
+    let cancelled = shop.begin(
+        shell("env -i setsid sleep 1000 & echo $! up; sleep 1000"),
+        None,
+    );
+    shop.wait_for("up");
+    let stray: u32 = shop.out().split(' ').next().unwrap().parse().unwrap();
+    let has_left = || {
+        let stat = fs::read_to_string(format!("/proc/{stray}/stat")).unwrap();
+        // Its session is its own.
+        stat.split(' ').nth(5) == Some(&*stray.to_string())
+    };
+    for _ in 0..LIMIT.as_millis() {
+        if has_left() {
+            break;
+        }
+        wait_a_moment();
+    }
+    assert!(has_left());
+    shop.bench.lanes.stop(cancelled);
+    let ended = shop.bench.end();
+    assert_eq!(
+        (ended.attempt, &ended.end.outcome),
+        (cancelled, &Outcome::Stopped)
+    );
+    assert!(!fs::exists(format!("/proc/{stray}")).unwrap(), "{stray}");
+    shop.bench.lanes.stop(beside);
+    assert_eq!(shop.bench.end().attempt, beside);
+}
+
 #[test]
 fn what_a_command_leaves_behind_is_ended_with_it() {
     let shop = Shop::open();

@@ -162,7 +162,7 @@ pub(super) async fn supervise(
     let (mut child, end) = (wired.child, wired.end);
     let mark = order::mark(place, what.number);
     let tree = Tree::of(child.pid(), mark).within(child.group.take());
-    let guard = Guard(Some(tree));
+    let mut guard = Guard(Some(tree));
     let is_over = AtomicBool::new(false);
     let pump = |reader, stream, keep| output::pump(reader, &is_over, stream, place, keep);
     let mut out = pin!(pump(wired.out, OutStream::Out, what.keep));
@@ -181,9 +181,7 @@ pub(super) async fn supervise(
             },
             () = context.cancelled(), if stage == Stage::Runs => {
                 stage = Stage::Asked;
-                guard.tree().signal_group(Signal::TERM);
-                // A process that was halted hears nothing.
-                guard.tree().signal_group(Signal::CONT);
+                guard.ask_to_end(place).await;
                 timer.set(place.world.timers.sleep(place.job.grace));
             }
             () = &mut timer, if stage != Stage::Runs => {
@@ -312,6 +310,19 @@ impl Guard {
     fn tree(&self) -> &Tree {
         // There is one until the guard itself is gone.
         self.0.as_ref().expect("a guard has its tree")
+    }
+
+    /// Asks its group to end, having looked, on a thread that may wait, for what has left that.
+    async fn ask_to_end(&mut self, place: &Arc<Place>) {
+        let tree = self.tree().clone();
+        let looked = place.world.runtime.spawn_blocking(|| tree.with_strays());
+        // Where the lanes go down there is no time for that.
+        if let Ok(tree) = looked.await {
+            self.0 = Some(tree);
+        }
+        self.tree().signal_group(Signal::TERM);
+        // A process that was halted hears nothing.
+        self.tree().signal_group(Signal::CONT);
     }
 
     /// How much is left of it. Looks closer, on a thread that may wait, only if there is something.
