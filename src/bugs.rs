@@ -55,6 +55,7 @@ const ALL: &[&str] = &[
     "sync-tried-again",
     "timeout-by-the-wall-clock",
     "too-deep-is-kept",
+    "torn-down-by-leaving",
     "unfair",
     "unique-forgotten",
     "weights-are-one",

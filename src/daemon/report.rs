@@ -113,12 +113,16 @@ pub(super) fn step_down(step: Step, engine: &Engine, patience: Patience) {
 
 /// Logs what is left behind at the very end.
 pub(super) fn farewell(late: &[(RunId, Name)], live: usize, outbox: &Outbox, log: &dyn FactLog) {
+    let next = match log.is_durable() {
+        true => ": the next daemon takes it for one that went down with this one",
+        false => "",
+    };
     for (run, job) in late {
         tracing::warn!(
             target: "twolane::daemon",
             run = run.0,
             job = &**job,
-            "leaving while the attempt still runs"
+            "leaving before the attempt has ended{next}"
         );
     }
     let waiting = live - late.len();

@@ -1,6 +1,7 @@
 //! What a task can know of the attempt that it is, and what attempts share of the world around them.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -104,6 +105,8 @@ pub(crate) struct Place {
     /// When the first of its processes was about to be made.
     begun: OnceLock<Now>,
     tells_beginning: bool,
+    /// Its teardown is over, however that ended.
+    is_torn_down: AtomicBool,
 }
 
 impl Place {
@@ -118,7 +121,20 @@ impl Place {
             inbox: Inbox::of(&order.job.task),
             begun: OnceLock::new(),
             tells_beginning: order.tells_beginning(),
+            is_torn_down: AtomicBool::new(order.job.teardown.is_none()),
         }
+    }
+
+    /// Takes note that its teardown is over.
+    pub(crate) fn tear_down(&self) {
+        self.is_torn_down.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the lanes go down with a teardown to be run, or under way: the next daemon runs it.
+    pub(super) fn goes_down_untorn(&self) -> bool {
+        !self.is_torn_down.load(Ordering::SeqCst)
+            && self.world.makers.is_closed()
+            && !bug!("torn-down-by-leaving")
     }
 
     /// The first of its processes is about to be made. To be called where a thread may wait: the loop may

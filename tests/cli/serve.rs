@@ -50,6 +50,43 @@ fn after_the_limit_what_runs_is_stopped() {
 }
 
 #[test]
+fn a_teardown_that_is_cut_short_is_run_by_the_next_daemon() {
+    let around =
+        "start = \"boot\"\nteardown = \"echo of $TWOLANE_JOB >> torn; [ -e go ] || sleep 1000\"";
+    let place = place(&format!(
+        "[jobs.a]\nshell = \"sleep 1000\"\n{around}\n\
+         [jobs.b]\nshell = \"sleep 1000\"\nlane = \"cpu\"\non_crash = \"fail\"\n{around}\n\
+         [jobs.c]\nshell = \"true\"\non_crash = \"fail\"\n{around}\n"
+    ));
+    let torn = place.path().join("jobs.d/torn");
+    let torn = || std::fs::read_to_string(&torn).unwrap_or_default();
+    let mut process = serve(&place);
+    process.wait_for("run 2 b: started");
+    until("c is being torn down", || {
+        torn().contains("of c").then_some(())
+    });
+    process.signal(Signal::TERM);
+    process.wait_for("shutting down");
+    process.signal(Signal::TERM);
+    assert_eq!(process.finish().code, Some(4));
+    place.write("jobs.d/go", "");
+    let mut process = serve(&place);
+    process.wait_for("run 2 b: failed");
+    process.wait_for("run 3 c: failed");
+    process.wait_for("run 1 a: started  lane=io attempt=2");
+    // The first two may not have come as far as that when the daemon left.
+    for (job, least) in [("a", 1), ("b", 1), ("c", 2)] {
+        let torn = torn();
+        let times = torn.lines().filter(|line| *line == format!("of {job}"));
+        assert!(times.count() >= least, "{job}: {torn}");
+    }
+    process.signal(Signal::TERM);
+    process.wait_for("shutting down");
+    process.signal(Signal::TERM);
+    assert_eq!(process.finish().code, Some(0));
+}
+
+#[test]
 fn a_second_signal_stops_at_once_what_runs() {
     let place = place("[jobs.a]\nsleep = \"1h\"\nstart = \"boot\"");
     let mut process = serve(&place);

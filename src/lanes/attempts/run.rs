@@ -226,7 +226,35 @@ impl Ending {
             Ok(Err(_)) | Err(_) => None,
         };
         let outcome = outcome(result, self.attempt.cancel.is_cancelled());
+        // What found no room has nothing to be torn down.
+        if !matches!(outcome, Outcome::NoRoom(_)) && self.attempt.place.goes_down_untorn() {
+            return self.keep();
+        }
         self.send(outcome, teardown, cpu, late);
+    }
+
+    /// It goes down with the lanes: its end is not reported, so that whoever comes after this daemon finds it
+    /// under way, and runs its teardown.
+    fn keep(&mut self) {
+        self.reported = true;
+        self.attempt.place.inbox.close();
+        self.attempt.hub.live.fetch_sub(1, Ordering::SeqCst);
+        self.leave();
+    }
+
+    /// Takes it out of the table of those that run.
+    fn leave(&self) {
+        let hub = &self.attempt.hub;
+        let mut attempts = lock(&hub.attempts);
+        let taken = attempts.remove(&self.attempt.id());
+        if attempts.is_empty() {
+            hub.none.notify_all();
+        }
+        drop(attempts);
+        if self.attempt.replaced.load(Ordering::SeqCst) {
+            hub.restore(self.attempt.lane());
+        }
+        drop(taken);
     }
 
     fn send(
@@ -275,16 +303,7 @@ impl Ending {
             end,
             notes,
         }));
-        let mut attempts = lock(&hub.attempts);
-        let taken = attempts.remove(&self.attempt.id());
-        if attempts.is_empty() {
-            hub.none.notify_all();
-        }
-        drop(attempts);
-        if self.attempt.replaced.load(Ordering::SeqCst) {
-            hub.restore(self.attempt.lane());
-        }
-        drop(taken);
+        self.leave();
     }
 }
 
@@ -292,6 +311,9 @@ impl Drop for Ending {
     fn drop(&mut self) {
         if self.reported {
             return;
+        }
+        if self.began.is_some() && self.attempt.place.goes_down_untorn() {
+            return self.keep();
         }
         let outcome = if self.attempt.cancel.is_cancelled() {
             Outcome::Stopped

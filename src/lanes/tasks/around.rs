@@ -113,7 +113,17 @@ pub(in super::super) async fn after(args: Option<&Value>, place: &Arc<Place>) ->
     };
     let ran = supervise(&context, place, what);
     let limit = place.job.teardown_timeout;
-    match within(limit, ran, || context.cancel(), place).await {
+    let came = within(limit, ran, || context.cancel(), place).await;
+    // Nobody else asks it to stop, so it is the lanes that go down, with which all timers end.
+    let is_cut_short = match came {
+        (_, true) => place.world.makers.is_closed(),
+        (Err(TaskError::Stopped), false) => true,
+        (_, false) => false,
+    };
+    if !is_cut_short {
+        place.tear_down();
+    }
+    match came {
         (_, true) => Some(Failure::Timeout(limit)),
         (Ok(ran), false) => match judge(&ran, &[]) {
             Ok(_) => None,
