@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use signal_hook::low_level::signal_name;
 
 use super::flow::When;
 use super::id::RunId;
@@ -105,7 +106,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exit(code) => write!(f, "exited with code {code}"),
-            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+            Self::Signal(signal) => match signal_name(*signal) {
+                Some(name) => write!(f, "ended by signal {signal} ({name})"),
+                None => write!(f, "ended by signal {signal}"),
+            },
             Self::OutOfMemory { own: true } => {
                 f.write_str("needed more memory than its `memory_max`, so the kernel killed it")
             }

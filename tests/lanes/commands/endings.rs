@@ -282,7 +282,7 @@ fn the_last_words_of_a_command_that_failed_are_told_with_its_end() {
     // The last line need not have an end, and the last words are not those of something that succeeded.
     assert_eq!(
         reason(shell("printf 'oh dear' >&2; kill -KILL $$")),
-        "ended by signal 9: oh dear"
+        "ended by signal 9 (SIGKILL): oh dear"
     );
     assert_eq!(reason(shell("echo no >&1; exit 3")), "exited with code 3");
     let said = shop.run(shell("echo well >&2")).end;
