@@ -54,16 +54,16 @@ fn a_teardown_that_is_cut_short_is_run_by_the_next_daemon() {
     let around =
         "start = \"boot\"\nteardown = \"echo of $TWOLANE_JOB >> torn; [ -e go ] || sleep 1000\"";
     let place = place(&format!(
-        "[jobs.a]\nshell = \"sleep 1000\"\n{around}\n\
-         [jobs.b]\nshell = \"sleep 1000\"\nlane = \"cpu\"\non_crash = \"fail\"\n{around}\n\
+        "[jobs.a]\nshell = \"echo a begins >> torn; sleep 1000\"\n{around}\n\
+         [jobs.b]\nshell = \"echo b begins >> torn; sleep 1000\"\nlane = \"cpu\"\non_crash = \"fail\"\n{around}\n\
          [jobs.c]\nshell = \"true\"\non_crash = \"fail\"\n{around}\n"
     ));
     let torn = place.path().join("jobs.d/torn");
     let torn = || std::fs::read_to_string(&torn).unwrap_or_default();
     let mut process = serve(&place);
-    process.wait_for("run 2 b: started");
-    until("c is being torn down", || {
-        torn().contains("of c").then_some(())
+    until("two have begun and the third is being torn down", || {
+        let (torn, wanted) = (torn(), ["a begins", "b begins", "of c"]);
+        wanted.iter().all(|line| torn.contains(line)).then_some(())
     });
     process.signal(Signal::TERM);
     process.wait_for("shutting down");
