@@ -118,7 +118,7 @@ fn promise_1_and_2_and_3_hold_whatever_fails() {
     );
     let (early, unsure) = (all.unrecorded, all.unsure);
     assert!(
-        early > 50 && unsure > 50,
+        early > 50 && unsure > 15,
         "{early} began before their record, {unsure} are unsure"
     );
     assert!(years > 0.001 * seeds as f64, "{years} years");
