@@ -73,6 +73,8 @@ impl Place {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("TZ", "UTC")
+            // The zoo's, of a program that has bugs to be switched on.
+            .envs(std::env::var_os("TWOLANE_BUG").map(|bug| ("TWOLANE_BUG", bug)))
             .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
