@@ -18,3 +18,5 @@ mod shutdown;
 mod support;
 mod tasks;
 mod unresponsive;
+#[path = "../waiting/until.rs"]
+mod until;

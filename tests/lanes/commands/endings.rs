@@ -1,6 +1,7 @@
 //! How commands end, by themselves and otherwise, and that nothing is left of them.
 
 use super::*;
+use crate::until::until;
 
 #[test]
 fn the_end_of_a_command_is_told_as_it_was() {
@@ -148,18 +149,11 @@ fn what_has_left_a_cancelled_command_goes_with_it_beside_others() {
     );
     shop.wait_for("up");
     let stray: u32 = shop.out().split(' ').next().unwrap().parse().unwrap();
-    let has_left = || {
+    until("it has left", || {
         let stat = fs::read_to_string(format!("/proc/{stray}/stat")).unwrap();
         // Its session is its own.
-        stat.split(' ').nth(5) == Some(&*stray.to_string())
-    };
-    for _ in 0..LIMIT.as_millis() {
-        if has_left() {
-            break;
-        }
-        wait_a_moment();
-    }
-    assert!(has_left());
+        (stat.split(' ').nth(5) == Some(&*stray.to_string())).then_some(())
+    });
     shop.bench.lanes.stop(cancelled);
     let ended = shop.bench.end();
     assert_eq!(
