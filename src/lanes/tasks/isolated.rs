@@ -25,7 +25,7 @@ use super::super::place::Place;
 use super::command::{Ran, Run, supervise};
 use super::{Done, TaskError, TaskResult};
 use crate::engine::command::{Invocation, Stdin, Step, Surroundings};
-use crate::engine::outcome::Outcome;
+use crate::engine::outcome::{Failure, Outcome};
 use crate::inbox::Refused;
 use crate::process::{Ending, SHIM, is_entered};
 
@@ -149,11 +149,8 @@ fn crashed(ran: &Ran) -> TaskError {
         return error;
     }
     let how = match ran.ending {
-        Ending::Exit(code) => format!("exited with code {code}"),
-        Ending::Signal(signal) => match signal_hook::low_level::signal_name(signal) {
-            Some(name) => format!("was ended by signal {signal} ({name})"),
-            None => format!("was ended by signal {signal}"),
-        },
+        Ending::Exit(code) => Failure::Exit(code).to_string(),
+        Ending::Signal(signal) => format!("was {}", Failure::Signal(signal)),
     };
     TaskError::failed(match ran.words() {
         Some(words) => format!("the process of the task {how}: {words}"),
