@@ -126,7 +126,7 @@ impl Place {
     }
 
     /// Takes note that its teardown is over.
-    pub(crate) fn tear_down(&self) {
+    pub(crate) fn mark_torn_down(&self) {
         self.is_torn_down.store(true, Ordering::SeqCst);
     }
 

@@ -72,10 +72,10 @@ impl Tree {
     }
 
     /// The same, having looked for those that have left the process group. To be done before the command is asked to
-    /// end: when it has, nobody may be left to tell whose they are.
+    /// end: when it has, nobody may be left to tell whose they are. Of no use where there is a control group.
     #[must_use]
     pub fn with_strays(mut self) -> Self {
-        if self.group.is_none() && !bug!("strays-forgotten") {
+        if !bug!("strays-forgotten") {
             let all = proc::descendants(self.root).into_iter();
             let strays = all.filter(|seen| seen.group != Some(self.root));
             self.strays = strays.map(|seen| (seen.number(), seen.began)).collect();

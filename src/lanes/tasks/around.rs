@@ -121,7 +121,7 @@ pub(in super::super) async fn after(args: Option<&Value>, place: &Arc<Place>) ->
         (_, false) => false,
     };
     if !is_cut_short {
-        place.tear_down();
+        place.mark_torn_down();
     }
     match came {
         (_, true) => Some(Failure::Timeout(limit)),

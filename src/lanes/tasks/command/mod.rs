@@ -314,11 +314,13 @@ impl Guard {
 
     /// Asks its group to end, having looked, on a thread that may wait, for what has left that.
     async fn ask_to_end(&mut self, place: &Arc<Place>) {
-        let tree = self.tree().clone();
-        let looked = place.world.runtime.spawn_blocking(|| tree.with_strays());
-        // Where the lanes go down there is no time for that.
-        if let Ok(tree) = looked.await {
-            self.0 = Some(tree);
+        if !self.tree().has_group() {
+            let tree = self.tree().clone();
+            let looked = place.world.runtime.spawn_blocking(|| tree.with_strays());
+            // Where the lanes go down there is no time for that.
+            if let Ok(tree) = looked.await {
+                self.0 = Some(tree);
+            }
         }
         self.tree().signal_group(Signal::TERM);
         // A process that was halted hears nothing.
