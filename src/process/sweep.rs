@@ -119,17 +119,18 @@ impl Tree {
     /// that died. Cheap where nothing is left.
     #[must_use]
     pub fn left(&self) -> usize {
-        let orphans = orphans::others();
-        if orphans.is_empty() && self.group.is_none() {
+        if orphans::others().is_empty() && self.group.is_none() {
             return 0;
         }
-        for pid in orphans {
+        let left = match &self.group {
+            Some(group) => group.living(),
+            None => self.members(&proc::all()).len(),
+        };
+        // After the look: whoever is dead in it is buried, and not only who had died before it.
+        for pid in orphans::others() {
             orphans::bury(pid);
         }
-        if let Some(group) = &self.group {
-            return group.living();
-        }
-        self.members(&proc::all()).len()
+        left
     }
 
     fn send(&self, member: &Seen, signal: Signal) {
