@@ -59,6 +59,7 @@ const ALL: &[&str] = &[
     "unfair",
     "unique-forgotten",
     "weights-are-one",
+    "unseen-part-succeeds",
     "woken-at-the-first-step",
 ];
 

@@ -9,7 +9,7 @@ use super::action::{Answer, Refusal};
 use super::arguments::{all_missing, missing};
 use super::decide::Turn;
 use super::fact::Fact;
-use super::flow::{OnDuplicate, Over, PartEnd, Parts, Ties, When, gathered};
+use super::flow::{OnDuplicate, Over, Parts, Ties, When, gathered};
 use super::id::RunId;
 use super::input::Forgotten;
 use super::spec::Name;
@@ -272,10 +272,11 @@ fn kept(
             parts.forget(run);
         } else if let Some(result) = gave.get(&run) {
             parts.take(run, Over::Succeeded, result.clone());
+        } else if !parts.has_succeeded(run) && !bug!("unseen-part-succeeds") {
+            return None;
         }
     }
-    let succeeded = |end: &PartEnd| matches!(end.over, None | Some(Over::Succeeded));
-    parts.ends.iter().all(succeeded).then_some(parts)
+    Some(parts)
 }
 
 /// What a run waited for: what it came after, and its parts.

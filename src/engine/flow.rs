@@ -305,6 +305,12 @@ impl Parts {
         }
     }
 
+    /// Whether one is on record as having succeeded.
+    pub(super) fn has_succeeded(&self, part: RunId) -> bool {
+        let end = self.place_of(part).and_then(|at| self.ends.get(at));
+        end.is_some_and(|end| end.over == Some(Over::Succeeded))
+    }
+
     /// One of them is not over any more.
     pub(super) fn forget(&mut self, part: RunId) {
         if let Some(end) = self.end_of(part) {
