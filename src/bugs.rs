@@ -23,6 +23,7 @@ const ALL: &[&str] = &[
     "fold-fires-twice",
     "gap-fires-never",
     "gap-in-the-chain",
+    "goes-on-after-a-cancel",
     "group-kill-only",
     "half-made-given-up",
     "hash-unchecked",
@@ -58,8 +59,8 @@ const ALL: &[&str] = &[
     "torn-down-by-leaving",
     "unfair",
     "unique-forgotten",
-    "weights-are-one",
     "unseen-part-succeeds",
+    "weights-are-one",
     "woken-at-the-first-step",
 ];
 

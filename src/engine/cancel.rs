@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::action::Answer;
-use super::decide::Turn;
+use super::decide::{Turn, next_try};
 use super::fact::Fact;
 use super::flow::Over;
 use super::follow::Ended;
 use super::id::RunId;
-use super::outcome::StopReason;
-use super::run::{RunState, StateKind};
+use super::outcome::{Failure, StopReason};
+use super::run::{Run, RunState, StateKind};
 use super::spec::JobSpec;
+use super::time::Mono;
 
 impl Turn<'_> {
     /// Cancels a run, or asks its attempt to stop, because somebody wants that.
@@ -38,13 +39,45 @@ impl Turn<'_> {
                 self.stop(id, reason);
                 Answer::Stopping(id)
             }
-            RunState::Stopping { .. } => Answer::Stopping(id),
-            RunState::Unresponsive { .. } => Answer::Unresponsive(id),
+            RunState::Stopping { .. } => {
+                self.stop_for_good(id, reason);
+                Answer::Stopping(id)
+            }
+            RunState::Unresponsive { .. } => {
+                self.stop_for_good(id, reason);
+                Answer::Unresponsive(id)
+            }
             RunState::Succeeded
             | RunState::Failed(_)
             | RunState::Cancelled(_)
             | RunState::Skipped(_) => Answer::AlreadyEnded(id),
         }
+    }
+
+    /// An attempt that is stopping, and whose run would go on with another one, is to be its last.
+    pub(super) fn stop_for_good(&mut self, id: RunId, reason: StopReason) {
+        let run = self.state.run(id);
+        if !goes_on(id, run, self.now.mono) || bug!("goes-on-after-a-cancel") {
+            return;
+        }
+        let (job, epoch) = (Arc::clone(&run.job), run.epoch);
+        let fact = match run.state {
+            RunState::Unresponsive { from, .. } => Fact::Unresponsive {
+                run: id,
+                epoch,
+                reason,
+                asked: self.now.mono.since(from).saturating_add(job.patience()),
+                kept: !self.state.capacities.replaces(run.class),
+                job,
+            },
+            _ => Fact::Stopping {
+                run: id,
+                job,
+                epoch,
+                reason,
+            },
+        };
+        self.record(fact);
     }
 
     /// Cancels a run that waits.
@@ -124,5 +157,23 @@ impl Turn<'_> {
                 reason: StopReason::Shutdown,
             });
         }
+    }
+}
+
+/// Whether another attempt follows the one that was asked to stop.
+fn goes_on(id: RunId, run: &Run, now: Mono) -> bool {
+    match run.state.stop_reason() {
+        Some(StopReason::Interrupt) => run.may_start_again(),
+        Some(StopReason::Timeout) => {
+            let failure = Failure::Timeout(run.job.timeout.unwrap_or_default());
+            next_try(id, run, &failure, now).is_some()
+        }
+        None
+        | Some(
+            StopReason::Request
+            | StopReason::RunTimeout
+            | StopReason::Replaced(_)
+            | StopReason::Shutdown,
+        ) => false,
     }
 }

@@ -518,6 +518,8 @@ impl Turn<'_> {
         for id in active {
             if let RunState::Running { .. } = self.state.run(id).state {
                 self.stop(id, reason);
+            } else if !durable {
+                self.stop_for_good(id, reason);
             }
         }
     }
@@ -528,7 +530,7 @@ impl Turn<'_> {
 }
 
 /// When a run is tried again of which an attempt has failed; `None` if it is not.
-fn next_try(id: RunId, run: &Run, failure: &Failure, now: Mono) -> Option<Mono> {
+pub(super) fn next_try(id: RunId, run: &Run, failure: &Failure, now: Mono) -> Option<Mono> {
     let retry = run.job.retry.as_ref()?;
     let failed = run.failures.saturating_add(1);
     // Nobody wants it to go on, or its time is over.

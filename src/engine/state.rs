@@ -16,7 +16,7 @@ use super::capacity::{Capacities, CapacityName, ClassId};
 use super::fact::{Fact, FinalState, Record, SubmitKey};
 use super::flow::{Over, Parts};
 use super::id::RunId;
-use super::outcome::{Interruption, NO_ROOM_GAP, NO_ROOM_PAUSE};
+use super::outcome::{Interruption, NO_ROOM_GAP, NO_ROOM_PAUSE, StopReason};
 use super::placing::Placing;
 use super::run::{Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Lane, Name, Priority};
@@ -229,6 +229,9 @@ impl State {
             Fact::Stopping {
                 run, job, reason, ..
             } => {
+                if self.restate(*run, StateKind::Stopping, *reason) {
+                    return;
+                }
                 if let RunState::Running { since, .. } = self.run(*run).state {
                     let stopping = RunState::Stopping {
                         since,
@@ -239,6 +242,9 @@ impl State {
                 }
             }
             Fact::Unresponsive { run, reason, .. } => {
+                if self.restate(*run, StateKind::Unresponsive, *reason) {
+                    return;
+                }
                 if let Some(since) = self.run(*run).state.since() {
                     let unresponsive = RunState::Unresponsive {
                         since,
@@ -552,6 +558,18 @@ impl State {
             | RunState::Failed(_)
             | RunState::Cancelled(_)
             | RunState::Skipped(_) => {}
+        }
+    }
+
+    /// Gives another reason to an attempt that is asked to stop, or does not, once more; whether it was so before.
+    fn restate(&mut self, id: RunId, kind: StateKind, why: StopReason) -> bool {
+        let run = self.runs.get_mut(id).filter(|run| run.state.kind() == kind);
+        match run.map(|run| &mut run.state) {
+            Some(RunState::Stopping { reason, .. } | RunState::Unresponsive { reason, .. }) => {
+                *reason = why;
+                true
+            }
+            _ => false,
         }
     }
 

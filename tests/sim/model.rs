@@ -1,7 +1,7 @@
 //! The reference model: what the facts of one run may say, in which order. Far simpler than the engine,
 //! and written from the words of the design alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use twolane::engine::fact::{Fact, FinalState, Record};
@@ -48,6 +48,10 @@ pub(crate) struct Model {
     pub(crate) waits: Waits,
     /// Runs for which there was no room, with when they are tried again.
     pub(crate) without_room: BTreeMap<RunId, Mono>,
+    /// Runs of which somebody was told that they stop.
+    unwanted: BTreeSet<RunId>,
+    /// How many of them there were.
+    stopped: u64,
     /// How many attempts there was no room for.
     pub(crate) no_room: usize,
     /// How often somebody has asked the daemon to leave.
@@ -91,6 +95,7 @@ impl Model {
                 expect(matches!(before, Some(Stage::Over | Stage::Succeeded)));
                 expect(*epoch == self.epochs.get(&run).copied().unwrap_or(0));
                 self.crashes.remove(&run);
+                self.unwanted.remove(&run);
                 Stage::Waiting
             }
             Fact::Gathered { state, .. } => {
@@ -106,6 +111,7 @@ impl Model {
             }
             Fact::Started { epoch, .. } => {
                 expect(before == Some(Stage::Waiting) && self.is_open);
+                expect(!self.unwanted.contains(&run));
                 let last = self.epochs.insert(run, *epoch).unwrap_or(0);
                 expect(*epoch == last + 1);
                 self.started.push(AttemptId { run, epoch: *epoch });
@@ -121,7 +127,10 @@ impl Model {
                 Stage::Running(*epoch)
             }
             Fact::Stopping { epoch, .. } => {
-                expect(before == Some(Stage::Running(*epoch)));
+                expect(
+                    before == Some(Stage::Running(*epoch))
+                        || before == Some(Stage::Stopping(*epoch)),
+                );
                 Stage::Stopping(*epoch)
             }
             Fact::Retrying { epoch, .. } => {
@@ -133,8 +142,9 @@ impl Model {
                 Stage::Over
             }
             Fact::Unresponsive { epoch, asked, .. } => {
+                let is_asked = [Stage::Stopping(*epoch), Stage::Unresponsive(*epoch)];
                 expect(
-                    before == Some(Stage::Stopping(*epoch))
+                    before.is_some_and(|before| is_asked.contains(&before))
                         && *asked >= job.grace + after_the_task(job),
                 );
                 Stage::Unresponsive(*epoch)
@@ -235,6 +245,7 @@ impl Model {
         let after = |kind: &str| self.tries.again.get(kind).copied().unwrap_or(0);
         let by = |kind: &str| self.tries.ended.get(kind).copied().unwrap_or(0);
         BTreeMap::from([
+            ("told that it stops", self.stopped),
             ("refused beside one like it", self.alone.refused),
             ("in the place of one that ran", self.alone.replaced),
             ("skipped beside one like it", self.alone.skipped),
@@ -247,6 +258,11 @@ impl Model {
             ("ended by exit", by("exit")),
             ("ended by out_of_memory", by("out_of_memory")),
         ])
+    }
+
+    /// Somebody has cancelled a run, and is told that it stops.
+    pub(crate) fn cancel(&mut self, run: RunId) {
+        self.stopped += u64::from(self.unwanted.insert(run));
     }
 
     /// The daemon goes down.

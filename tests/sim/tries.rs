@@ -45,7 +45,7 @@ impl Tries {
                 };
                 self.open.entry(*run).or_insert_with(began).asked = None;
             }
-            Fact::Stopping { run, reason, .. } => {
+            Fact::Stopping { run, reason, .. } | Fact::Unresponsive { run, reason, .. } => {
                 self.open.get_mut(run).unwrap().asked = Some(*reason);
             }
             Fact::Retrying {
