@@ -46,6 +46,7 @@ const STEPS: usize = 400;
 
 /// What a usual run has to show beside each kind of fact, and how often.
 const SEEN: &[(&str, u64)] = &[
+    ("told that it stops", 200),
     ("refused beside one like it", 50),
     ("in the place of one that ran", 20),
     ("skipped beside one like it", 5),
@@ -59,6 +60,9 @@ const SEEN: &[(&str, u64)] = &[
     ("tried again after timeout", 20),
     ("ended by exit", 20),
     ("ended by out_of_memory", 20),
+    ("room for ends", 100),
+    ("room for nothing", 50),
+    ("ended without room to start", 200),
 ];
 
 /// Milliseconds in a year.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use twolane::engine::fact::{Fact, FinalState};
-use twolane::engine::flow::FanOut;
+use twolane::engine::flow::{FanOut, Over};
 use twolane::engine::id::RunId;
 use twolane::engine::spec::JobSpec;
 
@@ -26,6 +26,9 @@ struct Whole {
     values: Vec<Value>,
     /// The first part, where there are some.
     first: Option<RunId>,
+    /// The parts whose ends are on its record, and whether they succeeded: what is tried again by itself after that
+    /// changes nothing for the whole.
+    met: BTreeMap<RunId, bool>,
 }
 
 impl Wholes {
@@ -57,6 +60,20 @@ impl Wholes {
                 self.enter(*run, job, args.as_deref());
                 if let (Some(whole), Some(parts)) = (self.open.get_mut(run), parts) {
                     whole.first = Some(parts.first);
+                    for (part, end) in parts.runs().zip(&parts.ends) {
+                        let succeeded = end.over.map(|over| over == Over::Succeeded);
+                        whole
+                            .met
+                            .extend(succeeded.map(|succeeded| (part, succeeded)));
+                    }
+                }
+            }
+            Fact::Met { run, by, over, .. } => {
+                if let Some(whole) = self.open.get_mut(run) {
+                    let succeeded = *over == Over::Succeeded;
+                    let has_succeeded = runs.get(by) == Some(&Stage::Succeeded);
+                    assert_eq!(succeeded, has_succeeded, "{run} met {by}");
+                    whole.met.insert(*by, succeeded);
                 }
             }
             Fact::Spread {
@@ -92,8 +109,12 @@ impl Wholes {
                 list.expect("it was given a list").clone()
             }
         };
-        let first = None;
-        self.open.insert(run, Whole { values, first });
+        let whole = Whole {
+            values,
+            first: None,
+            met: BTreeMap::new(),
+        };
+        self.open.insert(run, whole);
     }
 
     fn check_part(&self, part: RunId, whole: RunId, args: Option<&Value>) {
@@ -120,7 +141,10 @@ impl Wholes {
             return;
         };
         let parts = first.0..first.0 + whole.values.len() as u64;
-        let has_succeeded = |part| runs.get(&RunId(part)) == Some(&Stage::Succeeded);
+        let has_succeeded = |part| {
+            let stands = || runs.get(&RunId(part)) == Some(&Stage::Succeeded);
+            whole.met.get(&RunId(part)).copied().unwrap_or_else(stands)
+        };
         assert_eq!(
             succeeded,
             parts.clone().all(has_succeeded),

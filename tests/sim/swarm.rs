@@ -23,13 +23,14 @@ pub(crate) enum Step {
     Reload,
     SetClock,
     Stale,
+    Fill,
     Crash,
     ShutDown,
     Tick,
 }
 
 /// How often each happens where it does, and whether it does in every world.
-const STEPS: [(Step, u64, bool); 18] = [
+const STEPS: [(Step, u64, bool); 19] = [
     (Step::Submit, 25, true),
     (Step::Commit, 20, true),
     (Step::Leave, 15, true),
@@ -45,6 +46,7 @@ const STEPS: [(Step, u64, bool); 18] = [
     (Step::Reload, 2, false),
     (Step::SetClock, 2, false),
     (Step::Stale, 2, false),
+    (Step::Fill, 3, false),
     (Step::Crash, 3, false),
     (Step::ShutDown, 1, false),
     (Step::Tick, 2, true),

@@ -6,6 +6,7 @@ mod backfill;
 mod early;
 mod end;
 mod power;
+mod room;
 mod send;
 mod slots;
 mod submit;
@@ -37,6 +38,7 @@ use crate::model::{Model, Stage};
 use crate::random::Random;
 use crate::sends::Sends;
 use crate::swarm::{Step, Swarm};
+use room::Room;
 
 /// Batches that may wait for the disk.
 const OUTBOX: usize = 20;
@@ -117,6 +119,10 @@ pub(crate) struct World {
     waiting_cancelled: u64,
     /// Slots that somebody has looked at, and not asked for yet.
     orders: Vec<BackfillOrder>,
+    /// What the disk has room for.
+    room: Room,
+    /// What was seen of a full disk, and how often.
+    filled: BTreeMap<&'static str, u64>,
 }
 
 impl World {
@@ -150,6 +156,8 @@ impl World {
             unrecorded: 0,
             waiting_cancelled: 0,
             orders: Vec::new(),
+            room: Room::default(),
+            filled: BTreeMap::new(),
         };
         let swarm = world.swarm.clone();
         world.say(&swarm);
@@ -161,7 +169,11 @@ impl World {
     pub(crate) fn step(&mut self) {
         let pause = self.random.below(self.swarm.pace);
         self.pass(pause);
-        match self.swarm.step(&mut self.random) {
+        let step = self.swarm.step(&mut self.random);
+        if !self.takes(step) {
+            return;
+        }
+        match step {
             Step::Submit => self.submit(),
             Step::Commit => {
                 let batches = 1 + self.random.below(4);
@@ -180,6 +192,7 @@ impl World {
             Step::Reload => self.reload(),
             Step::SetClock => self.set_clock(),
             Step::Stale => self.stale_arrives(),
+            Step::Fill => self.fill(),
             Step::Crash => self.crash(),
             Step::ShutDown => self.shut_down(),
             Step::Tick => self.apply(Input::Tick),
@@ -227,6 +240,7 @@ impl World {
         if self.random.chance(50) {
             self.crash();
         }
+        self.clear();
         for what in all_capacities() {
             let caller = None;
             self.apply(Input::Resume { what, caller });
@@ -286,6 +300,7 @@ impl World {
     /// What has been seen beside the kinds of facts, and how often.
     fn seen(&self) -> BTreeMap<&'static str, u64> {
         let mut seen = self.model.seen();
+        seen.extend(&self.filled);
         seen.insert("waited when nobody was left", self.waiting_cancelled);
         seen.insert("within a blackout", self.check_times());
         seen
@@ -325,6 +340,7 @@ impl World {
         for record in &records {
             self.say(&record.fact);
         }
+        self.check_room(&records, &actions);
         let replaces = actions
             .iter()
             .any(|action| matches!(action, Action::Replace { .. }));
@@ -337,6 +353,9 @@ impl World {
     /// The disk commits some batches, and what rests on them is carried out.
     fn commit(&mut self, batches: u64) {
         for _ in 0..batches {
+            if self.room == Room::Nothing {
+                return;
+            }
             let Some(batch) = self.outbox.pop_front() else {
                 return;
             };
@@ -420,6 +439,7 @@ impl World {
                     self.ledger.key(&key, *run);
                 }
             }
+            Answer::Stopping(run) | Answer::Unresponsive(run) => self.model.cancel(*run),
             Answer::Refused(refusal) => self.model.alone.refuse(refusal, &self.jobs),
             _ => {}
         }

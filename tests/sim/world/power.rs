@@ -1,4 +1,4 @@
-//! The daemon goes down, in good order or not, and comes back with what is on the disk.
+//! The daemon goes down, in good order or not, and comes back with what is on the disk, on which there is room then.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,9 @@ use twolane::engine::spec::Definitions;
 use twolane::engine::{Engine, JobView, Recovery, RunState};
 
 use super::World;
+use super::room::Room;
 use crate::in_force::in_force;
+use crate::swarm::Step;
 
 impl World {
     /// The plug is pulled. Of what was on its way to the disk, a beginning may have arrived.
@@ -18,11 +20,15 @@ impl World {
         self.say(&"the plug is pulled");
         let arrived = self.random.below(3);
         for _ in 0..arrived {
+            if self.room == Room::Nothing {
+                break;
+            }
             if let Some(batch) = self.outbox.pop_front() {
                 self.write(&batch.records);
             }
         }
         self.outbox.clear();
+        self.room = Room::Everything;
         self.asked.clear();
         self.sending.clear();
         self.sends.crash();
@@ -38,7 +44,8 @@ impl World {
     /// The daemon is told to end, by a signal or by somebody who asks it to leave, and comes back. What runs may have
     /// some time to end by itself.
     pub(super) fn shut_down(&mut self) {
-        if self.random.chance(60) {
+        let is_recorded = self.room != Room::Nothing;
+        if is_recorded && self.random.chance(60) {
             self.leaves += 1;
             self.apply(Input::Leave);
         }
@@ -51,11 +58,13 @@ impl World {
                 self.attempts_leave();
                 self.arrive();
                 self.apply(Input::Tick);
-                self.send();
+                if self.takes(Step::Send) {
+                    self.send();
+                }
             }
             self.apply(Input::Drain);
         }
-        let durable = self.random.chance(70);
+        let durable = !is_recorded || self.random.chance(70);
         if !durable {
             self.cancel_waiting();
         }
