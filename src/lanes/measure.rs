@@ -15,6 +15,9 @@ use crate::clock::{kernel_nanos, thread_cpu};
 /// a machine that is busy makes milliseconds of these now and then.
 pub(crate) const HOLD: Duration = Duration::from_millis(10);
 
+/// A poll that is shorter is taken to have had its thread for all of that time: to ask costs as much again.
+const SHORT: Duration = Duration::from_micros(20);
+
 /// Whose CPU time counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cpu {
@@ -32,13 +35,17 @@ pub(crate) async fn measured<T>(
 ) -> T {
     let mut future = pin!(future);
     poll_fn(|context| {
-        let (from, before) = (kernel_nanos(), thread_cpu());
+        let before = (cpu == Cpu::Polls).then(thread_cpu);
+        let from = kernel_nanos();
         let polled = future.as_mut().poll(context);
-        let (took, after) = (kernel_nanos().saturating_sub(from), thread_cpu());
-        let took = Duration::from_nanos(took);
+        let took = Duration::from_nanos(kernel_nanos().saturating_sub(from));
+        let spent = before.map(|before| match took {
+            short if short < SHORT => short,
+            _ => thread_cpu().saturating_sub(before),
+        });
         let mut used = lock(used);
-        if cpu == Cpu::Polls {
-            used.spend(after.saturating_sub(before));
+        if let Some(spent) = spent {
+            used.spend(spent);
         }
         // Where processes are made nobody is kept waiting by that.
         if took >= HOLD && !may_stand_still() {
