@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use signal_hook::consts::{SIGXCPU, SIGXFSZ};
 use signal_hook::low_level::signal_name;
 
 use super::flow::When;
@@ -106,10 +107,17 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exit(code) => write!(f, "exited with code {code}"),
-            Self::Signal(signal) => match signal_name(*signal) {
-                Some(name) => write!(f, "ended by signal {signal} ({name})"),
-                None => write!(f, "ended by signal {signal}"),
-            },
+            Self::Signal(signal) => {
+                write!(f, "ended by signal {signal}")?;
+                if let Some(name) = signal_name(*signal) {
+                    write!(f, " ({name})")?;
+                }
+                f.write_str(match *signal {
+                    SIGXCPU => ": it had used up its CPU time (`rlimits.cpu`)",
+                    SIGXFSZ => ": a file that it wrote was as large as may be (`rlimits.file_size`)",
+                    _ => "",
+                })
+            }
             Self::OutOfMemory { own: true } => {
                 f.write_str("needed more memory than its `memory_max`, so the kernel killed it")
             }

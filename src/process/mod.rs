@@ -13,6 +13,7 @@ mod proc;
 mod shim;
 mod spawn;
 mod sweep;
+mod unrunnable;
 mod wait;
 
 pub use cgroup::{Controllers, Group, GroupBounds, Groups, GroupsIn, NoGroups, Starved};

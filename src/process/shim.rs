@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,6 +19,7 @@ use rustix::termios::Winsize;
 
 use super::cgroup::PROCESSES;
 use super::order::{Bounds, Identity, Manners, Order};
+use super::unrunnable;
 
 /// The program that is started: this one, provided that it calls [`carry_out`] first of all.
 pub const SHIM: &str = "/proc/self/exe";
@@ -94,7 +96,8 @@ pub fn carry_out(mut words: impl Iterator<Item = OsString>) -> Option<u8> {
                 command.arg0(name);
             }
             let error = command.args(words).exec();
-            format!("run {}: {error}", program.to_string_lossy())
+            let why = unrunnable::why(Path::new(&program), &error);
+            format!("run {}: {why}", program.to_string_lossy())
         }
     };
     // Where nobody takes it, the exit code still says that something was wrong.
@@ -143,9 +146,16 @@ fn limit(bound: Bounds, value: u64) -> Result<(), Errno> {
         Bounds::Core => Resource::Core,
         Bounds::Stack => Resource::Stack,
     };
+    // Who has used up its CPU time is told so by a signal of its own (SIGXCPU), and ended by force a second later; with
+    // one bound for both it is ended without a word.
+    let ample = match bound {
+        Bounds::Cpu => value.saturating_add(1),
+        _ => value,
+    };
+    let most = rustix::process::getrlimit(resource).maximum;
     let both = Rlimit {
         current: Some(value),
-        maximum: Some(value),
+        maximum: Some(most.map_or(ample, |most| ample.min(most.max(value)))),
     };
     rustix::process::setrlimit(resource, both)
 }

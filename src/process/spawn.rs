@@ -20,7 +20,7 @@ use super::birth::{Birth, Born, NotBorn};
 use super::cgroup::Group;
 use super::files::{given_open_files, lower_open_files};
 use super::order::{Bounds, Order, StdinFrom};
-use super::{orphans, shim, wait};
+use super::{orphans, shim, unrunnable, wait};
 
 /// A child that has begun. It leads a process group of its own.
 #[derive(Debug)]
@@ -60,12 +60,12 @@ pub enum SpawnError {
         source: io::Error,
     },
     /// This program cannot be run.
-    #[error("cannot run {program}: {source}")]
+    #[error("cannot run {program}: {why}")]
     Program {
         /// As it was asked for.
         program: String,
-        /// Why.
-        source: io::Error,
+        /// Why, and what is to be done about it as far as its file tells.
+        why: String,
     },
 }
 
@@ -314,7 +314,7 @@ fn explain(error: io::Error, order: &Order) -> SpawnError {
         },
         Ok(_) => SpawnError::Program {
             program: order.program.display().to_string(),
-            source: error,
+            why: unrunnable::why(&order.program, &error),
         },
     }
 }

@@ -1,5 +1,7 @@
 //! How commands end, by themselves and otherwise, and that nothing is left of them.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::until::until;
 
@@ -87,8 +89,22 @@ fn what_cannot_be_run_is_told_with_its_cause() {
     );
     check(
         exec(&["/etc/passwd"]),
-        &["cannot run /etc/passwd", "Permission denied"],
+        &["cannot run /etc/passwd", "Permission denied", "chmod +x"],
     );
+    check(exec(&["/etc"]), &["cannot run /etc", "it is a directory"]);
+    let directory = tempfile::tempdir().unwrap();
+    let files = [
+        ("echo no first line\n", "does not begin with `#!`"),
+        ("#! /no/such -x\necho\n", "asks for `/no/such`"),
+        ("#!/bin/sh\r\necho\r\n", "carriage return"),
+    ];
+    for (text, expected) in files {
+        let file = directory.path().join("file");
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let job = || exec(&[file.to_str().unwrap()]);
+        check(job(), &["cannot run", expected]);
+    }
     check(
         around(exec(&["true"]), |a| a.directory = "/no/such".into()),
         &["cannot begin in /no/such", "No such file"],
