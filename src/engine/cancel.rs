@@ -61,21 +61,22 @@ impl Turn<'_> {
             return;
         }
         let (job, epoch) = (Arc::clone(&run.job), run.epoch);
-        let fact = match run.state {
-            RunState::Unresponsive { from, .. } => Fact::Unresponsive {
+        let fact = if let RunState::Unresponsive { from, .. } = run.state {
+            Fact::Unresponsive {
                 run: id,
                 epoch,
                 reason,
                 asked: self.now.mono.since(from).saturating_add(job.patience()),
                 kept: !self.state.capacities.replaces(run.class),
                 job,
-            },
-            _ => Fact::Stopping {
+            }
+        } else {
+            Fact::Stopping {
                 run: id,
                 job,
                 epoch,
                 reason,
-            },
+            }
         };
         self.record(fact);
     }

@@ -148,10 +148,7 @@ fn limit(bound: Bounds, value: u64) -> Result<(), Errno> {
     };
     // Who has used up its CPU time is told so by a signal of its own (SIGXCPU), and ended by force a second later; with
     // one bound for both it is ended without a word.
-    let ample = match bound {
-        Bounds::Cpu => value.saturating_add(1),
-        _ => value,
-    };
+    let ample = value.saturating_add(u64::from(matches!(bound, Bounds::Cpu)));
     let most = rustix::process::getrlimit(resource).maximum;
     let both = Rlimit {
         current: Some(value),

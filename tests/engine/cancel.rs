@@ -4,112 +4,124 @@ use expect_test::expect;
 
 use crate::script::check;
 
-/// An attempt is being stopped so that another one follows it: who cancels its run, or comes in its place, is not
-/// forgotten.
+/// The attempt of a run that would be tried again is being stopped for its timeout.
 #[test]
-fn promise_5_a_cancelled_run_does_not_go_on_whatever_stops_its_attempt() {
+fn promise_5_a_cancelled_run_is_not_tried_again_whatever_stops_its_attempt() {
     check(
         "cpu 9
          job a cpu timeout=1 retry=3 grace=2
-         job b cpu
-         job c cpu unique=job:replace
          job d cpu timeout=1 grace=2",
-        "0s submit a b c a b d
+        "0s submit a a d
          1s tick
          2s cancel 1
-         2s cancel 6
+         2s cancel 3
          3s tick
-         4s cancel 4
-         5s interrupt
-         6s cancel 2
-         6s submit c
+         4s cancel 2
          7s end 1 stopped
-         8s end 4 stopped
-         9s end 2 stopped
-         9s end 6 stopped
+         8s end 2 stopped
+         9s end 3 stopped",
+        expect![[r#"
+            0s submit a a d
+                run 1 (a) accepted
+                run 2 (a) accepted
+                run 3 (d) accepted
+                run 1 (a) started, attempt 1
+                run 2 (a) started, attempt 1
+                run 3 (d) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
+                -> start 1.1 in cpu
+                -> start 2.1 in cpu
+                -> start 3.1 in cpu
+            1s tick
+                run 1 (a) stopping because its timeout passed
+                run 2 (a) stopping because its timeout passed
+                run 3 (d) stopping because its timeout passed
+                -> stop 1.1 because its timeout passed
+                -> stop 2.1 because its timeout passed
+                -> stop 3.1 because its timeout passed
+            2s cancel 1
+                run 1 (a) stopping on request
+                -> answer Stopping(RunId(1))
+            2s cancel 3
+                -> answer Stopping(RunId(3))
+            3s tick
+                run 1 (a) unresponsive, asked 2s ago on request
+                run 2 (a) unresponsive, asked 2s ago because its timeout passed
+                run 3 (d) unresponsive, asked 2s ago because its timeout passed
+                -> replace 1.1
+                -> replace 2.1
+                -> replace 3.1
+            4s cancel 2
+                run 2 (a) unresponsive, asked 3s ago on request
+                -> answer Unresponsive(RunId(2))
+            7s end 1 stopped
+                run 1 (a) cancelled on request
+            8s end 2 stopped
+                run 2 (a) cancelled on request
+            9s end 3 stopped
+                run 3 (d) failed: not done within its timeout of 1s
+        "#]],
+    );
+}
+
+/// The attempt of a run that would go on with the next daemon is being stopped.
+#[test]
+fn promise_5_a_cancelled_run_does_not_go_on_with_the_next_daemon() {
+    check(
+        "cpu 9
+         job b cpu
+         job c cpu unique=job:replace",
+        "0s submit b c b
+         5s interrupt
+         6s cancel 1
+         6s submit c
+         9s end 1 stopped
          9s crash
          10s settle
          11s open",
         expect![[r#"
-            0s submit a b c a b d
-                run 1 (a) accepted
-                run 2 (b) accepted
-                run 3 (c) accepted
-                run 4 (a) accepted
-                run 5 (b) accepted
-                run 6 (d) accepted
-                run 1 (a) started, attempt 1
-                run 2 (b) started, attempt 1
-                run 3 (c) started, attempt 1
-                run 4 (a) started, attempt 1
-                run 5 (b) started, attempt 1
-                run 6 (d) started, attempt 1
-                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4), RunId(5), RunId(6)])
+            0s submit b c b
+                run 1 (b) accepted
+                run 2 (c) accepted
+                run 3 (b) accepted
+                run 1 (b) started, attempt 1
+                run 2 (c) started, attempt 1
+                run 3 (b) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
                 -> start 1.1 in cpu
                 -> start 2.1 in cpu
                 -> start 3.1 in cpu
-                -> start 4.1 in cpu
-                -> start 5.1 in cpu
-                -> start 6.1 in cpu
-            1s tick
-                run 1 (a) stopping because its timeout passed
-                run 4 (a) stopping because its timeout passed
-                run 6 (d) stopping because its timeout passed
-                -> stop 1.1 because its timeout passed
-                -> stop 4.1 because its timeout passed
-                -> stop 6.1 because its timeout passed
-            2s cancel 1
-                run 1 (a) stopping on request
-                -> answer Stopping(RunId(1))
-            2s cancel 6
-                -> answer Stopping(RunId(6))
-            3s tick
-                run 1 (a) unresponsive, asked 2s ago on request
-                run 4 (a) unresponsive, asked 2s ago because its timeout passed
-                run 6 (d) unresponsive, asked 2s ago because its timeout passed
-                -> replace 1.1
-                -> replace 4.1
-                -> replace 6.1
-            4s cancel 4
-                run 4 (a) unresponsive, asked 3s ago on request
-                -> answer Unresponsive(RunId(4))
             5s interrupt
-                run 2 (b) stopping because the daemon shuts down
-                run 3 (c) stopping because the daemon shuts down
-                run 5 (b) stopping because the daemon shuts down
+                run 1 (b) stopping because the daemon shuts down
+                run 2 (c) stopping because the daemon shuts down
+                run 3 (b) stopping because the daemon shuts down
+                -> stop 1.1 because the daemon shuts down
                 -> stop 2.1 because the daemon shuts down
                 -> stop 3.1 because the daemon shuts down
-                -> stop 5.1 because the daemon shuts down
-            6s cancel 2
-                run 2 (b) stopping on request
-                -> answer Stopping(RunId(2))
+            6s cancel 1
+                run 1 (b) stopping on request
+                -> answer Stopping(RunId(1))
             6s submit c
-                run 3 (c) stopping to make room for run 7
-                run 7 (c) accepted in place of 3
-                -> answer Submitted([RunId(7)])
-            7s end 1 stopped
-                run 1 (a) cancelled on request
-            8s end 4 stopped
-                run 4 (a) cancelled on request
-            9s end 2 stopped
-                run 2 (b) cancelled on request
-            9s end 6 stopped
-                run 6 (d) failed: not done within its timeout of 1s
+                run 2 (c) stopping to make room for run 4
+                run 4 (c) accepted in place of 2
+                -> answer Submitted([RunId(4)])
+            9s end 1 stopped
+                run 1 (b) cancelled on request
             9s crash
                 1 blocked
                 2 stopping
                 lane `io`: 0 of 10000
                 lane `cpu`: 2 of 9
             10s settle
-                run 3 (c) cancelled to make room for run 7
-                run 7 (c) released
-                run 5 (b) interrupted in attempt 1: the daemon was shut down
+                run 2 (c) cancelled to make room for run 4
+                run 4 (c) released
+                run 3 (b) interrupted in attempt 1: the daemon was shut down
             11s open
                 opened
-                run 7 (c) started, attempt 1
-                run 5 (b) started, attempt 2
-                -> start 7.1 in cpu
-                -> start 5.2 in cpu
+                run 4 (c) started, attempt 1
+                run 3 (b) started, attempt 2
+                -> start 4.1 in cpu
+                -> start 3.2 in cpu
         "#]],
     );
 }

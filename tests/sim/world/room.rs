@@ -51,17 +51,20 @@ impl World {
 
     /// Whether the daemon takes this in as the disk is.
     pub(super) const fn takes(&self, step: Step) -> bool {
-        match step {
+        let takes_room = matches!(
+            step,
             Step::Submit
-            | Step::Retry
-            | Step::RetryGraph
-            | Step::Send
-            | Step::Pause
-            | Step::Backfill => matches!(self.room, Room::Everything),
-            Step::Cancel | Step::Complete | Step::CancelBackfill => {
-                !matches!(self.room, Room::Nothing)
-            }
-            _ => true,
+                | Step::Retry
+                | Step::RetryGraph
+                | Step::Send
+                | Step::Pause
+                | Step::Backfill
+        );
+        let ends = matches!(step, Step::Cancel | Step::Complete | Step::CancelBackfill);
+        match self.room {
+            Room::Everything => true,
+            Room::Ends => !takes_room,
+            Room::Nothing => !takes_room && !ends,
         }
     }
 
