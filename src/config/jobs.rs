@@ -17,6 +17,7 @@ use super::machine::Machine;
 use super::pipes;
 use super::read::{Span, Table, read};
 use super::settings::Settings;
+use super::unfilled;
 use super::zones::Zones;
 use crate::engine::spec::{Definitions, ENDED_KEPT, JobSpec, Lane, LimitSpec, Name, PoolSpec};
 
@@ -198,6 +199,7 @@ fn read_all(
     flow::circles(&mut report, &found.jobs.1);
     let mut by_others = pipes::feeding(&found.jobs.1);
     by_others.extend(flow::hooks(&found.jobs.1));
+    unfilled::look(&mut report, &found.jobs.1);
     if let Some(machine) = context.machine {
         machine.look(&mut report, &found.jobs.1);
     }

@@ -24,6 +24,7 @@ pub mod schema;
 mod secrets;
 mod settings;
 mod tasks;
+mod unfilled;
 mod zones;
 
 pub use diagnostic::{Diagnostic, Place, Report, Severity, Source};

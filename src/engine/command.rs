@@ -213,3 +213,28 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// How long it takes at most, once a process was ended by force, until nothing of it is left and what it
 /// wrote has been read.
 pub const KILL_TIME: Duration = Duration::from_secs(3);
+
+/// The variable of an argument: in capitals, and with `_` for what no variable has in its name.
+#[must_use]
+pub fn variable(name: &str) -> String {
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    };
+    let name: String = name.chars().map(letter).collect();
+    format!("TWOLANE_ARG_{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arguments_variable_is_in_capitals() {
+        assert_eq!(variable("file"), "TWOLANE_ARG_FILE");
+        assert_eq!(variable("max-width.px"), "TWOLANE_ARG_MAX_WIDTH_PX");
+    }
+}

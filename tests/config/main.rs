@@ -7,6 +7,7 @@ mod good;
 mod machine;
 mod settings;
 mod shipped;
+mod unfilled;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::super::super::place::{MARK, Place};
 use super::super::TaskError;
-use crate::engine::command::Surroundings;
+use crate::engine::command::{Surroundings, variable};
 use crate::engine::schedule::SCHEDULED;
 use crate::process::Identity;
 
@@ -98,19 +98,6 @@ pub(super) fn arguments(args: Option<&Value>) -> Vec<(OsString, OsString)> {
 /// What is the same in all attempts of a run and in no other run.
 pub(super) fn key(place: &Place) -> String {
     format!("{}-{}", place.world.instance, place.attempt.run)
-}
-
-/// The variable of an argument: in capitals, and with `_` for what no variable has in its name.
-fn variable(name: &str) -> String {
-    let letter = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_uppercase()
-        } else {
-            '_'
-        }
-    };
-    let name: String = name.chars().map(letter).collect();
-    format!("TWOLANE_ARG_{name}")
 }
 
 /// An argument as a text: texts as they are, all else as JSON.
@@ -222,12 +209,6 @@ fn group(name: &str) -> Result<Gid, TaskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_arguments_variable_is_in_capitals() {
-        assert_eq!(variable("file"), "TWOLANE_ARG_FILE");
-        assert_eq!(variable("max-width.px"), "TWOLANE_ARG_MAX_WIDTH_PX");
-    }
 
     #[test]
     fn a_file_of_variables_is_read_as_systemd_reads_it() {
