@@ -70,6 +70,12 @@ impl ClientError {
         nobody.then_some(socket)
     }
 
+    /// Whether there is nothing of what was asked for.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Problem(problem) if problem.status == 404)
+    }
+
     /// Whether what was asked for may have been done nevertheless: nobody can say.
     #[must_use]
     pub fn leaves_it_open(&self) -> bool {

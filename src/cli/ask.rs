@@ -20,7 +20,7 @@ pub(super) fn told(asked: Asked) -> Exit {
         complain(&lines.join("\n"));
         match &error {
             ClientError::NoDaemon { .. } => Exit::NoDaemon,
-            ClientError::Problem(problem) if problem.status == 404 => Exit::NotFound,
+            _ if error.is_not_found() => Exit::NotFound,
             ClientError::Problem(_) if !error.leaves_it_open() => Exit::Refused,
             ClientError::Problem(_) | ClientError::Broken(_) => Exit::System,
         }

@@ -125,7 +125,10 @@ impl Row {
                 self.state = StateKind::Stopping;
                 self.reason = Some(reason.to_string());
             }
-            Fact::Unresponsive { .. } => self.state = StateKind::Unresponsive,
+            Fact::Unresponsive { reason, .. } => {
+                self.state = StateKind::Unresponsive;
+                self.reason = Some(reason.to_string());
+            }
             Fact::Ended { state, end, .. } => {
                 self.over(state);
                 if let FinalState::Failed(failure) = state {

@@ -64,6 +64,17 @@ pub(super) fn wait(runs: &[u64], what: &What, client: &Client, out: &mut Out) ->
         json: what.json,
         out,
     };
+    let asked = until_over(runs, what, client, (&mut waiting, clock, deadline));
+    asked.map_err(|error| waiting.lost(error))
+}
+
+/// Waits for runs, until that deadline if there is one.
+fn until_over(
+    runs: &[u64],
+    what: &What,
+    client: &Client,
+    (waiting, clock, deadline): (&mut Waiting<'_>, Clock, Option<Mono>),
+) -> Asked {
     loop {
         // Events from before the look at the runs, so that no end falls between the two.
         let status: Status = client.get("/status")?;
@@ -126,6 +137,19 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
+    /// The daemon does not answer any more: what it has accepted is not gone with that.
+    fn lost(&self, error: ClientError) -> ClientError {
+        let has_begun = self.ended || self.pending.values().any(|state| !state.is_empty());
+        if !has_begun || error.is_not_found() {
+            return error;
+        }
+        let runs: Vec<String> = self.pending.keys().map(ToString::to_string).collect();
+        let runs = runs.join(" ");
+        ClientError::Broken(format!(
+            "{error}\nhint: what is accepted is kept; when the daemon is back, `twolane wait {runs}` goes on waiting"
+        ))
+    }
+
     /// Takes in the state of a run; prints it if it is over.
     fn look(
         &mut self,

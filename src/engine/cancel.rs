@@ -60,25 +60,16 @@ impl Turn<'_> {
         if !goes_on(id, run, self.now.mono) || bug!("goes-on-after-a-cancel") {
             return;
         }
+        if let RunState::Unresponsive { asked, kept, .. } = run.state {
+            return self.unresponsive(id, reason, (asked, kept));
+        }
         let (job, epoch) = (Arc::clone(&run.job), run.epoch);
-        let fact = if let RunState::Unresponsive { from, .. } = run.state {
-            Fact::Unresponsive {
-                run: id,
-                epoch,
-                reason,
-                asked: self.now.mono.since(from).saturating_add(job.patience()),
-                kept: !self.state.capacities.replaces(run.class),
-                job,
-            }
-        } else {
-            Fact::Stopping {
-                run: id,
-                job,
-                epoch,
-                reason,
-            }
-        };
-        self.record(fact);
+        self.record(Fact::Stopping {
+            run: id,
+            job,
+            epoch,
+            reason,
+        });
     }
 
     /// Cancels a run that waits.
@@ -164,7 +155,8 @@ impl Turn<'_> {
 /// Whether another attempt follows the one that was asked to stop.
 fn goes_on(id: RunId, run: &Run, now: Mono) -> bool {
     match run.state.stop_reason() {
-        Some(StopReason::Interrupt) => run.may_start_again(),
+        // Whether another one really follows shows when it ends.
+        Some(StopReason::Interrupt) => true,
         Some(StopReason::Timeout) => {
             let failure = Failure::Timeout(run.job.timeout.unwrap_or_default());
             next_try(id, run, &failure, now).is_some()

@@ -169,7 +169,7 @@ impl Turn<'_> {
                 Timer::Tokens | Timer::Absent => {}
                 // Of what went down with an earlier daemon nothing is left that could be unresponsive.
                 Timer::Unresponsive(run) if *input == Input::Settle => self.settle_run(run),
-                Timer::Unresponsive(run) => self.unresponsive(run, at),
+                Timer::Unresponsive(run) => self.has_had_its_time(run, at),
             }
         }
         self.state.capacities.wake(self.now.mono);
@@ -292,24 +292,34 @@ impl Turn<'_> {
     }
 
     /// The attempt of a stopping run has had its time, which ended at `until`, and has not left its lane.
-    fn unresponsive(&mut self, id: RunId, until: Mono) {
+    fn has_had_its_time(&mut self, id: RunId, until: Mono) {
         let run = self.state.run(id);
-        let (job, epoch) = (Arc::clone(&run.job), run.epoch);
+        let (epoch, asked) = (run.epoch, until.minus(run.job.patience()));
         let Some(reason) = run.state.stop_reason() else {
             return;
         };
-        let asked = self.now.mono.since(until).saturating_add(job.patience());
         let kept = !self.state.capacities.replaces(run.class);
-        self.record(Fact::Unresponsive {
-            run: id,
-            job,
-            epoch,
-            reason,
-            asked,
-            kept,
-        });
+        self.unresponsive(id, reason, (asked, kept));
         let attempt = AttemptId { run: id, epoch };
         self.out.actions.push(Action::Replace { attempt });
+    }
+
+    /// Says of an attempt that it has not left its lane, since when it is asked to and whether it keeps its place.
+    pub(super) fn unresponsive(
+        &mut self,
+        id: RunId,
+        reason: StopReason,
+        (asked, kept): (Mono, bool),
+    ) {
+        let run = self.state.run(id);
+        self.record(Fact::Unresponsive {
+            run: id,
+            job: Arc::clone(&run.job),
+            epoch: run.epoch,
+            reason,
+            asked: self.now.mono.since(asked),
+            kept,
+        });
     }
 
     fn complete(&mut self, id: RunId, with: Result<Arc<Value>, Arc<str>>) -> Answer {

@@ -132,7 +132,8 @@ pub enum Fact {
         /// The attempt's epoch.
         epoch: u32,
     },
-    /// The running attempt was asked to stop: stopping.
+    /// The running attempt was asked to stop: stopping. Once more where another attempt was to follow it, and now none is:
+    /// then it has a new reason, and no more time.
     Stopping {
         /// Its number.
         run: RunId,
@@ -144,7 +145,7 @@ pub enum Fact {
         reason: StopReason,
     },
     /// The attempt is still in its lane though it was asked to stop and its time for that is over:
-    /// unresponsive.
+    /// unresponsive. Once more for a new reason, as above.
     Unresponsive {
         /// Its number.
         run: RunId,
@@ -152,9 +153,9 @@ pub enum Fact {
         job: Arc<JobSpec>,
         /// The attempt's epoch.
         epoch: u32,
-        /// Why it was asked to stop.
+        /// Why it was asked to stop, the last time.
         reason: StopReason,
-        /// How long ago that was.
+        /// How long ago that was the first time.
         asked: Duration,
         /// Whether its place in the lane stays its own, since as many as the lane has are given to others already.
         kept: bool,

@@ -54,6 +54,10 @@ pub enum RunState {
         reason: StopReason,
         /// Since when it counts as unresponsive.
         from: Mono,
+        /// When it was asked to stop for the first time.
+        asked: Mono,
+        /// Whether its place in the lane stays its own.
+        kept: bool,
     },
     /// The work was done.
     Succeeded,
@@ -156,6 +160,12 @@ impl RunState {
             self,
             Self::Running { .. } | Self::Stopping { .. } | Self::Unresponsive { .. }
         )
+    }
+
+    /// Whether an attempt does not leave its lane though its time for that is over.
+    #[must_use]
+    pub(super) const fn is_unresponsive(&self) -> bool {
+        matches!(self, Self::Unresponsive { .. })
     }
 
     /// Since when an attempt has been in its lane, while it is.

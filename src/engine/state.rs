@@ -229,9 +229,6 @@ impl State {
             Fact::Stopping {
                 run, job, reason, ..
             } => {
-                if self.restate(*run, StateKind::Stopping, *reason) {
-                    return;
-                }
                 if let RunState::Running { since, .. } = self.run(*run).state {
                     let stopping = RunState::Stopping {
                         since,
@@ -239,19 +236,29 @@ impl State {
                         until: record.at.mono.plus(job.patience()),
                     };
                     self.enter(*run, stopping);
+                } else {
+                    self.stops_because(*run, *reason);
                 }
             }
-            Fact::Unresponsive { run, reason, .. } => {
-                if self.restate(*run, StateKind::Unresponsive, *reason) {
-                    return;
-                }
-                if let Some(since) = self.run(*run).state.since() {
+            Fact::Unresponsive {
+                run,
+                reason,
+                asked,
+                kept,
+                ..
+            } => {
+                let state = &self.run(*run).state;
+                if let (Some(since), false) = (state.since(), state.is_unresponsive()) {
                     let unresponsive = RunState::Unresponsive {
                         since,
                         reason: *reason,
                         from: record.at.mono,
+                        asked: record.at.mono.minus(*asked),
+                        kept: *kept,
                     };
                     self.enter(*run, unresponsive);
+                } else {
+                    self.stops_because(*run, *reason);
                 }
             }
             Fact::Ended {
@@ -561,15 +568,12 @@ impl State {
         }
     }
 
-    /// Gives another reason to an attempt that is asked to stop, or does not, once more; whether it was so before.
-    fn restate(&mut self, id: RunId, kind: StateKind, why: StopReason) -> bool {
-        let run = self.runs.get_mut(id).filter(|run| run.state.kind() == kind);
-        match run.map(|run| &mut run.state) {
-            Some(RunState::Stopping { reason, .. } | RunState::Unresponsive { reason, .. }) => {
-                *reason = why;
-                true
-            }
-            _ => false,
+    /// An attempt that was asked to stop before is now to do so for this reason.
+    fn stops_because(&mut self, id: RunId, why: StopReason) {
+        if let Some(RunState::Stopping { reason, .. } | RunState::Unresponsive { reason, .. }) =
+            self.runs.get_mut(id).map(|run| &mut run.state)
+        {
+            *reason = why;
         }
     }
 

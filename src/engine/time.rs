@@ -67,6 +67,13 @@ impl Mono {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// The point `before` earlier; the beginning of time if that is out of range.
+    #[must_use]
+    pub fn minus(self, before: Duration) -> Self {
+        let nanos = u64::try_from(before.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// The point at which the wall clock will read `at` if it does not jump; now if it reads more.
     #[must_use]
     pub fn at_wall(now: Now, at: Wall) -> Self {

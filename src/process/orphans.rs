@@ -41,9 +41,7 @@ impl Orphans {
 
     /// Takes note of those that have ended. Cheap where there are none.
     pub fn bury(self) {
-        for pid in others() {
-            bury(pid);
-        }
+        bury_all();
     }
 }
 
@@ -74,8 +72,10 @@ pub(super) fn unmarked() -> Vec<Pid> {
 /// What every mark begins with.
 const MARKS: &[u8] = b"TWOLANE_";
 
-/// Takes note of the end of one process that was adopted, if it has ended.
-pub(super) fn bury(pid: Pid) {
-    // It may be gone already, or live on; either is fine.
-    let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+/// Takes note of the ends of all adopted processes that have ended.
+pub(super) fn bury_all() {
+    for pid in others() {
+        // It may be gone already, or live on; either is fine.
+        let _ = rustix::process::waitpid(Some(pid), WaitOptions::NOHANG);
+    }
 }

@@ -127,9 +127,7 @@ impl Tree {
             None => self.members(&proc::all()).len(),
         };
         // After the look: whoever is dead in it is buried, and not only who had died before it.
-        for pid in orphans::others() {
-            orphans::bury(pid);
-        }
+        orphans::bury_all();
         left
     }
 
@@ -267,10 +265,8 @@ pub fn end_marked(mark: &str, rounds: usize) -> Left {
             .collect();
         ended.extend(left.iter().map(|seen| (seen.number(), seen.began)));
         wait_for(pidfds);
-        for pid in orphans::others() {
-            orphans::bury(pid);
-        }
         left = with_descendants(&proc::all(), marked);
+        orphans::bury_all();
     }
     Left {
         ended: ended.len() - left.len().min(ended.len()),

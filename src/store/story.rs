@@ -169,13 +169,12 @@ impl Story {
                 self.job = Arc::clone(job);
                 self.attempts.push(AttemptStory::begin(*epoch, record.at));
             }
-            Fact::Stopping { reason, .. } => {
+            Fact::Stopping { reason, .. } | Fact::Unresponsive { reason, .. } => {
                 self.reason = Some(reason.to_string());
                 if let Some(attempt) = self.attempts.last_mut() {
                     attempt.stopped = Some(*reason);
                 }
             }
-            Fact::Unresponsive { reason, .. } => self.reason = Some(reason.to_string()),
             Fact::Ended { state, end, .. } => {
                 self.leave(record.at, AttemptEnd::Left(end.clone()));
                 self.finish(state, Some(end));

@@ -6,6 +6,7 @@
 mod absence;
 mod admission;
 mod again;
+mod again_parts;
 mod alone;
 mod announce;
 mod arguments;
