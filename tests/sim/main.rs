@@ -47,6 +47,7 @@ const STEPS: usize = 400;
 /// What a usual run has to show beside each kind of fact, and how often.
 const SEEN: &[(&str, u64)] = &[
     ("told that it stops", 200),
+    ("stops for another reason", 100),
     ("refused beside one like it", 50),
     ("in the place of one that ran", 20),
     ("skipped beside one like it", 5),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use twolane::engine::fact::{Fact, FinalState, Record};
 use twolane::engine::id::{AttemptId, RunId};
-use twolane::engine::outcome::{Interruption, NO_ROOM_GAP, NO_ROOM_PAUSE};
+use twolane::engine::outcome::{Interruption, NO_ROOM_GAP, NO_ROOM_PAUSE, StopReason};
 use twolane::engine::spec::{CRASHES_BOUND, JobSpec};
 use twolane::engine::time::Mono;
 
@@ -48,6 +48,12 @@ pub(crate) struct Model {
     pub(crate) waits: Waits,
     /// Runs for which there was no room, with when they are tried again.
     pub(crate) without_room: BTreeMap<RunId, Mono>,
+    /// Why the attempt of a run was asked to stop, the last time.
+    asked: BTreeMap<RunId, StopReason>,
+    /// How often that was so that another one could follow it, and then that none was to.
+    asked_again: u64,
+    /// How many attempts did not leave their lane in time.
+    pub(crate) unresponsive: usize,
     /// Runs of which somebody was told that they stop.
     unwanted: BTreeSet<RunId>,
     /// How many of them there were.
@@ -115,6 +121,7 @@ impl Model {
                 let last = self.epochs.insert(run, *epoch).unwrap_or(0);
                 expect(*epoch == last + 1);
                 self.started.push(AttemptId { run, epoch: *epoch });
+                self.asked.remove(&run);
                 Stage::Running(*epoch)
             }
             Fact::Began { epoch, .. } => {
@@ -126,11 +133,10 @@ impl Model {
                 expect(before == Some(Stage::Running(*epoch)) && job.task.takes_input());
                 Stage::Running(*epoch)
             }
-            Fact::Stopping { epoch, .. } => {
-                expect(
-                    before == Some(Stage::Running(*epoch))
-                        || before == Some(Stage::Stopping(*epoch)),
-                );
+            Fact::Stopping { epoch, reason, .. } => {
+                let again = before == Some(Stage::Stopping(*epoch));
+                expect(before == Some(Stage::Running(*epoch)) || again);
+                expect(self.stops_for(run, *reason) == again);
                 Stage::Stopping(*epoch)
             }
             Fact::Retrying { epoch, .. } => {
@@ -141,12 +147,17 @@ impl Model {
                 expect(before == Some(Stage::Waiting) && job.run_timeout.is_some());
                 Stage::Over
             }
-            Fact::Unresponsive { epoch, asked, .. } => {
-                let is_asked = [Stage::Stopping(*epoch), Stage::Unresponsive(*epoch)];
-                expect(
-                    before.is_some_and(|before| is_asked.contains(&before))
-                        && *asked >= job.grace + after_the_task(job),
-                );
+            Fact::Unresponsive {
+                epoch,
+                asked,
+                reason,
+                ..
+            } => {
+                let again = before == Some(Stage::Unresponsive(*epoch));
+                expect(before == Some(Stage::Stopping(*epoch)) || again);
+                expect(self.stops_for(run, *reason) == again);
+                expect(*asked >= job.grace + after_the_task(job));
+                self.unresponsive += usize::from(!again);
                 Stage::Unresponsive(*epoch)
             }
             Fact::Interrupted {
@@ -246,6 +257,7 @@ impl Model {
         let by = |kind: &str| self.tries.ended.get(kind).copied().unwrap_or(0);
         BTreeMap::from([
             ("told that it stops", self.stopped),
+            ("stops for another reason", self.asked_again),
             ("refused beside one like it", self.alone.refused),
             ("in the place of one that ran", self.alone.replaced),
             ("skipped beside one like it", self.alone.skipped),
@@ -260,9 +272,30 @@ impl Model {
         ])
     }
 
-    /// Somebody has cancelled a run, and is told that it stops.
+    /// Somebody has cancelled a run, and is told that it stops: with all of its parts.
     pub(crate) fn cancel(&mut self, run: RunId) {
         self.stopped += u64::from(self.unwanted.insert(run));
+        self.unwanted.extend(self.wholes.parts(run));
+    }
+
+    /// An attempt stops for this reason from now on; whether it did so for another one. That may only be because another
+    /// attempt was to follow it, and does not.
+    fn stops_for(&mut self, run: RunId, reason: StopReason) -> bool {
+        let before = self
+            .asked
+            .insert(run, reason)
+            .filter(|before| *before != reason);
+        let Some(before) = before else {
+            return false;
+        };
+        let was_to_follow = matches!(before, StopReason::Interrupt | StopReason::Timeout);
+        let follows = matches!(reason, StopReason::Interrupt | StopReason::Timeout);
+        assert!(
+            was_to_follow && !follows,
+            "run {run} stops {reason} after {before}"
+        );
+        self.asked_again += 1;
+        true
     }
 
     /// The daemon goes down.

@@ -62,6 +62,8 @@ impl Wholes {
                     whole.first = Some(parts.first);
                     for (part, end) in parts.runs().zip(&parts.ends) {
                         let succeeded = end.over.map(|over| over == Over::Succeeded);
+                        let stands = runs.get(&part) == Some(&Stage::Succeeded);
+                        assert!(succeeded != Some(true) || stands, "part {part} of {run}");
                         whole
                             .met
                             .extend(succeeded.map(|succeeded| (part, succeeded)));
@@ -98,6 +100,16 @@ impl Wholes {
             }
             _ => {}
         }
+    }
+
+    /// The parts of an unfinished run.
+    pub(crate) fn parts(&self, run: RunId) -> impl Iterator<Item = RunId> + use<> {
+        let whole = self.open.get(&run);
+        let parts = whole.and_then(|whole| {
+            let first = whole.first?.0;
+            Some(first..first + whole.values.len() as u64)
+        });
+        parts.into_iter().flatten().map(RunId)
     }
 
     fn enter(&mut self, run: RunId, job: &JobSpec, args: Option<&Value>) {

@@ -170,7 +170,7 @@ impl World {
         let pause = self.random.below(self.swarm.pace);
         self.pass(pause);
         let step = self.swarm.step(&mut self.random);
-        if !self.takes(step) {
+        if !self.takes(step) || (self.is_stuck() && !matches!(step, Step::Fill | Step::Crash)) {
             return;
         }
         match step {
@@ -205,6 +205,9 @@ impl World {
         if !self.random.chance(self.swarm.stalls) {
             let mut rounds = 0;
             while let Some(next) = self.next().filter(|next| *next <= until) {
+                if self.is_stuck() {
+                    break;
+                }
                 rounds += 1;
                 assert!(rounds < 100_000, "something is always due");
                 self.now = self.now.max(next);
@@ -284,7 +287,7 @@ impl World {
         Played {
             records: self.disk,
             digest: hasher.finish(),
-            unresponsive: *facts.get("Unresponsive").unwrap_or(&0) as usize,
+            unresponsive: self.model.unresponsive,
             slots,
             millis: self.now,
             facts,
@@ -458,7 +461,14 @@ impl World {
     }
 
     fn cancel(&mut self) {
-        let run = self.any_run();
+        let stops = |stage: &Stage| matches!(stage, Stage::Stopping(_) | Stage::Unresponsive(_));
+        let stopping = self.model.runs.iter().filter(|(_, stage)| stops(stage));
+        let stopping: Vec<RunId> = stopping.map(|(run, _)| *run).collect();
+        let run = if !stopping.is_empty() && self.random.chance(30) {
+            self.random.of(&stopping)
+        } else {
+            self.any_run()
+        };
         let caller = self.caller(None);
         self.apply(Input::Cancel {
             run,
@@ -536,10 +546,14 @@ impl World {
     }
 
     fn arrive(&mut self) {
-        while let Some(attempt) = self.lanes.begun(self.now) {
+        while !self.is_stuck()
+            && let Some(attempt) = self.lanes.begun(self.now)
+        {
             self.apply(Input::Began { attempt });
         }
-        while let Some((attempt, end)) = self.lanes.arrived(self.now) {
+        while !self.is_stuck()
+            && let Some((attempt, end)) = self.lanes.arrived(self.now)
+        {
             self.apply(Input::Ended { attempt, end });
         }
     }

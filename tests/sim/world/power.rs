@@ -72,6 +72,9 @@ impl World {
         for _ in 0..3 {
             self.commit(u64::MAX);
             self.now += 600;
+            if self.takes(Step::Cancel) && self.random.chance(30) {
+                self.cancel();
+            }
             self.attempts_leave();
             self.arrive();
         }

@@ -1,11 +1,12 @@
-//! The disk is full, for a time: nothing starts and nothing is accepted. At first there is room that was kept, in which
-//! runs end and are cancelled; when that is used up, too, nothing comes to the disk at all.
+//! The disk is full, for a time: nothing starts, and nothing is accepted but what a run's end brings with it, and slots
+//! that have gone by when the definitions change. At first there is room that was kept, in which runs end and are cancelled; when that is used up, too, nothing comes to the
+//! disk at all. What clients ask for is refused by the daemon before the engine hears of it.
 
 use twolane::engine::action::Action;
 use twolane::engine::fact::{Fact, Record};
 use twolane::engine::input::Input;
 
-use super::World;
+use super::{OUTBOX, World};
 use crate::swarm::Step;
 
 /// What the disk has room for.
@@ -17,18 +18,28 @@ pub(super) enum Room {
     Nothing,
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the others take no room that matters here"
+)]
 impl World {
     /// Somebody fills the disk, or clears it.
     pub(super) fn fill(&mut self) {
-        self.room = match self.room {
-            Room::Everything if self.random.chance(70) => Room::Ends,
-            Room::Ends if self.random.chance(30) => Room::Nothing,
-            Room::Everything => Room::Nothing,
+        let (room, name) = match self.room {
+            Room::Everything if self.random.chance(70) => (Room::Ends, "room for ends"),
+            Room::Ends if self.random.chance(30) => (Room::Nothing, "room for nothing"),
+            Room::Everything => (Room::Nothing, "room for nothing"),
             Room::Ends | Room::Nothing => return self.clear(),
         };
+        self.room = room;
         self.say(&self.room);
-        *self.filled.entry(self.room_name()).or_default() += 1;
+        *self.filled.entry(name).or_default() += 1;
         self.engine.hold(true);
+    }
+
+    /// Whether so much waits for the disk that the daemon takes nothing in.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.room == Room::Nothing && self.outbox.len() >= OUTBOX
     }
 
     /// There is room again, and all goes on by itself.
@@ -38,14 +49,6 @@ impl World {
             self.say(&self.room);
             self.engine.hold(false);
             self.apply(Input::Tick);
-        }
-    }
-
-    const fn room_name(&self) -> &'static str {
-        match self.room {
-            Room::Everything => "room for everything",
-            Room::Ends => "room for ends",
-            Room::Nothing => "room for nothing",
         }
     }
 
@@ -68,21 +71,24 @@ impl World {
         }
     }
 
-    /// Nothing starts that there is no room for, and what has come to its end is known of all the same.
+    /// Nothing starts that there is no room for, and nothing is accepted that neither an end nor a slot brings.
     pub(super) fn check_room(&mut self, records: &[Record], actions: &[Action]) {
         if self.room == Room::Everything {
             return;
         }
         let starts = |action: &Action| matches!(action, Action::Start(_));
-        assert!(
-            !actions.iter().any(starts),
-            "{:?}: something starts",
-            self.room
-        );
-        let ends = records
-            .iter()
-            .filter(|record| matches!(record.fact, Fact::Ended { .. }));
-        let ends = ends.count() as u64;
+        let starts = actions.iter().any(starts);
+        assert!(!starts, "{:?}: something starts", self.room);
+        let mut ends = 0;
+        for record in records {
+            match &record.fact {
+                Fact::Accepted { ties, slot, .. } => {
+                    assert!(ties.cause.is_some() || slot.is_some(), "{record:?}");
+                }
+                Fact::Ended { .. } => ends += 1,
+                _ => {}
+            }
+        }
         *self
             .filled
             .entry("ended without room to start")
