@@ -146,6 +146,7 @@ const PROMISES: &[Promise] = &[
             "promise_5_cancel_tells_the_truth",
             "promise_5_a_cancelled_run_is_not_tried_again_whatever_stops_its_attempt",
             "promise_5_a_cancelled_run_does_not_go_on_with_the_next_daemon",
+            "promise_5_a_cancelled_run_does_not_go_on_whatever_comes_of_its_attempt",
             "promise_5_a_task_in_a_process_of_its_own_can_always_be_ended",
             "promise_5_what_does_not_leave_its_lane_is_unresponsive_and_its_limits_stay_held",
             "promise_5_a_cancelled_command_is_gone_with_all_it_started",

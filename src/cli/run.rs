@@ -10,13 +10,14 @@ use serde_json::Value;
 
 use super::out::{Out, complain};
 use super::start::{self, Plan};
-use super::submit::{argument, values};
+use super::submit::{argument, as_text, values};
 use super::summary::Summary;
 use super::{Exit, SettingsArgs, groups, load};
 use crate::clock::Clock;
 use crate::config::{Jobs, Settings, nearest};
 use crate::daemon::{EndSignal, Patience, SignalListener, Supervisor};
 use crate::engine::Engine;
+use crate::engine::action::Refusal;
 use crate::engine::input::{JobRef, SubmitItem};
 use crate::engine::spec::Name;
 use crate::lanes::{Handlers, Outside};
@@ -117,7 +118,7 @@ fn run_jobs(
     let is_read = logging.close(start::FLUSH);
     end_by_signal(&listener);
     if let Some(refusal) = &farewell.refused {
-        complain(&format!("nothing was started: {refusal}"));
+        complain(&format!("nothing was started: {}", refused(refusal, args)));
         return Err(if args.arg.is_empty() {
             Exit::Config
         } else {
@@ -240,6 +241,15 @@ fn give(given: &[(String, String)], names: &[Name], items: &mut [SubmitItem]) ->
     };
     item.args = Some(Arc::new(Value::Object(values(given))));
     Ok(())
+}
+
+/// A refusal of the first runs; where an argument has to be something else, with how a number is a text.
+fn refused(refusal: &Refusal, args: &Run) -> String {
+    let is_about_argument = matches!(refusal, Refusal::WrongArgument { .. });
+    match as_text(&args.arg).filter(|_| is_about_argument) {
+        Some(hint) => format!("{refusal}\n{hint}"),
+        None => refusal.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -102,13 +102,34 @@ pub(super) fn run(args: &Submit, client: &Client, out: &mut Out) -> Asked {
     }
     let what = wait::What {
         json: args.json,
+        accepted: true,
         ..wait::What::default()
     };
     wait::wait(&[submitted.run], &what, client, out)
 }
 
-/// An error after which nobody can say whether a run was accepted says how to find out.
-fn open(error: ClientError, args: &Submit) -> ClientError {
+/// How the first `--arg` that is JSON and no text is one, for a job that wants that.
+pub(super) fn as_text(given: &[(String, String)]) -> Option<String> {
+    let is_scalar = |text: &str| {
+        let value = serde_json::from_str(text).unwrap_or_default();
+        matches!(value, Value::Number(_) | Value::Bool(_)) || text == "null"
+    };
+    let (key, text) = given.iter().find(|(_, text)| is_scalar(text))?;
+    Some(format!(
+        "hint: `--arg {key}={text}` is no text, but `--arg '{key}=\"{text}\"'` is one"
+    ))
+}
+
+/// An error after which nobody can say whether a run was accepted says how to find out, and one about arguments how a
+/// number is a text.
+fn open(mut error: ClientError, args: &Submit) -> ClientError {
+    if let ClientError::Problem(problem) = &mut error
+        && problem.kind == "urn:twolane:arguments"
+        && let Some(hint) = as_text(&args.arg)
+    {
+        problem.detail.push('\n');
+        problem.detail.push_str(&hint);
+    }
     if !error.leaves_it_open() {
         return error;
     }

@@ -122,12 +122,10 @@ impl Row {
                 (self.job, self.state) = (Arc::clone(job), StateKind::Running)
             }
             Fact::Stopping { reason, .. } => {
-                self.state = StateKind::Stopping;
-                self.reason = Some(reason.to_string());
+                (self.state, self.reason) = (StateKind::Stopping, Some(reason.to_string()));
             }
             Fact::Unresponsive { reason, .. } => {
-                self.state = StateKind::Unresponsive;
-                self.reason = Some(reason.to_string());
+                (self.state, self.reason) = (StateKind::Unresponsive, Some(reason.to_string()));
             }
             Fact::Ended { state, end, .. } => {
                 self.over(state);

@@ -41,6 +41,7 @@ pub(super) fn run(args: &Wait, client: &Client, out: &mut Out) -> Asked {
         any: args.any,
         json: args.json,
         timeout: args.timeout,
+        accepted: false,
     };
     wait(&args.runs, &what, client, out)
 }
@@ -51,6 +52,8 @@ pub(super) struct What {
     pub(super) any: bool,
     pub(super) json: bool,
     pub(super) timeout: Option<Duration>,
+    /// The runs are known to be there.
+    pub(super) accepted: bool,
 }
 
 /// Waits for runs and prints each as it ends.
@@ -65,7 +68,7 @@ pub(super) fn wait(runs: &[u64], what: &What, client: &Client, out: &mut Out) ->
         out,
     };
     let asked = until_over(runs, what, client, (&mut waiting, clock, deadline));
-    asked.map_err(|error| waiting.lost(error))
+    asked.map_err(|error| waiting.lost(error, what))
 }
 
 /// Waits for runs, until that deadline if there is one.
@@ -138,9 +141,9 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     /// The daemon does not answer any more: what it has accepted is not gone with that.
-    fn lost(&self, error: ClientError) -> ClientError {
-        let has_begun = self.ended || self.pending.values().any(|state| !state.is_empty());
-        if !has_begun || error.is_not_found() {
+    fn lost(&self, error: ClientError, what: &What) -> ClientError {
+        let seen = self.ended || self.pending.values().any(|state| !state.is_empty());
+        if !(seen || what.accepted) || error.is_not_found() {
             return error;
         }
         let runs: Vec<String> = self.pending.keys().map(ToString::to_string).collect();

@@ -16,10 +16,12 @@ pub(super) fn look(report: &mut Report, drafts: &[(String, Draft)]) {
             let Some((text, field)) = draft.table.text(key).zip(draft.table.get(key)) else {
                 continue;
             };
-            let meant = places(text).find(|name| {
-                // `${name}` is a shell's own.
-                spec.params.contains_key(*name) && !text.contains(&format!("${{{name}}}"))
-            });
+            // `${name}` is a shell's own.
+            let own = |name: &str| {
+                let brace = name.as_ptr().addr() - text.as_ptr().addr() - 1;
+                text[..brace].ends_with('$')
+            };
+            let meant = places(text).find(|name| spec.params.contains_key(*name) && !own(name));
             let Some(name) = meant else { continue };
             let message = format!("`{{{name}}}` is not filled in here: it stays as it is");
             let hint = match key {

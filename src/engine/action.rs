@@ -10,7 +10,7 @@ use super::id::{AttemptId, BackfillId, CallerId, RunId};
 use super::levels::LEVELS_BOUND;
 use super::outcome::StopReason;
 use super::run::StateKind;
-use super::spec::{JobSpec, Name, ParamKind};
+use super::spec::{JobSpec, Name};
 
 /// Something for a lane or for a caller.
 #[derive(Clone, Debug, PartialEq)]
@@ -173,7 +173,7 @@ pub enum Refusal {
         kind: &'static str,
     },
     /// An argument is not what its parameter has to be.
-    #[error("the argument `{name}` of job `{job}` has to be {kind}{}", quoted(.name, .kind))]
+    #[error("the argument `{name}` of job `{job}` has to be {kind}")]
     WrongArgument {
         /// The job.
         job: Name,
@@ -243,14 +243,4 @@ pub enum Refusal {
     /// The same key came with another content.
     #[error("the key `{0}` was used for another submission")]
     KeyReused(Arc<str>),
-}
-
-/// How something is a text that would be a number otherwise: on a command line, what is JSON is taken for that.
-fn quoted(name: &Name, kind: &str) -> String {
-    if kind != ParamKind::Text.as_str() {
-        return String::new();
-    }
-    format!(
-        ": what is a number, `true`, `false` or `null` is one in quotation marks, as in `--arg '{name}=\"7\"'`"
-    )
 }

@@ -113,8 +113,8 @@ impl fmt::Display for Failure {
                     write!(f, " ({name})")?;
                 }
                 f.write_str(match *signal {
-                    SIGXCPU => ": it had used up its CPU time (`rlimits.cpu`)",
-                    SIGXFSZ => ": a file that it wrote was as large as may be (`rlimits.file_size`)",
+                    SIGXCPU => ", as when its CPU time is used up (see `rlimits.cpu`)",
+                    SIGXFSZ => ", as when a file is as large as may be (see `rlimits.file_size`)",
                     _ => "",
                 })
             }

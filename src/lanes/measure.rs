@@ -15,7 +15,8 @@ use crate::clock::{kernel_nanos, thread_cpu};
 /// a machine that is busy makes milliseconds of these now and then.
 pub(crate) const HOLD: Duration = Duration::from_millis(10);
 
-/// A poll that is shorter is taken to have had its thread for all of that time: to ask costs as much again.
+/// The CPU time of a shorter poll is taken to be all of its time, so a poll can count for so much too much: where its
+/// thread was not on a core meanwhile. That saves one of the two questions to the kernel that a poll costs.
 const SHORT: Duration = Duration::from_micros(20);
 
 /// Whose CPU time counts.
@@ -39,9 +40,12 @@ pub(crate) async fn measured<T>(
         let from = kernel_nanos();
         let polled = future.as_mut().poll(context);
         let took = Duration::from_nanos(kernel_nanos().saturating_sub(from));
-        let spent = before.map(|before| match took {
-            short if short < SHORT => short,
-            _ => thread_cpu().saturating_sub(before),
+        let spent = before.map(|before| {
+            if took < SHORT {
+                took
+            } else {
+                thread_cpu().saturating_sub(before)
+            }
         });
         let mut used = lock(used);
         if let Some(spent) = spent {

@@ -2,13 +2,11 @@
 //! which arranges what is wanted and then becomes the program. So the daemon never forks itself, which
 //! is dear when it is large.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::Mode;
@@ -19,7 +17,8 @@ use rustix::termios::Winsize;
 
 use super::cgroup::PROCESSES;
 use super::order::{Bounds, Identity, Manners, Order};
-use super::unrunnable;
+use super::spawn::hinted;
+use super::unrunnable::Hint;
 
 /// The program that is started: this one, provided that it calls [`carry_out`] first of all.
 pub const SHIM: &str = "/proc/self/exe";
@@ -91,18 +90,28 @@ pub fn carry_out(mut words: impl Iterator<Item = OsString>) -> Option<u8> {
         (Err(why), _) => why,
         (Ok(()), None) => "run nothing".to_owned(),
         (Ok(()), Some(program)) => {
-            let mut command = Command::new(&program);
-            if let Some(name) = words.next() {
-                command.arg0(name);
-            }
-            let error = command.args(words).exec();
-            let why = unrunnable::why(Path::new(&program), &error);
-            format!("run {}: {why}", program.to_string_lossy())
+            let error = become_program(&program, words);
+            let hint = Hint::about(Path::new(&program), &error);
+            let hint = hinted(hint.as_ref());
+            format!("run {}: {error}{hint}", program.to_string_lossy())
         }
     };
     // Where nobody takes it, the exit code still says that something was wrong.
     let _ = writeln!(io::stderr(), "twolane: cannot {why}");
     Some(SHIM_FAILED)
+}
+
+/// Becomes the program, which finds these words; or why not. As the daemon does it, so that none is read by a shell
+/// because it is no program.
+fn become_program(program: &OsStr, words: impl Iterator<Item = OsString>) -> io::Error {
+    let text = |word: &OsStr| CString::new(word.as_bytes());
+    let words: Result<Vec<CString>, _> = words.map(|word| text(&word)).collect();
+    match (text(program), words) {
+        (Ok(program), Ok(words)) => match nix::unistd::execv(&program, &words) {
+            Err(errno) => errno.into(),
+        },
+        (Err(error), _) | (_, Err(error)) => error.into(),
+    }
 }
 
 /// Arranges everything; or what could not be, and why.
@@ -135,7 +144,7 @@ fn arrange(manners: &Manners) -> Result<(), String> {
     Ok(())
 }
 
-/// Sets the soft and the hard bound.
+/// Sets the soft bound, and the hard one.
 fn limit(bound: Bounds, value: u64) -> Result<(), Errno> {
     let resource = match bound {
         Bounds::Memory => Resource::As,

@@ -20,7 +20,8 @@ use super::birth::{Birth, Born, NotBorn};
 use super::cgroup::Group;
 use super::files::{given_open_files, lower_open_files};
 use super::order::{Bounds, Order, StdinFrom};
-use super::{orphans, shim, unrunnable, wait};
+use super::unrunnable::Hint;
+use super::{orphans, shim, wait};
 
 /// A child that has begun. It leads a process group of its own.
 #[derive(Debug)]
@@ -60,12 +61,14 @@ pub enum SpawnError {
         source: io::Error,
     },
     /// This program cannot be run.
-    #[error("cannot run {program}: {why}")]
+    #[error("cannot run {program}: {source}{}", hinted(.hint.as_ref()))]
     Program {
         /// As it was asked for.
         program: String,
-        /// Why, and what is to be done about it as far as its file tells.
-        why: String,
+        /// Why.
+        source: io::Error,
+        /// What it lacks.
+        hint: Option<Hint>,
     },
 }
 
@@ -312,9 +315,18 @@ fn explain(error: io::Error, order: &Order) -> SpawnError {
             directory: directory.display().to_string(),
             source: error,
         },
-        Ok(_) => SpawnError::Program {
-            program: order.program.display().to_string(),
-            why: unrunnable::why(&order.program, &error),
-        },
+        Ok(_) => {
+            let (program, _) = begins_with(order);
+            SpawnError::Program {
+                program: program.display().to_string(),
+                hint: Hint::about(&program, &error),
+                source: error,
+            }
+        }
     }
+}
+
+/// What is said of a hint after an error.
+pub(super) fn hinted(hint: Option<&Hint>) -> String {
+    hint.map_or_else(String::new, |hint| format!(". hint: {hint}"))
 }

@@ -19,4 +19,5 @@ mod serve;
 mod support;
 #[path = "../waiting/until.rs"]
 mod until;
+mod words;
 mod zones;

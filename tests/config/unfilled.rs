@@ -10,6 +10,9 @@ setup = "echo {n}"
 teardown = "echo {n}"
 directory = "/tmp/{n}"
 params.n = { type = "text" }
+[jobs.told_too]
+shell = "echo ${n} {n}"
+params.n = { type = "text" }
 [jobs.not_told]
 shell = "echo ${n} {other} {a,b}"
 setup = ["echo", "{n}"]
@@ -25,5 +28,6 @@ params.n = { type = "text" }
         jobs.toml:3:9: `{n}` is not filled in here: it stays as it is (hint: write `"$TWOLANE_ARG_N"`, in quotation marks, or give the words of an `exec`)
         jobs.toml:4:12: `{n}` is not filled in here: it stays as it is (hint: write `"$TWOLANE_ARG_N"`, in quotation marks, or give the words of an `exec`)
         jobs.toml:5:13: `{n}` is not filled in here: it stays as it is (hint: a command's words and environment have its arguments; `exec = ["sh", "-c", …]` can go to a directory of that name)
+        jobs.toml:8:9: `{n}` is not filled in here: it stays as it is (hint: write `"$TWOLANE_ARG_N"`, in quotation marks, or give the words of an `exec`)
     "#]].assert_eq(&(report.lines().join("\n") + "\n"));
 }

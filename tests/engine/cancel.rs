@@ -70,83 +70,98 @@ fn promise_5_a_cancelled_run_does_not_go_on_with_the_next_daemon() {
     check(
         "cpu 9
          job b cpu
-         job c cpu unique=job:replace
-         job d cpu retry=3 on_crash=fail",
-        "0s submit b c b d d
+         job c cpu unique=job:replace",
+        "0s submit b c b
          5s interrupt
          6s cancel 1
          6s submit c
-         6s cancel 4
-         6s cancel 5
          9s end 1 stopped
-         9s end 4 error
-         9s end 5 no-room
          9s crash
          10s settle
          11s open",
         expect![[r#"
-            0s submit b c b d d
+            0s submit b c b
                 run 1 (b) accepted
                 run 2 (c) accepted
                 run 3 (b) accepted
-                run 4 (d) accepted
-                run 5 (d) accepted
                 run 1 (b) started, attempt 1
                 run 2 (c) started, attempt 1
                 run 3 (b) started, attempt 1
-                run 4 (d) started, attempt 1
-                run 5 (d) started, attempt 1
-                -> answer Submitted([RunId(1), RunId(2), RunId(3), RunId(4), RunId(5)])
+                -> answer Submitted([RunId(1), RunId(2), RunId(3)])
                 -> start 1.1 in cpu
                 -> start 2.1 in cpu
                 -> start 3.1 in cpu
-                -> start 4.1 in cpu
-                -> start 5.1 in cpu
             5s interrupt
                 run 1 (b) stopping because the daemon shuts down
                 run 2 (c) stopping because the daemon shuts down
                 run 3 (b) stopping because the daemon shuts down
-                run 4 (d) stopping because the daemon shuts down
-                run 5 (d) stopping because the daemon shuts down
                 -> stop 1.1 because the daemon shuts down
                 -> stop 2.1 because the daemon shuts down
                 -> stop 3.1 because the daemon shuts down
-                -> stop 4.1 because the daemon shuts down
-                -> stop 5.1 because the daemon shuts down
             6s cancel 1
                 run 1 (b) stopping on request
                 -> answer Stopping(RunId(1))
             6s submit c
-                run 2 (c) stopping to make room for run 6
-                run 6 (c) accepted in place of 2
-                -> answer Submitted([RunId(6)])
-            6s cancel 4
-                run 4 (d) stopping on request
-                -> answer Stopping(RunId(4))
-            6s cancel 5
-                run 5 (d) stopping on request
-                -> answer Stopping(RunId(5))
+                run 2 (c) stopping to make room for run 4
+                run 4 (c) accepted in place of 2
+                -> answer Submitted([RunId(4)])
             9s end 1 stopped
                 run 1 (b) cancelled on request
-            9s end 4 error
-                run 4 (d) failed: no luck
-            9s end 5 no-room
-                run 5 (d) cancelled on request
             9s crash
                 1 blocked
                 2 stopping
                 lane `io`: 0 of 10000
                 lane `cpu`: 2 of 9
             10s settle
-                run 2 (c) cancelled to make room for run 6
-                run 6 (c) released
+                run 2 (c) cancelled to make room for run 4
+                run 4 (c) released
                 run 3 (b) interrupted in attempt 1: the daemon was shut down
             11s open
                 opened
-                run 6 (c) started, attempt 1
+                run 4 (c) started, attempt 1
                 run 3 (b) started, attempt 2
-                -> start 6.1 in cpu
+                -> start 4.1 in cpu
                 -> start 3.2 in cpu
+        "#]],
+    );
+}
+
+/// Its end may come of itself at that moment, or there was no room for it.
+#[test]
+fn promise_5_a_cancelled_run_does_not_go_on_whatever_comes_of_its_attempt() {
+    check(
+        "cpu 9
+         job d cpu retry=3 on_crash=fail",
+        "0s submit d d
+         5s interrupt
+         6s cancel 1
+         6s cancel 2
+         9s end 1 error
+         9s end 2 no-room",
+        expect![[r#"
+            0s submit d d
+                run 1 (d) accepted
+                run 2 (d) accepted
+                run 1 (d) started, attempt 1
+                run 2 (d) started, attempt 1
+                -> answer Submitted([RunId(1), RunId(2)])
+                -> start 1.1 in cpu
+                -> start 2.1 in cpu
+            5s interrupt
+                run 1 (d) stopping because the daemon shuts down
+                run 2 (d) stopping because the daemon shuts down
+                -> stop 1.1 because the daemon shuts down
+                -> stop 2.1 because the daemon shuts down
+            6s cancel 1
+                run 1 (d) stopping on request
+                -> answer Stopping(RunId(1))
+            6s cancel 2
+                run 2 (d) stopping on request
+                -> answer Stopping(RunId(2))
+            9s end 1 error
+                run 1 (d) failed: no luck
+            9s end 2 no-room
+                run 2 (d) cancelled on request
         "#]],
     );
 }

@@ -26,7 +26,7 @@ pub(super) const RLIMITS: &[Key] = &[
         "cpu",
         Kind::Duration(Duration::from_secs(1)),
         "\"10m\"",
-        "CPU time.",
+        "CPU time. Who has used it up gets SIGXCPU, and is killed a second of it later.",
     ),
     key("files", Kind::Integer(3, 1 << 30), "1024", "Open files."),
     key(

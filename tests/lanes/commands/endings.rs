@@ -95,15 +95,19 @@ fn what_cannot_be_run_is_told_with_its_cause() {
     let directory = tempfile::tempdir().unwrap();
     let files = [
         ("echo no first line\n", "does not begin with `#!`"),
-        ("#! /no/such -x\necho\n", "asks for `/no/such`"),
+        ("#! /no/such -x\r\necho\n", "asks for `/no/such`"),
+        ("#!/etc/passwd\n", "which cannot be run itself"),
         ("#!/bin/sh\r\necho\r\n", "carriage return"),
     ];
     for (text, expected) in files {
         let file = directory.path().join("file");
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        let job = || exec(&[file.to_str().unwrap()]);
-        check(job(), &["cannot run", expected]);
+        let job = exec(&[file.to_str().unwrap()]);
+        check(job.clone(), &["cannot run", expected]);
+        // The helper says it itself, and has no shell read it either.
+        let arranged = around(job, |a| a.umask = Some(0o22));
+        check(arranged, &["cannot run", expected]);
     }
     check(
         around(exec(&["true"]), |a| a.directory = "/no/such".into()),

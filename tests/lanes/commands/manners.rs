@@ -155,11 +155,13 @@ fn manners_are_kept_before_the_program_begins() {
     assert_eq!(shop.run(job).end.outcome, done(0));
     let own = rustix::process::getpriority_process(None).unwrap();
     assert_eq!(shop.out(), format!("0027\n{}\n77\n0\n", own + 3));
-    let job = around(shell("ulimit -Hn; while :; do :; done"), |a| {
+    let shop = Shop::open();
+    let job = around(shell("ulimit -St; ulimit -Ht; while :; do :; done"), |a| {
         a.rlimits = [("cpu".into(), 1)].into();
     });
     let out_of_cpu = Outcome::Failed(Failure::Signal(libc::SIGXCPU));
-    assert_eq!(Shop::open().run(job).end.outcome, out_of_cpu);
+    assert_eq!(shop.run(job).end.outcome, out_of_cpu);
+    assert_eq!(shop.out(), "1\n2\n");
     // Whom it runs as only root can choose; anybody else is told so.
     let shop = Shop::open();
     let ended = shop.run(around(
