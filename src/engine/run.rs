@@ -162,12 +162,6 @@ impl RunState {
         )
     }
 
-    /// Whether an attempt does not leave its lane though its time for that is over.
-    #[must_use]
-    pub(super) const fn is_unresponsive(&self) -> bool {
-        matches!(self, Self::Unresponsive { .. })
-    }
-
     /// Since when an attempt has been in its lane, while it is.
     #[must_use]
     pub(super) const fn since(&self) -> Option<Mono> {

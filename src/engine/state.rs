@@ -248,7 +248,9 @@ impl State {
                 ..
             } => {
                 let state = &self.run(*run).state;
-                if let (Some(since), false) = (state.since(), state.is_unresponsive()) {
+                if let Some(since) = state.since()
+                    && state.kind() != StateKind::Unresponsive
+                {
                     let unresponsive = RunState::Unresponsive {
                         since,
                         reason: *reason,

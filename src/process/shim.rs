@@ -17,8 +17,7 @@ use rustix::termios::Winsize;
 
 use super::cgroup::PROCESSES;
 use super::order::{Bounds, Identity, Manners, Order};
-use super::spawn::hinted;
-use super::unrunnable::Hint;
+use super::unrunnable::{Hint, hinted};
 
 /// The program that is started: this one, provided that it calls [`carry_out`] first of all.
 pub const SHIM: &str = "/proc/self/exe";

@@ -20,7 +20,7 @@ use super::birth::{Birth, Born, NotBorn};
 use super::cgroup::Group;
 use super::files::{given_open_files, lower_open_files};
 use super::order::{Bounds, Order, StdinFrom};
-use super::unrunnable::Hint;
+use super::unrunnable::{Hint, hinted};
 use super::{orphans, shim, wait};
 
 /// A child that has begun. It leads a process group of its own.
@@ -324,9 +324,4 @@ fn explain(error: io::Error, order: &Order) -> SpawnError {
             }
         }
     }
-}
-
-/// What is said of a hint after an error.
-pub(super) fn hinted(hint: Option<&Hint>) -> String {
-    hint.map_or_else(String::new, |hint| format!(". hint: {hint}"))
 }

@@ -99,6 +99,11 @@ impl Hint {
     }
 }
 
+/// What is said of a hint after an error.
+pub(super) fn hinted(hint: Option<&Hint>) -> String {
+    hint.map_or_else(String::new, |hint| format!(". hint: {hint}"))
+}
+
 /// What the first line asks for, as the kernel reads it.
 fn interpreter(line: &str) -> &str {
     let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());

@@ -146,24 +146,24 @@ impl Wholes {
     ) {
         let whole = &self.open[&run];
         let succeeded = *state == FinalState::Succeeded;
-        let Some(first) = whole.first else {
+        if whole.first.is_none() {
             // There was nothing to be spread into, or no room for so much.
             assert_eq!(succeeded, whole.values.is_empty(), "{run}: {state:?}");
             self.empty += u64::from(succeeded);
             return;
-        };
-        let parts = first.0..first.0 + whole.values.len() as u64;
-        let has_succeeded = |part| {
-            let stands = || runs.get(&RunId(part)) == Some(&Stage::Succeeded);
-            whole.met.get(&RunId(part)).copied().unwrap_or_else(stands)
+        }
+        let parts: Vec<RunId> = self.parts(run).collect();
+        let has_succeeded = |part: &RunId| {
+            let stands = || runs.get(part) == Some(&Stage::Succeeded);
+            whole.met.get(part).copied().unwrap_or_else(stands)
         };
         assert_eq!(
             succeeded,
-            parts.clone().all(has_succeeded),
+            parts.iter().all(has_succeeded),
             "{run}: {state:?}"
         );
         // Each attempt gives the number of its run.
-        let gave = succeeded.then(|| parts.collect::<Value>());
+        let gave = succeeded.then(|| parts.iter().map(|part| part.0).collect::<Value>());
         assert_eq!(gave.as_ref(), result, "what the parts of {run} gave");
     }
 }

@@ -1,6 +1,6 @@
 //! The disk is full, for a time: nothing starts, and nothing is accepted but what a run's end brings with it, and slots
-//! that have gone by when the definitions change. At first there is room that was kept, in which runs end and are cancelled; when that is used up, too, nothing comes to the
-//! disk at all. What clients ask for is refused by the daemon before the engine hears of it.
+//! that have gone by when the definitions change. At first there is room that was kept, in which runs end and are
+//! cancelled; when that is used up, too, nothing comes to the disk at all. What clients ask for is refused by the daemon before the engine hears of it.
 
 use twolane::engine::action::Action;
 use twolane::engine::fact::{Fact, Record};
