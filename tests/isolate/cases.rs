@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
+use twolane::engine::spec::CRASHES_BOUND;
 
 use crate::daemon::{Daemon, lives};
 use crate::until::until;
@@ -12,6 +13,7 @@ pub(crate) fn crashes() {
     let jobs = "[jobs.overflow]\ncall = \"overflow\"\nisolate = true\n\
                 [jobs.abort]\ncall = \"abort\"\nisolate = true\n\
                 [jobs.quit]\ncall = \"quit\"\nisolate = true\n\
+                [jobs.leave]\ncall = \"leave\"\nisolate = true\n\
                 [jobs.panic]\ncall = \"panic\"\nisolate = true\n\
                 [jobs.good]\ncall = { handler = \"good\", args = { n = 1 } }\n\
                 [jobs.waits]\ncall = \"waits\"\n";
@@ -23,6 +25,12 @@ pub(crate) fn crashes() {
             "quit",
             "error",
             "the process of the task exited with code 3",
+        ),
+        // Success is what a task says of itself, and not how its process ends.
+        (
+            "leave",
+            "error",
+            "the process of the task exited with code 0",
         ),
         ("panic", "panic", "panicked: as agreed"),
     ] {
@@ -162,6 +170,36 @@ pub(crate) fn killed() {
     });
     daemon.start_again();
     assert_eq!(daemon.wait_for(run, "failed")["failure"], "crash");
+    assert!(daemon.stop().success());
+}
+
+pub(crate) fn poison() {
+    let mut daemon = Daemon::start(
+        "[jobs.abort]\ncall = \"abort\"\n[jobs.overflow]\ncall = \"overflow\"\n\
+         [jobs.leave]\ncall = \"leave\"\n\
+         [jobs.good]\ncall = { handler = \"good\", args = { n = 1 } }\n",
+    );
+    for job in ["abort", "overflow", "leave"] {
+        // The daemon may be gone before it has answered.
+        let _unheard = daemon
+            .client()
+            .post::<Value>("/runs", &json!({ "job": job }));
+        let daemons = 1 + CRASHES_BOUND;
+        for _ in 0..daemons {
+            daemon.ends();
+            daemon.start_anew();
+        }
+        daemon.answers();
+        let list: Value = daemon.client().get(&format!("/runs?job={job}")).unwrap();
+        let run = list["runs"][0]["run"].as_u64().unwrap();
+        let ended = daemon.wait_for(run, "failed");
+        assert_eq!(
+            (&ended["failure"], &ended["attempts"]),
+            (&json!("crash"), &json!(daemons)),
+            "{job}"
+        );
+        assert_eq!(daemon.run("good")["state"], "succeeded");
+    }
     assert!(daemon.stop().success());
 }
 

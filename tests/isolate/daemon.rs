@@ -27,7 +27,23 @@ impl Daemon {
         daemon
     }
 
+    /// Starts it and waits until it answers.
     pub(crate) fn start_again(&mut self) {
+        self.start_anew();
+        self.answers();
+    }
+
+    /// Waits until it answers.
+    pub(crate) fn answers(&mut self) {
+        until("an answer", || {
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "it ended: {ended:?}\n{}", self.log());
+            self.client().get::<Value>("/status").ok()
+        });
+    }
+
+    /// Starts it, and asks nothing of it.
+    pub(crate) fn start_anew(&mut self) {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -43,10 +59,13 @@ impl Daemon {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        until("an answer", || {
-            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "it ended: {ended:?}\n{}", self.log());
-            self.client().get::<Value>("/status").ok()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ends(&mut self) {
+        let mut child = self.child.take().unwrap();
+        until("the daemon to be brought down", || {
+            child.try_wait().unwrap()
         });
     }
 

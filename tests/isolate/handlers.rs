@@ -15,7 +15,8 @@ pub(crate) fn app() -> App {
         .cpu("abort", |_, _| -> Result<Value, HandlerError> {
             std::process::abort()
         })
-        .cpu("quit", |_, _| -> Result<Value, HandlerError> { quit() })
+        .cpu("quit", |_, _| -> Result<Value, HandlerError> { quit(3) })
+        .cpu("leave", |_, _| -> Result<Value, HandlerError> { quit(0) })
         .cpu("panic", |_, _| -> Result<Value, HandlerError> {
             panic!("as agreed")
         })
@@ -67,8 +68,8 @@ fn pid_file() -> String {
     clippy::disallowed_methods,
     reason = "what somebody's code may do is what is tested"
 )]
-fn quit() -> ! {
-    std::process::exit(3)
+fn quit(code: i32) -> ! {
+    std::process::exit(code)
 }
 
 /// Needs more stack than there is.

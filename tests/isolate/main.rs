@@ -19,7 +19,7 @@ mod until;
 use std::process::ExitCode;
 
 /// What is tested, by name.
-const CASES: [(&str, fn()); 8] = [
+const CASES: [(&str, fn()); 9] = [
     (
         "what_brings_its_process_down_harms_nobody_else",
         cases::crashes,
@@ -47,6 +47,10 @@ const CASES: [(&str, fn()); 8] = [
     (
         "a_daemon_that_is_killed_leaves_no_task_behind",
         cases::killed,
+    ),
+    (
+        "what_brings_its_daemon_down_again_and_again_is_given_up_by_itself",
+        cases::poison,
     ),
     (
         "a_task_that_does_not_stop_is_told_and_holds_up_neither_others_nor_the_end",
