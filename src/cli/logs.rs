@@ -19,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   twolane logs 42
   twolane logs -f
+  twolane logs 42 --raw > output
   twolane logs --job nightly --since 1d --level warn
   twolane logs --since 23:30 --until 23:45 --text 'connection refused'";
 
@@ -56,9 +57,29 @@ pub(super) struct Logs {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Print what it wrote as it wrote it, with escapes and colours: its output on standard output, its errors on
+    /// standard error, and neither progress nor marks. Bytes that are no UTF-8 were replaced when it was written down
+    #[arg(long, conflicts_with_all = ["json", "job", "since", "until", "level", "text"])]
+    raw: bool,
+}
+
+/// How lines are printed.
+#[derive(Clone, Copy)]
+enum Form {
+    Words,
+    Json,
+    Raw,
 }
 
 impl Logs {
+    const fn form(&self) -> Form {
+        match (self.json, self.raw) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Raw,
+            (false, false) => Form::Words,
+        }
+    }
+
     /// Whether lines are looked for, in the logs of many runs or of one.
     const fn is_search(&self) -> bool {
         self.job.is_some()
@@ -86,7 +107,7 @@ pub(super) fn run(args: &Logs, past: &Past<'_>, out: &mut Out) -> Asked {
         return Ok(Exit::NotFound);
     };
     // Both sides print as they read; the one that is not asked prints nothing.
-    let (shared, as_json) = (RefCell::new(out), args.json);
+    let (shared, form) = (RefCell::new(out), args.form());
     past.ask(
         &args.from,
         |client| told(args, run, client, &mut shared.borrow_mut()),
@@ -94,7 +115,7 @@ pub(super) fn run(args: &Logs, past: &Past<'_>, out: &mut Out) -> Asked {
             let lines = run_log(reader, logs, run, 0, usize::MAX)?;
             let mut exit = Exit::Success;
             for line in lines {
-                exit = print(&line, as_json, &mut shared.borrow_mut()).unwrap_or(Exit::System);
+                exit = print(&line, form, &mut shared.borrow_mut()).unwrap_or(Exit::System);
             }
             Ok(exit)
         },
@@ -112,7 +133,7 @@ fn told(args: &Logs, run: u64, client: &Client, out: &mut Out) -> Asked {
         let (mut exit, mut wrong) = (Exit::Success, None);
         let before = after;
         client.lines(&path(&format!("/runs/{run}/log"), &query), |text| {
-            match read(text).and_then(|line| Ok((line.number, print(&line, args.json, out)?))) {
+            match read(text).and_then(|line| Ok((line.number, print(&line, args.form(), out)?))) {
                 Ok((number, printed)) => (after, exit) = (after.max(number), printed),
                 Err(error) => wrong = Some(error),
             }
@@ -194,12 +215,21 @@ fn read(text: &str) -> Result<LogLine, ClientError> {
         .map_err(|error| ClientError::Broken(format!("a line of the log makes no sense: {error}")))
 }
 
-fn print(line: &LogLine, as_json: bool, out: &mut Out) -> Asked {
-    if as_json {
-        return json(out, line);
+fn print(line: &LogLine, form: Form, out: &mut Out) -> Asked {
+    match (form, line.stream.as_str()) {
+        (Form::Json, _) => json(out, line),
+        (Form::Words, _) => {
+            let words = words(line, out.is_colored());
+            Ok(out.line(format_args!("{words}")))
+        }
+        (Form::Raw, "out") => Ok(out.line(format_args!("{}", line.text))),
+        (Form::Raw, stream) => {
+            if stream == "err" {
+                tell(&format!("{}\n", line.text));
+            }
+            Ok(Exit::Success)
+        }
     }
-    let words = words(line, out.is_colored());
-    Ok(out.line(format_args!("{words}")))
 }
 
 /// What a line says, with its own colours where those are wanted.

@@ -203,6 +203,28 @@ fn a_job_of_its_own_runs_where_it_was_asked_for() {
     assert_eq!(process.finish().code, Some(0));
 }
 
+#[test]
+fn what_a_run_wrote_can_be_had_as_it_is() {
+    let place = daemon("");
+    let mut process = place.start(&SERVE);
+    process.wait_for("answering on");
+    let script =
+        "printf 'a\\tb \\033[31mred\\n'; echo wrong >&2; head -c 10000 /dev/zero | tr '\\0' x";
+    let run = ask(&place, &["submit", "--", "sh", "-c", script]);
+    let run = run.trim();
+    ask(&place, &["wait", run]);
+    let raw = place.twolane(&["--socket", "run/twolane.sock", "logs", run, "--raw"]);
+    let all = format!("a\tb \u{1b}[31mred\n{}\n", "x".repeat(10_000));
+    assert_eq!((raw.stdout, raw.stderr), (all, "wrong\n".to_owned()));
+    let read = ask(&place, &["logs", run]);
+    assert!(
+        !read.contains(['\t', '\u{1b}']) && read.len() < 6_000,
+        "{read}"
+    );
+    process.signal(Signal::TERM);
+    assert_eq!(process.finish().code, Some(0));
+}
+
 /// Living processes below this directory's daemon.
 fn processes(place: &Place) -> usize {
     let instance = fs::read_to_string(place.path().join("state/instance")).unwrap();
