@@ -197,6 +197,14 @@ pub(super) fn trouble(trouble: &Trouble, uncommitted: usize) {
     }
 }
 
+/// What is told to whoever asks, as long as the disk is full: `why` is what SQLite says of that.
+pub(super) fn no_room(why: &str) -> String {
+    format!(
+        "there is no room on the disk of `daemon.state_dir`, so nothing is accepted and nothing starts ({why}); when \
+         there is room, all goes on by itself"
+    )
+}
+
 /// Logs that a reload has changed nothing, and why.
 pub(super) fn not_reloaded(rejected: &Rejected) {
     tracing::warn!(

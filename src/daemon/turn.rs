@@ -455,8 +455,12 @@ impl Turn {
         // What would start needs room to be recorded, which what runs needs more.
         self.engine.hold(true);
         match trouble {
-            Trouble::Full { why } => (self.trouble, self.is_low) = (Some(why), false),
-            Trouble::Low { why } => (self.trouble, self.is_low) = (Some(why), true),
+            Trouble::Full { why } => {
+                (self.trouble, self.is_low) = (Some(report::no_room(&why)), false)
+            }
+            Trouble::Low { why } => {
+                (self.trouble, self.is_low) = (Some(report::no_room(&why)), true)
+            }
             Trouble::Recovered => {
                 (self.trouble, self.is_low) = (None, false);
                 self.engine.hold(false);

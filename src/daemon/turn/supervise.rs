@@ -30,7 +30,7 @@ impl Turn {
             let mut status = counts(engine);
             push_way_down(&mut status, shutdown, now);
             if let Some(trouble) = trouble {
-                _ = write!(status, "; the store cannot be written: {trouble}");
+                _ = write!(status, "; {trouble}");
             }
             if let Some(mistake) = rejected {
                 _ = write!(status, "; the last reload was rejected: {mistake}");
