@@ -113,7 +113,8 @@ show.bad = 0
 
 
 def wait(what, why, limit=LIMIT, pause=0.01):
-    """Until `what()` is something, and gives that. Nobody who answers is nothing yet; after `limit` seconds it raises."""
+    """Until `what()` is something, and gives that. Nobody who answers is nothing yet; after `limit` seconds it raises,
+    with `why` as the words, or what it gives where it is a function."""
     until = time.monotonic() + limit
     while True:
         try:
@@ -123,7 +124,7 @@ def wait(what, why, limit=LIMIT, pause=0.01):
         if found:
             return found
         if time.monotonic() > until:
-            raise Failed(f"{why}, after {limit} s")
+            raise Failed(f"{why() if callable(why) else why}, after {limit} s")
         time.sleep(pause)
 
 
@@ -281,8 +282,8 @@ class Daemon:
 
     @property
     def pid(self):
-        """The daemon's own process, also where a prefix is around it."""
-        if not self.prefix:
+        """The daemon's own process, also where a prefix is around it, and not only before it."""
+        if not self.prefix or os.readlink(f"/proc/{self.process.pid}/exe") == self.binary:
             return self.process.pid
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(wait(lambda: children.read_text().split(), "there is no daemon")[0])
