@@ -1,7 +1,8 @@
-//! Whoever is refused is told in the log: at once, and then how often, once in a while, so that nobody can fill
-//! the log by asking for what is not theirs.
+//! Whoever is refused, or cannot be let in, is told of in the log: at once, and then how often, once in a while, so that
+//! nobody can fill the log by asking for what is not theirs, or not there.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,46 @@ pub(super) struct Refusals {
 impl Refusals {
     /// Tells that `who` was refused `what`, or counts it. Called within the runtime of the API.
     pub(super) fn tell(&self, who: &str, what: impl FnOnce() -> String) {
+        self.seldom(
+            who,
+            |who| tracing::warn!(target: "twolane::api", by = who, "refused: {}", what()),
+            |who, count| {
+                tracing::warn!(
+                    target: "twolane::api",
+                    by = who,
+                    "refused {count} more requests in {} s", LULL.as_secs()
+                );
+            },
+        );
+    }
+
+    /// Tells that the system gives no connection, or counts it; as `tell`.
+    pub(super) fn nothing_left(&self, error: &io::Error) {
+        self.seldom(
+            "",
+            |_| {
+                tracing::warn!(
+                    target: "twolane::api",
+                    "cannot take a connection in now: {error}; who asks has to wait, and those who are connected go on. \
+                     hint: what the service may have open is set by LimitNOFILE="
+                );
+            },
+            |_, count| {
+                tracing::warn!(
+                    target: "twolane::api",
+                    "a connection could not be taken in {count} more times in {} s", LULL.as_secs()
+                );
+            },
+        );
+    }
+
+    /// Has it told at once, and counts what comes in the next while, which is told at its end.
+    fn seldom(
+        &self,
+        who: &str,
+        first: impl FnOnce(&str),
+        later: impl FnOnce(&str, u64) + Send + 'static,
+    ) {
         let mut since = self.lock();
         let who = if since.len() < APART || since.contains_key(who) {
             who.to_owned()
@@ -32,17 +73,13 @@ impl Refusals {
         }
         since.insert(who.clone(), 0);
         drop(since);
-        tracing::warn!(target: "twolane::api", by = who, "refused: {}", what());
+        first(&who);
         let own = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(LULL).await;
             let count = own.lock().remove(&who).unwrap_or_default();
             if count > 0 {
-                tracing::warn!(
-                    target: "twolane::api",
-                    by = who,
-                    "refused {count} more requests in {} s", LULL.as_secs()
-                );
+                later(&who, count);
             }
         });
     }

@@ -148,6 +148,7 @@ async fn listen(
         );
     }
     let roles = Arc::new(roles);
+    let full = Refusals::default();
     loop {
         let accepted = tokio::select! {
             () = told_to_end(&mut ends) => break,
@@ -165,7 +166,7 @@ async fn listen(
             }),
         };
         if let Err(error) = accepted {
-            tracing::warn!(target: "twolane::api", %error, "cannot take a connection in: waiting");
+            full.nothing_left(&error);
             tokio::time::sleep(EXHAUSTED).await;
         }
     }

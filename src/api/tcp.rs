@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 use super::refusals::Refusals;
 use super::roles::{Caller, Role};
+use super::routes::take_in;
 use super::submit::content_type;
 use crate::engine::By;
 
@@ -122,7 +123,9 @@ fn token(path: &Path) -> io::Result<String> {
 
 /// The same routes, for those who may.
 pub(super) fn guarded(router: Router, guard: Guard) -> Router {
-    router.layer(middleware::from_fn_with_state(guard, check))
+    router
+        .layer(middleware::from_fn_with_state(guard, check))
+        .layer(middleware::from_fn(take_in))
 }
 
 async fn check(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {

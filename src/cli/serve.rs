@@ -217,7 +217,9 @@ fn reader(
         let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
         let (jobs, report) = load::jobs(&files, &loaded.settings, &handlers);
         let mut warnings = report.lines();
-        let Some(Jobs { definitions, .. }) = jobs else {
+        // What is being written is taken for good by a start, which has nothing else, and not in place of what is in force.
+        let whole = jobs.filter(|_| !report.has_empty_text());
+        let Some(Jobs { definitions, .. }) = whole else {
             return Err(rejected(warnings));
         };
         warnings.extend(only_at_a_start(&shown, &loaded.shown));

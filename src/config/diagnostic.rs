@@ -199,6 +199,12 @@ impl Report {
         &self.diagnostics
     }
 
+    /// Whether one of the texts is empty.
+    #[must_use]
+    pub fn has_empty_text(&self) -> bool {
+        self.sources.iter().any(|source| source.text.is_empty())
+    }
+
     /// How many errors there are.
     #[must_use]
     pub fn errors(&self) -> usize {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check::{self, Names};
-use super::diagnostic::{Complaint, Report, Source};
+use super::diagnostic::{Complaint, Diagnostic, Report, Source};
 use super::flow;
 use super::job::{Draft, Surroundings, draft};
 use super::keys::JOB_FILE;
@@ -133,6 +133,14 @@ fn text_of(path: &Path) -> Result<String, Complaint> {
     })
 }
 
+/// A file is like this where a shell or an editor has begun to write it anew, or was cut short.
+fn nothing_in(path: &Path) -> Diagnostic {
+    Complaint::new("this file is empty, so it defines nothing; a reload is refused while it is")
+        .hint("write into it what it is to define, if only a comment, or remove it")
+        .about(path.display().to_string())
+        .warning()
+}
+
 /// All that the files define, as far as it is good.
 struct Found {
     /// Also those whose name was taken: what they refer to is looked up all the same.
@@ -157,6 +165,9 @@ fn read_all(
     let mut complete = complete;
     let zones = Zones::default();
     for source in sources {
+        if source.text.is_empty() {
+            report.push(nothing_in(&source.path));
+        }
         let directory = directory_of(&source.path);
         let index = report.add_source(source);
         match read(&mut report, index, JOB_FILE) {

@@ -10,6 +10,7 @@ use super::bars::Board;
 use super::event::Event;
 use super::line::Line;
 use crate::engine::fact::{Fact, Record};
+use crate::engine::outcome::Interruption;
 use crate::inbox::Note;
 
 /// The target of events about runs.
@@ -35,7 +36,7 @@ impl Narrator {
             board.record(record);
         }
         let event = Event::of(&record.fact);
-        let level = graver(event.level(), &record.fact);
+        let level = level_of(event, &record.fact);
         if wanted(event, level) {
             tell(&Line::of_fact(record), level);
         }
@@ -53,14 +54,21 @@ impl Narrator {
     }
 }
 
-/// Somebody should look at a teardown that failed, however well the task went: what it was to put in order is not.
-fn graver(level: Level, fact: &Fact) -> Level {
-    if matches!(fact, Fact::Ended { end, .. } | Fact::Retrying { end, .. } if end.teardown.is_some())
+/// How grave it is that this happened.
+const fn level_of(event: Event, fact: &Fact) -> Level {
+    if let Fact::Ended { end, .. } | Fact::Retrying { end, .. } = fact
+        && end.teardown.is_some()
     {
-        Level::WARN
-    } else {
-        level
+        // However well the task went, what its teardown was to put in order is not.
+        return Level::WARN;
     }
+    if let Fact::Interrupted { cause, .. } = fact
+        && matches!(cause, Interruption::NoRoom(_))
+    {
+        // The lane warns of it once for all that have no room, which is each of them once a second.
+        return Level::INFO;
+    }
+    event.level()
 }
 
 /// Whether somebody listens to such an event. Costs an atomic load where nobody does.

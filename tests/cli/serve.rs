@@ -137,6 +137,10 @@ fn promise_8_an_invalid_reload_changes_nothing_and_is_told() {
     process.signal(Signal::HUP);
     process.wait_for("not reloaded");
     process.wait_for("jobs.toml:4:1");
+    place.write("jobs.d/jobs.toml", "");
+    process.signal(Signal::HUP);
+    process.wait_for("not reloaded");
+    process.wait_for("jobs.toml: this file is empty");
     place.write(
         "jobs.d/jobs.toml",
         "[jobs.a]\nsleep = \"1h\"\n[jobs.c]\nsleep = \"1s\"",
