@@ -17,6 +17,7 @@ pub mod past;
 mod peers;
 mod problem;
 mod refusals;
+mod rest;
 mod roles;
 mod routes;
 mod runs;

@@ -34,21 +34,26 @@ impl Refusals {
         );
     }
 
-    /// Tells that the system gives no connection, or counts it; as `tell`.
+    /// Tells that a connection cannot be taken in, or counts it; as `tell`.
     pub(super) fn nothing_left(&self, error: &io::Error) {
+        let hint = match error.raw_os_error() {
+            Some(libc::EMFILE) => ". hint: what the service may have open is set by LimitNOFILE=",
+            _ => "",
+        };
         self.seldom(
             "",
             |_| {
                 tracing::warn!(
                     target: "twolane::api",
-                    "cannot take a connection in now: {error}; who asks has to wait, and those who are connected go on. \
-                     hint: what the service may have open is set by LimitNOFILE="
+                    %error,
+                    "cannot take a connection in now: who asks has to wait, and who is connected goes on{hint}"
                 );
             },
             |_, count| {
                 tracing::warn!(
                     target: "twolane::api",
-                    "a connection could not be taken in {count} more times in {} s", LULL.as_secs()
+                    count,
+                    "more connections could not be taken in, in {} s", LULL.as_secs()
                 );
             },
         );

@@ -3,26 +3,23 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use hyper::body::Body as _;
 use serde_json::Value;
 
 use super::problem::Problem;
 use super::refusals::Refusals;
+use super::rest::take_in;
 use super::roles::{Caller, Role};
 use super::shared::Shared;
 use super::{backfill, daemon, follow, looks, openapi, runs, submit};
 
 /// The largest body of a single request, in bytes.
 const BODY: usize = 1 << 20;
-/// A body that is said to be no longer than this, in bytes, is taken in before anything is answered.
-const SMALL_BODY: u64 = 16 << 10;
 
 type Route = (
     &'static str,
@@ -168,25 +165,6 @@ async fn admit(
         )
     });
     Problem::forbidden(&caller.by, needed).into_response()
-}
-
-/// Who is answered before the body has been read may still be sending it when the connection is closed for that, and see a
-/// broken connection in place of the answer: so what is small is read first, whatever becomes of it.
-pub(super) async fn take_in(request: Request, next: Next) -> Response {
-    if !(1..=SMALL_BODY).contains(&request.body().size_hint().upper().unwrap_or(u64::MAX)) {
-        return next.run(request).await;
-    }
-    let (head, body) = request.into_parts();
-    match to_bytes(body, usize::MAX).await {
-        Ok(body) => next.run(Request::from_parts(head, body.into())).await,
-        // There is nobody to answer to.
-        Err(error) => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad-body",
-            format!("the request's body has not come: {error}"),
-        )
-        .into_response(),
-    }
 }
 
 async fn count(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {

@@ -17,8 +17,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 use super::refusals::Refusals;
+use super::rest::take_in;
 use super::roles::{Caller, Role};
-use super::routes::take_in;
 use super::submit::content_type;
 use crate::engine::By;
 

@@ -1,6 +1,8 @@
 //! Who may do what: each route for each role, over TCP, where the settings say the role of the token.
 
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::daemon::{Answer, Daemon, exchange, mode, wait_for};
 
@@ -98,6 +100,44 @@ fn each_route_is_for_who_has_its_role() {
         let defined = door.ask("POST", "/runs", r#"{"job":"nap"}"#);
         assert_eq!(defined.status, [403, 201, 201][rank], "{role}: {defined:?}");
     }
+}
+
+#[test]
+fn who_is_refused_before_the_body_has_come_may_send_it_and_ask_on() {
+    let door = Door::open("read");
+    let token = std::fs::read_to_string(door.daemon.place.path().join("state/token")).unwrap();
+    let head = format!(
+        "POST /pause HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\n\r\n",
+        door.port
+    );
+    let mut stream = TcpStream::connect(("127.0.0.1", door.port)).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
+    for _ in 0..3 {
+        stream.write_all(head.as_bytes()).unwrap();
+        // An answer that does not wait for the body would be there by now.
+        let early = stream.peek(&mut [0]);
+        stream.write_all(b"{}").unwrap();
+        let answer = until_it_ends(&mut stream, "of the settings gives\"}");
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}, {early:?}");
+    }
+}
+
+/// What comes up to these last words.
+fn until_it_ends(stream: &mut TcpStream, last: &str) -> String {
+    let mut all = String::new();
+    wait_for("an answer", || {
+        let mut part = [0; 4096];
+        match stream.read(&mut part) {
+            Ok(0) => panic!("the connection is closed after {all:?}"),
+            Ok(length) => all.push_str(std::str::from_utf8(&part[..length]).unwrap()),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        all.ends_with(last)
+    });
+    all
 }
 
 #[test]
