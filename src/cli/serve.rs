@@ -1,7 +1,7 @@
 //! `twolane serve`: the daemon.
 
 use std::collections::BTreeSet;
-use std::path::{PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
@@ -12,13 +12,14 @@ use super::durable::Durable;
 use super::out::complain;
 use super::start::{self, Plan};
 use super::{Exit, SettingsArgs, groups, load};
-use crate::config::{self, Jobs, Loaded, PatternError, Settings, Shown};
+use crate::clock::Clock;
+use crate::config::{self, Jobs, Loaded, PatternError, Report, Settings, Shown};
 use crate::daemon::{Observer, Patience, Purpose, Reader, Rejected, Reread, Supervisor};
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
 use crate::engine::{Engine, RunView};
 use crate::lanes::{Handlers, Outside};
-use crate::logging::{Bars, Format, Journal, Output};
+use crate::logging::{Bars, Format, Journal, Logging, Output};
 use crate::meters::{Meters, Tally};
 use crate::process::SHIM;
 
@@ -53,9 +54,9 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let listener = start::listen()?;
     let durable = Durable::open(&loaded, &definitions)?;
     let clock = durable.clock;
-    let format = log_format(settings);
-    let logging = start::logging(settings, format, Output::Stderr, Bars::Off, clock)?;
+    let logging = logging(settings, clock)?;
     tell_start(&loaded, &durable, (definitions.jobs.len(), files.len()));
+    let filled = with_something_in_them(files, &report);
     let first = boot(&definitions, &order, &durable.engine);
     let definitions = Arc::new(definitions);
     let in_force: InForce = Arc::new(Mutex::new(Arc::clone(&definitions)));
@@ -80,7 +81,7 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let plan = Plan {
         first,
         supervisor,
-        reader: Some(reader(settings_args, handlers, &loaded, &in_force)),
+        reader: Some(reader(settings_args, handlers, &loaded, &in_force, filled)),
         engine: durable.engine,
         definitions,
         log: Box::new(durable.log),
@@ -133,12 +134,13 @@ fn traces(_: &Durable) -> Result<Option<Box<dyn Observer>>, Exit> {
     Ok(None)
 }
 
-fn log_format(settings: &Settings) -> Format {
-    match start::log_format(settings) {
+fn logging(settings: &Settings, clock: Clock) -> Result<Logging, Exit> {
+    let format = match start::log_format(settings) {
         // What people read there is the journal's own form of it.
         Format::Text if Journal::is_stderr() => Format::Journal,
         format @ (Format::Text | Format::Json | Format::Journal) => format,
-    }
+    };
+    start::logging(settings, format, Output::Stderr, Bars::Off, clock)
 }
 
 /// Logs that the daemon begins, with so many jobs from so many files.
@@ -205,7 +207,9 @@ fn reader(
     handlers: &Arc<Handlers>,
     loaded: &Loaded,
     in_force: &InForce,
+    filled: BTreeSet<PathBuf>,
 ) -> Reader {
+    let filled = Mutex::new(filled);
     let (sources, handlers) = (load::sources(args), Arc::clone(handlers));
     let shown = loaded.shown.clone();
     let in_force = Arc::clone(in_force);
@@ -217,9 +221,12 @@ fn reader(
         let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
         let (jobs, report) = load::jobs(&files, &loaded.settings, &handlers);
         let mut warnings = report.lines();
-        // What is being written is taken for good by a start, which has nothing else, and not in place of what is in force.
-        let whole = jobs.filter(|_| !report.has_empty_text());
-        let Some(Jobs { definitions, .. }) = whole else {
+        let mut filled = filled.lock().unwrap_or_else(PoisonError::into_inner);
+        let emptied = emptied(&filled, &report);
+        if !emptied.is_empty() {
+            return Err(rejected(emptied.into_iter().chain(warnings).collect()));
+        }
+        let Some(Jobs { definitions, .. }) = jobs else {
             return Err(rejected(warnings));
         };
         warnings.extend(only_at_a_start(&shown, &loaded.shown));
@@ -231,12 +238,33 @@ fn reader(
         };
         if purpose == Purpose::Force {
             *in_force = Arc::new(definitions.clone());
+            *filled = with_something_in_them(files, &report);
         }
         Ok(Reread {
             definitions,
             warnings,
         })
     })
+}
+
+/// Those of the files in which something stands.
+fn with_something_in_them(files: Vec<PathBuf>, report: &Report) -> BTreeSet<PathBuf> {
+    let empty: BTreeSet<&Path> = report.empty_files().collect();
+    let filled = files.into_iter();
+    filled.filter(|path| !empty.contains(&**path)).collect()
+}
+
+/// A line for each file in which something stood when it was read last, and nothing does now: it looks like this while it
+/// is written anew, and what it defined is not to be gone for that.
+fn emptied(filled: &BTreeSet<PathBuf>, report: &Report) -> Vec<String> {
+    let emptied = report.empty_files().filter(|path| filled.contains(*path));
+    let line = |path: &Path| {
+        format!(
+            "{}: this file is empty now: is it being written? (hint: to define nothing in it, remove it or leave a comment)",
+            path.display()
+        )
+    };
+    emptied.map(line).collect()
 }
 
 /// A line for each setting that has changed and that a reload cannot put in force.

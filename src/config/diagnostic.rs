@@ -2,7 +2,7 @@
 //! underlined, or on one line for a log.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -199,10 +199,10 @@ impl Report {
         &self.diagnostics
     }
 
-    /// Whether one of the texts is empty.
-    #[must_use]
-    pub fn has_empty_text(&self) -> bool {
-        self.sources.iter().any(|source| source.text.is_empty())
+    /// The files in which nothing stands.
+    pub fn empty_files(&self) -> impl Iterator<Item = &Path> {
+        let empty = self.sources.iter().filter(|source| source.text.is_empty());
+        empty.map(|source| &*source.path)
     }
 
     /// How many errors there are.

@@ -135,8 +135,8 @@ fn text_of(path: &Path) -> Result<String, Complaint> {
 
 /// A file is like this where a shell or an editor has begun to write it anew, or was cut short.
 fn nothing_in(path: &Path) -> Diagnostic {
-    Complaint::new("this file is empty, so it defines nothing; a reload is refused while it is")
-        .hint("write into it what it is to define, if only a comment, or remove it")
+    Complaint::new("this file is empty, so it defines nothing")
+        .hint("where that is meant, a comment in it says so")
         .about(path.display().to_string())
         .warning()
 }
