@@ -110,6 +110,22 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Why there is no room for the attempt now, as it is told of the run. The log is warned seldom enough that it does
+    /// not fill while it is so.
+    pub(crate) fn no_room(&self, why: String) -> Arc<str> {
+        if let Some(attempts) = self.world.scarcity.met(self.world.clock.now().mono) {
+            tracing::warn!(
+                target: "twolane::lanes",
+                run = self.attempt.run.0,
+                job = &*self.job.name,
+                attempts,
+                "{why}; its run is tried again in a second, or when it is its turn. hint: what the service may have is \
+                 set by LimitNOFILE= and TasksMax="
+            );
+        }
+        why.into()
+    }
+
     pub(super) fn new(order: &StartOrder, world: &Arc<World>) -> Self {
         Self {
             attempt: order.attempt,

@@ -65,7 +65,7 @@ const fn level_of(event: Event, fact: &Fact) -> Level {
     if let Fact::Interrupted { cause, .. } = fact
         && matches!(cause, Interruption::NoRoom(_))
     {
-        // The lane warns of it once for all that have no room, which is each of them once a second.
+        // It comes once a second for each that waits. The lane warns of all of them once in ten seconds.
         return Level::INFO;
     }
     event.level()

@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context, args: Option<&Value>, place: &Arc<Pla
         Ok((UnixStream::from_std(ours)?, theirs))
     });
     let (ours, theirs) = made.map_err(|error| {
-        TaskError::NoRoom(format!("cannot make a socket for its process: {error}").into())
+        TaskError::NoRoom(place.no_room(format!("cannot make a socket for its process: {error}")))
     })?;
     let step = step(helper);
     let what = Run {

@@ -139,19 +139,7 @@ fn wire(child: &mut Child) -> Result<Ends, IoError> {
 
 fn failed(error: SpawnError, place: &Place) -> TaskError {
     match error {
-        SpawnError::Scarce(_) => {
-            if let Some(attempts) = place.world.scarcity.met(place.world.clock.now().mono) {
-                tracing::warn!(
-                    target: "twolane::lanes",
-                    run = place.attempt.run.0,
-                    job = &*place.job.name,
-                    attempts,
-                    "{error}; its run is tried again in a second, or when it is its turn. hint: what the service \
-                     may have is set by LimitNOFILE= and TasksMax="
-                );
-            }
-            TaskError::NoRoom(error.to_string().into())
-        }
+        SpawnError::Scarce(_) => TaskError::NoRoom(place.no_room(error.to_string())),
         // The lanes go down, and with them what was to watch over it.
         SpawnError::Watch(_) if place.world.makers.is_closed() => TaskError::Stopped,
         SpawnError::Directory { .. } | SpawnError::Program { .. } | SpawnError::Watch(_) => {

@@ -26,8 +26,9 @@ pub(in super::super) async fn run(
     command: &CommandSpec,
     args: Option<&Value>,
 ) -> TaskResult {
-    let runs = runs(place, command, args)
-        .map_err(|error| TaskError::NoRoom(format!("cannot make a pipe: {error}").into()))?;
+    let runs = runs(place, command, args).map_err(|error| {
+        TaskError::NoRoom(place.no_room(format!("cannot make a pipe: {error}")))
+    })?;
     // Whoever fails to begin makes the others read an end, or write to nobody, and they end.
     let ends = all(context, place, runs).await;
     let last = ends.len() - 1;
