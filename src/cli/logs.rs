@@ -57,8 +57,9 @@ pub(super) struct Logs {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
-    /// Print what it wrote as it wrote it, with escapes and colours: its output on standard output, its errors on
-    /// standard error, and neither progress nor marks. Bytes that are no UTF-8 were replaced when it was written down
+    /// Print what is kept of what it wrote as it wrote it, with escapes and colours: its output on standard output, its
+    /// errors on standard error, and no progress. Of a line the first 16 KiB are kept, and bytes that are no UTF-8 are
+    /// replaced; where lines are missing, standard error says so
     #[arg(long, conflicts_with_all = ["json", "job", "since", "until", "level", "text"])]
     raw: bool,
 }
@@ -224,8 +225,10 @@ fn print(line: &LogLine, form: Form, out: &mut Out) -> Asked {
         }
         (Form::Raw, "out") => Ok(out.line(format_args!("{}", line.text))),
         (Form::Raw, stream) => {
-            if stream == "err" {
-                tell(&format!("{}\n", line.text));
+            match stream {
+                "err" => tell(&format!("{}\n", line.text)),
+                "dropped" => tell(&format!("[missing] {}\n", line.text)),
+                _ => {}
             }
             Ok(Exit::Success)
         }

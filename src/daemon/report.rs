@@ -197,10 +197,16 @@ pub(super) fn trouble(trouble: &Trouble, uncommitted: usize) {
     }
 }
 
-/// What is told to whoever asks, as long as the disk is full: `why` is what SQLite says of that.
-pub(super) fn no_room(why: &str) -> String {
+/// What is told to whoever asks, as long as the disk is full: `why` is what SQLite says of that, and `ends` whether there
+/// is the room that was kept for ends.
+pub(super) fn no_room(why: &str, ends: bool) -> String {
+    let but = if ends {
+        " but what brings runs to their ends"
+    } else {
+        ""
+    };
     format!(
-        "there is no room on the disk of `daemon.state_dir`, so nothing is accepted and nothing starts ({why}); when \
+        "there is no room on the disk of `daemon.state_dir` ({why}), so nothing is accepted{but}, and nothing starts; when \
          there is room, all goes on by itself"
     )
 }
