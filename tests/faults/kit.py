@@ -188,6 +188,11 @@ def ask(path, method, route, body=None, timeout=LIMIT):
 # Processes.
 
 
+def as_user(user):
+    """What starts a program as this user, a number, and in no other group than that of the same number."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+
+
 def marked(instance):
     """The processes of the commands of one store, by the marks in their environments: of each, by its number and the time
     at which it began, the run and the attempt."""
@@ -260,11 +265,15 @@ class Daemon:
 
     # How it begins and ends.
 
-    def start(self, prefix=(), environment=None, stderr=None, until_it_serves=True):
+    def start(self, prefix=(), environment=None, stderr=None, until_it_serves=True, user=None):
         """Starts it, as the argument of `prefix` where there is one (as `strace`), with more in its `environment`, and
-        with another `stderr` than the log. Gives the seconds until it served."""
+        with another `stderr` than the log; or as `user`, a number, who need not be let into where the program is. Gives
+        the seconds until it served."""
         began, self.prefix = time.monotonic(), list(prefix)
         command = [*prefix, self.binary, "serve", "--config", f"{self.place}/twolane.toml"]
+        if user is not None:
+            command = [*as_user(user), shutil.copy(self.binary, self.place), *command[1:]]
+            os.chown(self.place, user, user)
         with open(f"{self.place}/log", "ab") as log, undisturbed():
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=stderr or log,
                                             env=os.environ | (environment or {}), start_new_session=True)
@@ -282,8 +291,8 @@ class Daemon:
 
     @property
     def pid(self):
-        """The daemon's own process, also where a prefix is around it, and not only before it."""
-        if not self.prefix or os.readlink(f"/proc/{self.process.pid}/exe") == self.binary:
+        """The daemon's own process, also where a prefix is around it."""
+        if not self.prefix:
             return self.process.pid
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(wait(lambda: children.read_text().split(), "there is no daemon")[0])

@@ -135,8 +135,11 @@ impl Daemon {
     /// Has it leave in good order.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.post("/stop", &json!({}));
-        let mut child = self.child.take().unwrap();
-        until("the daemon to leave", || child.try_wait().unwrap())
+        let left = until("the daemon to leave", || {
+            self.child.as_mut().unwrap().try_wait().unwrap()
+        });
+        self.child = None;
+        left
     }
 }
 
