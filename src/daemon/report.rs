@@ -197,17 +197,23 @@ pub(super) fn trouble(trouble: &Trouble, uncommitted: usize) {
     }
 }
 
-/// What is told to whoever asks, as long as the disk is full: `why` is what SQLite says of that, and `ends` whether there
-/// is the room that was kept for ends.
-pub(super) fn no_room(why: &str, ends: bool) -> String {
-    let but = if ends {
-        " but what brings runs to their ends"
-    } else {
-        ""
-    };
+/// What is told to whoever asks, as long as the disk is full: `why` is what SQLite says of that.
+pub(super) fn full(why: &str) -> String {
+    no_room(why, "nothing is accepted")
+}
+
+/// The same, as long as there is the room that was kept for ends.
+pub(super) fn low(why: &str) -> String {
+    no_room(
+        why,
+        "nothing is accepted but what brings runs to their ends",
+    )
+}
+
+fn no_room(why: &str, accepted: &str) -> String {
     format!(
-        "there is no room on the disk of `daemon.state_dir` ({why}), so nothing is accepted{but}, and nothing starts; when \
-         there is room, all goes on by itself"
+        "there is no room on the disk of `daemon.state_dir` ({why}), so {accepted}, and nothing starts; when there is \
+         room, all goes on by itself"
     )
 }
 

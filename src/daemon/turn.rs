@@ -448,11 +448,6 @@ impl Turn {
         });
     }
 
-    fn no_room(&mut self, why: &str, is_low: bool) {
-        self.trouble = Some(report::no_room(why, is_low));
-        self.is_low = is_low;
-    }
-
     /// The log says what keeps it from committing.
     fn troubled(&mut self, trouble: Trouble) {
         report::trouble(&trouble, self.outbox.len());
@@ -460,8 +455,12 @@ impl Turn {
         // What would start needs room to be recorded, which what runs needs more.
         self.engine.hold(true);
         match trouble {
-            Trouble::Full { why } => self.no_room(&why, false),
-            Trouble::Low { why } => self.no_room(&why, true),
+            Trouble::Full { why } => {
+                (self.trouble, self.is_low) = (Some(report::full(&why)), false);
+            }
+            Trouble::Low { why } => {
+                (self.trouble, self.is_low) = (Some(report::low(&why)), true);
+            }
             Trouble::Recovered => {
                 (self.trouble, self.is_low) = (None, false);
                 self.engine.hold(false);
