@@ -17,11 +17,12 @@ use twolane::engine::spec::{
 use crate::manners::Manners;
 
 /// The names of all jobs.
-pub(crate) const JOBS: [&str; 28] = [
+pub(crate) const JOBS: [&str; 29] = [
     "io",
     "awaited",
     "cpu",
     "once",
+    "careful",
     "mutex",
     "slow",
     "late",
@@ -77,6 +78,10 @@ pub(crate) fn version(number: u64, manners: &Manners, scheduled: bool) -> Defini
     add("io", Lane::Io, &|_| {});
     add("cpu", Lane::Cpu, &|job| job.pool = Some("pool".into()));
     add("once", Lane::Io, &|job| job.on_crash = OnCrash::Fail);
+    add("careful", Lane::Io, &|job| {
+        job.on_crash = OnCrash::Fail;
+        job.retry = manners.retry(3);
+    });
     add("mutex", Lane::Cpu, &|job| {
         job.limits = Amounts::one_of_each(["one", "two"])
     });

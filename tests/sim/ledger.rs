@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use twolane::engine::fact::Fact;
 use twolane::engine::id::{AttemptId, RunId};
+use twolane::engine::outcome::Failure;
 use twolane::engine::spec::{JobSpec, Lane, OnCrash};
 
 use crate::definitions::largest;
@@ -29,15 +31,36 @@ pub(crate) struct Ledger {
     pub(crate) asked: BTreeSet<RunId>,
     /// Those of them that are on record as retried.
     retried: BTreeSet<RunId>,
+    /// Attempts that are on record as failed, so that another one follows.
+    failed: BTreeSet<AttemptId>,
 }
 
 impl Ledger {
-    pub(crate) fn retried(&mut self, run: RunId) {
-        assert!(
-            self.asked.contains(&run),
-            "nobody has asked for a retry of {run}"
-        );
-        self.retried.insert(run);
+    /// The next fact on the disk.
+    pub(crate) fn record(&mut self, fact: &Fact) {
+        if let Fact::Retried { run, .. } = fact {
+            assert!(
+                self.asked.contains(run),
+                "nobody has asked for a retry of {run}"
+            );
+            self.retried.insert(*run);
+        }
+        if let Fact::Retrying {
+            run,
+            job,
+            epoch,
+            failure,
+            ..
+        } = fact
+        {
+            let (run, epoch) = (*run, *epoch);
+            let is_known = !matches!(failure, Failure::Crash | Failure::Crashes(_));
+            assert!(
+                is_known || job.on_crash != OnCrash::Fail,
+                "{run}: nobody knows whether it was done"
+            );
+            self.failed.insert(AttemptId { run, epoch });
+        }
     }
 
     pub(crate) fn start(&mut self, attempt: AttemptId, job: &JobSpec) {
@@ -47,7 +70,8 @@ impl Ledger {
                 other.epoch < attempt.epoch,
                 "epochs grow: {other} before {attempt}"
             );
-            if job.on_crash == OnCrash::Fail && *did != Some(Did::Nothing) {
+            let is_over = *did == Some(Did::Nothing) || self.failed.contains(other);
+            if job.on_crash == OnCrash::Fail && !is_over {
                 let by_hand = self.retried.contains(&attempt.run);
                 assert!(by_hand, "{attempt} starts what must not be done twice");
             }

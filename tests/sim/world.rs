@@ -372,9 +372,7 @@ impl World {
     fn write(&mut self, records: &[Record]) {
         for record in records {
             self.model.take(record);
-            if let Fact::Retried { run, .. } = &record.fact {
-                self.ledger.retried(*run);
-            }
+            self.ledger.record(&record.fact);
             if let Fact::Sent {
                 run, epoch, bytes, ..
             } = &record.fact
