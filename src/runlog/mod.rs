@@ -2,6 +2,7 @@
 //! never waits for the disk. Knows notes and numbers of runs, and nothing of what a run is.
 
 mod line;
+mod owed;
 mod port;
 mod read;
 mod segments;

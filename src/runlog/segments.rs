@@ -68,7 +68,7 @@ impl Segments {
         })
     }
 
-    /// Writes whole lines.
+    /// Writes whole lines: all of them, or where that fails none.
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         let bound = if self.in_end {
             KEPT_BYTES / 4
@@ -78,7 +78,11 @@ impl Segments {
         if self.written > 0 && self.written + lines.len() as u64 > bound {
             self.turn()?;
         }
-        self.file.write_all(lines)?;
+        if let Err(error) = self.file.write_all(lines) {
+            // What came of it would be the beginning of the next line.
+            let _ = self.file.set_len(self.written);
+            return Err(error);
+        }
         self.written += lines.len() as u64;
         Ok(())
     }

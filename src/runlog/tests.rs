@@ -130,6 +130,45 @@ fn a_line_that_was_being_written_does_not_spoil_the_next() {
 }
 
 #[test]
+fn what_could_not_be_written_is_counted_and_marked_when_it_can_be() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path().join("logs");
+    let group = directory.join("000000");
+    std::fs::create_dir(&directory).expect("it is made");
+    // No file can be made below it.
+    std::fs::write(&group, "").expect("it is made");
+    let logs = RunLogs::start(directory.clone()).expect("a thread");
+    let mut ear = logs.ear();
+    for run in [1, 2, 1] {
+        say(&mut ear, &note(run, "lost"));
+    }
+    ear.over(RunId(1));
+    let lost = logs.dropping();
+    until(|| lost.load(Ordering::Relaxed) == 3);
+    std::fs::remove_file(&group).expect("it goes");
+    until(|| texts(&directory, 1) == ["2 lines could not be written"]);
+    until(|| texts(&directory, 2) == ["1 lines could not be written"]);
+    say(&mut ear, &note(2, "after"));
+    drop(ear);
+    drop(logs);
+    let all = lines(&directory, RunId(2), 0, usize::MAX).expect("it can be read");
+    let numbers: Vec<u64> = all.iter().map(|line| line.number).collect();
+    assert_eq!(numbers, [1, 2], "{all:?}");
+}
+
+/// Waits for it, for a minute at most.
+fn until(is_so: impl Fn() -> bool) {
+    let (_never, waiting) = crossbeam_channel::bounded::<()>(0);
+    for _ in 0..6_000 {
+        if is_so() {
+            return;
+        }
+        let _nothing = waiting.recv_timeout(Duration::from_millis(10));
+    }
+    panic!("it does not come about");
+}
+
+#[test]
 fn what_is_gone_leaves_no_file() {
     let place = tempfile::tempdir().expect("a directory");
     let directory = place.path().to_owned();

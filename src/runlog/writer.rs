@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
 use super::Held;
 use super::line::{RunLine, Stream};
+use super::owed::{Debts, Owed};
 use super::segments::{self, Segments};
 use crate::engine::id::RunId;
 use crate::engine::time::Wall;
@@ -34,6 +36,9 @@ const PIECE_BYTES: usize = 32 << 10;
 
 /// Of the memory for a piece, what a file keeps from one group of items to the next.
 const SPARE_BYTES: usize = 1 << 10;
+
+/// How long after a write that failed the next try comes, where nothing else is to be written.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -63,6 +68,14 @@ struct Open {
     /// Time of the last line, for marks.
     at: Wall,
     used: u64,
+    /// Lines that could not be written, of which the mark is the first of what waits.
+    lost: u64,
+}
+
+/// Lines that could not be written, and why.
+struct Lost {
+    lines: u64,
+    why: io::Error,
 }
 
 struct Files<'a> {
@@ -72,8 +85,12 @@ struct Files<'a> {
     /// for each line of many runs at a time would be dear.
     numbers: BTreeMap<RunId, u64>,
     uses: u64,
-    /// A failure is told once.
+    /// What could not be written, of runs whose files are not open.
+    debts: Debts,
+    /// That files cannot be written is told once, until they can.
     failing: bool,
+    /// That one cannot be made small is told once: nothing is missing for that.
+    is_large: bool,
     /// Counts lines that are missing.
     dropped: &'a AtomicU64,
 }
@@ -90,15 +107,17 @@ pub(super) fn write(
         open: BTreeMap::new(),
         numbers: BTreeMap::new(),
         uses: 0,
+        debts: Debts::default(),
         failing: false,
+        is_large: false,
         dropped,
     };
-    while let Ok(first) = items.recv() {
+    while let Ok(first) = files.next(items) {
         let mut ended = false;
         let mut waiting = Vec::new();
         // Bytes of commands count as waiting until they are in the files.
         let (mut kept, mut bytes) = (Vec::new(), 0);
-        for item in std::iter::once(first).chain(items.try_iter().take(GROUP)) {
+        for item in first.into_iter().chain(items.try_iter().take(GROUP)) {
             match item {
                 Item::Note(note) => files.note(&note),
                 Item::Output(output, held) => {
@@ -110,6 +129,7 @@ pub(super) fn write(
                 Item::Gone(run) => {
                     files.open.remove(&run);
                     files.numbers.remove(&run);
+                    files.debts.take(run);
                     segments::remove(directory, run);
                 }
                 Item::Settle(tell) => waiting.push(tell),
@@ -120,6 +140,7 @@ pub(super) fn write(
             }
         }
         files.flush();
+        files.repay();
         drop(kept);
         for tell in waiting {
             // Who asked may have gone away.
@@ -127,15 +148,29 @@ pub(super) fn write(
         }
         tell.send_modify(|number| *number += 1);
         if ended {
+            files.leave();
             return;
         }
     }
 }
 
 impl Files<'_> {
+    /// The next item; none where it is time to try again what could not be written.
+    fn next(&self, items: &Receiver<Item>) -> Result<Option<Item>, RecvTimeoutError> {
+        if !self.failing {
+            return Ok(Some(items.recv()?));
+        }
+        match items.recv_timeout(AGAIN) {
+            Ok(item) => Ok(Some(item)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(gone @ RecvTimeoutError::Disconnected) => Err(gone),
+        }
+    }
+
     fn note(&mut self, note: &Note) {
         let Some(open) = self.file(note.attempt.run) else {
-            return;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return self.owe(note.attempt.run, 1, note.at.wall);
         };
         open.last += 1;
         open.at = note.at.wall;
@@ -143,14 +178,37 @@ impl Files<'_> {
         self.outcome(written.map(drop));
     }
 
+    /// So many lines of a run whose file cannot be opened.
+    fn owe(&mut self, run: RunId, lines: u64, at: Wall) {
+        let unnumbered = lines;
+        self.debts.add(
+            run,
+            Owed {
+                lines,
+                unnumbered,
+                at,
+                ..Owed::default()
+            },
+        );
+    }
+
     /// Adds lines of a command; the bytes that they take in the file.
     fn output(&mut self, output: &Output) -> usize {
         self.dropped
             .fetch_add(output.missing.lines, Ordering::Relaxed);
+        let lines = || output.text.split_inclusive(|byte| *byte == b'\n');
         let Some(open) = self.file(output.attempt.run) else {
+            let said = lines().count() as u64;
+            self.dropped.fetch_add(said, Ordering::Relaxed);
+            self.owe(
+                output.attempt.run,
+                said + output.missing.lines,
+                output.at.wall,
+            );
             return 0;
         };
         open.at = output.at.wall;
+        let text = lines();
         let Missing { lines, bytes } = output.missing;
         if !output.missing.is_none() {
             open.gap(
@@ -158,38 +216,105 @@ impl Files<'_> {
                 format!("{lines} lines ({bytes} bytes) dropped: more came than is kept"),
             );
         }
-        let (mut taken, mut failed) = (0, Ok(()));
-        for line in output.text.split_inclusive(|byte| *byte == b'\n') {
+        let (mut taken, mut failed) = (0, Vec::new());
+        for line in text {
             open.last += 1;
             match open.add(&RunLine::of_output(output, line, open.last)) {
                 Ok(bytes) => taken += bytes,
-                Err(error) => failed = Err(error),
+                Err(lost) => failed.push(lost),
             }
         }
-        self.outcome(failed);
+        for lost in failed {
+            self.outcome(Err(lost));
+        }
         taken
     }
 
     fn missing(&mut self, run: RunId, count: u64) {
         self.dropped.fetch_add(count, Ordering::Relaxed);
-        if let Some(open) = self.file(run) {
-            open.gap(
+        match self.file(run) {
+            Some(open) => open.gap(
                 count,
                 format!("{count} lines dropped: the disk did not keep up"),
-            );
+            ),
+            None => self.owe(run, count, Wall(0)),
         }
     }
 
     fn over(&mut self, run: RunId) {
         self.numbers.remove(&run);
-        let Some(mut open) = self.open.remove(&run) else {
-            return;
+        let Some(open) = self.open.remove(&run) else {
+            return self.debts.over(run);
         };
+        self.close(run, open, true);
+        if self.debts.contains(run) {
+            return;
+        }
+        if let Err(error) = segments::compress(self.directory, run)
+            && !std::mem::replace(&mut self.is_large, true)
+        {
+            let directory = self.directory.display();
+            tracing::warn!(
+                target: "twolane::runlog",
+                "cannot compress the log of a run that is over below {directory}: {error}; it stays as it is"
+            );
+        }
+    }
+
+    /// Writes what waits for a file that is no longer written to. What it lacks then is owed.
+    fn close(&mut self, run: RunId, mut open: Open, is_over: bool) {
         let written = open.flush();
         self.outcome(written);
-        drop(open);
-        let compressed = segments::compress(self.directory, run);
-        self.outcome(compressed);
+        if open.lost > 0 {
+            self.debts.add(
+                run,
+                Owed {
+                    lines: open.lost,
+                    unnumbered: 0,
+                    last: open.last,
+                    at: open.at,
+                    is_over,
+                },
+            );
+        }
+    }
+
+    /// Marks what could not be written before, in one log after the other, until one cannot be written.
+    fn repay(&mut self) {
+        while let Some((run, is_over)) = self.debts.next() {
+            if self.file(run).is_none() {
+                return;
+            }
+            if is_over {
+                self.over(run);
+            } else if let Some(open) = self.open.get_mut(&run) {
+                let written = open.flush();
+                self.outcome(written);
+            }
+            let is_lost = |open: &Open| open.lost > 0;
+            if self.debts.contains(run) || self.open.get(&run).is_some_and(is_lost) {
+                return;
+            }
+        }
+        if self.failing && self.open.values().all(|open| open.lost == 0) {
+            self.failing = false;
+            tracing::info!(
+                target: "twolane::runlog",
+                "run logs are written again: each that lacks lines says how many"
+            );
+        }
+    }
+
+    /// Says what nobody will mark.
+    fn leave(&mut self) {
+        let runs = self.debts.runs() + self.open.values().filter(|open| open.lost > 0).count();
+        if runs > 0 {
+            tracing::warn!(
+                target: "twolane::runlog",
+                runs,
+                "the logs of these runs lack lines, and could not be marked"
+            );
+        }
     }
 
     /// The open file of a run.
@@ -200,16 +325,22 @@ impl Files<'_> {
             match Segments::open(self.directory, run) {
                 Ok(segments) => {
                     let known = self.numbers.remove(&run);
-                    let open = Open {
+                    let mut open = Open {
                         segments,
                         last: known.unwrap_or_else(|| segments::last_number(self.directory, run)),
                         waiting: Vec::new(),
                         at: Wall(0),
                         used: 0,
+                        lost: 0,
                     };
+                    if let Some(owed) = self.debts.take(run) {
+                        open.last = open.last.max(owed.last) + owed.unnumbered;
+                        (open.lost, open.at) = (owed.lines, owed.at);
+                        open.mark();
+                    }
                     self.open.insert(run, open);
                 }
-                Err(error) => self.outcome(Err(error)),
+                Err(why) => self.outcome(Err(Lost { lines: 0, why })),
             }
         }
         let uses = self.uses;
@@ -224,44 +355,42 @@ impl Files<'_> {
         }
         let oldest = self.open.iter().min_by_key(|(_, open)| open.used);
         if let Some(run) = oldest.map(|(run, _)| *run)
-            && let Some(mut open) = self.open.remove(&run)
+            && let Some(open) = self.open.remove(&run)
         {
-            let written = open.flush();
-            self.outcome(written);
             if self.numbers.len() >= NUMBERS_BOUND {
                 self.numbers.clear();
             }
             self.numbers.insert(run, open.last);
+            self.close(run, open, false);
         }
     }
 
     fn flush(&mut self) {
-        let written: Vec<io::Result<()>> = self.open.values_mut().map(Open::rest).collect();
+        let written: Vec<Result<(), Lost>> = self.open.values_mut().map(Open::rest).collect();
         for outcome in written {
             self.outcome(outcome);
         }
     }
 
-    fn outcome(&mut self, outcome: io::Result<()>) {
-        match outcome {
-            Ok(()) => {}
-            Err(error) if !self.failing => {
-                self.failing = true;
-                let directory = self.directory.display();
-                tracing::warn!(
-                    target: "twolane::runlog",
-                    "cannot write run logs below {directory}: {error}; lines are missing from here \
-                     on, and each log shows how many"
-                );
-            }
-            Err(_) => {}
+    fn outcome(&mut self, outcome: Result<(), Lost>) {
+        let Err(Lost { lines, why }) = outcome else {
+            return;
+        };
+        self.dropped.fetch_add(lines, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.failing, true) {
+            let directory = self.directory.display();
+            tracing::warn!(
+                target: "twolane::runlog",
+                "cannot write run logs below {directory}: {why}; lines are missing from here on, and each log shows \
+                 how many when it can be written again"
+            );
         }
     }
 }
 
 impl Open {
     /// Adds a line, and writes what waits where that is enough for once; the bytes of the line.
-    fn add<Text: Serialize>(&mut self, line: &RunLine<Text>) -> io::Result<usize> {
+    fn add<Text: Serialize>(&mut self, line: &RunLine<Text>) -> Result<usize, Lost> {
         let before = self.waiting.len();
         line.write(&mut self.waiting);
         let bytes = self.waiting.len() - before;
@@ -286,18 +415,40 @@ impl Open {
         line.write(&mut self.waiting);
     }
 
-    /// Writes what waits. What cannot be written is gone; its numbers are missing in the file.
-    fn flush(&mut self) -> io::Result<()> {
+    /// The mark of what could not be written, with the number of the last of it.
+    fn mark(&mut self) {
+        let lost = self.lost;
+        let line = RunLine {
+            number: self.last,
+            at: self.at,
+            attempt: 0,
+            stream: Stream::Dropped,
+            text: format!("{lost} lines could not be written"),
+            fraction: None,
+        };
+        line.write(&mut self.waiting);
+    }
+
+    /// Writes what waits. What cannot be written is gone, and the mark of that waits in its place.
+    fn flush(&mut self) -> Result<(), Lost> {
         if self.waiting.is_empty() {
             return Ok(());
         }
         let written = self.segments.write(&self.waiting);
+        let waited = self.waiting.iter().filter(|byte| **byte == b'\n').count() as u64;
         self.waiting.clear();
-        written
+        let Err(why) = written else {
+            self.lost = 0;
+            return Ok(());
+        };
+        let lines = waited - u64::from(self.lost > 0);
+        self.lost += lines;
+        self.mark();
+        Err(Lost { lines, why })
     }
 
     /// Writes what waits, and gives back the memory for it: many files are open that are seldom written to.
-    fn rest(&mut self) -> io::Result<()> {
+    fn rest(&mut self) -> Result<(), Lost> {
         let written = self.flush();
         self.waiting.shrink_to(SPARE_BYTES);
         written
