@@ -332,6 +332,11 @@ impl Turn {
         }
     }
 
+    /// Whether nothing is committed as long as the disk is full: not even what brings runs to their ends.
+    const fn is_stuck(&self) -> bool {
+        self.trouble.is_some() && !self.is_low
+    }
+
     fn next_wake(&self) -> Wake {
         // While the log is far behind, only what brings that forward, or the end, is taken in.
         let full = self.outbox.is_full();
@@ -356,7 +361,12 @@ impl Turn {
         let (no_ends, no_begun, no_rereads, no_requests) = (never(), never(), never(), never());
         let ends = if full { &no_ends } else { &self.mail.ends };
         let begun = if full { &no_begun } else { &self.mail.begun };
-        let requests = if full { &no_requests } else { &self.requests };
+        // On a full disk they are answered with that, and make nothing that has to be committed.
+        let requests = if full && !self.is_stuck() {
+            &no_requests
+        } else {
+            &self.requests
+        };
         let rereads = if full { &no_rereads } else { &self.rereads };
         select! {
             recv(self.commits) -> commit => commit.map_or(Wake::Closed(Channel::Commits), Wake::Committed),

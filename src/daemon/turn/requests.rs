@@ -14,6 +14,10 @@ impl Turn {
     pub(super) fn request(&mut self, request: Request) -> usize {
         let Request { ask, by, reply } = request;
         match ask {
+            // What would come into force when there is room again, and whoever asks is gone.
+            Ask::Drain | Ask::Reload if self.is_stuck() => {
+                reply(Told::Unable(Unable::StoreFull));
+            }
             Ask::Submit(submissions) => return self.submit(submissions, by, reply),
             Ask::Cancel(run, graph) => {
                 self.decide_end((by, reply), |caller| Input::Cancel { run, graph, caller });
@@ -61,13 +65,7 @@ impl Turn {
                 self.tell_committed(reply, Told::Jobs(jobs));
             }
             Ask::Reload => self.ask_reload(by, reply),
-            Ask::Preview => match &self.reloader {
-                None => reply(Told::Unable(Unable::NoReload)),
-                Some(reloader) => {
-                    let old = std::sync::Arc::clone(self.engine.definitions());
-                    reloader.preview(old, self.clock.now().wall, reply);
-                }
-            },
+            Ask::Preview => self.preview(reply),
             Ask::Drain => {
                 self.asked_by.clone_from(&by);
                 // What runs has all the time it takes: who asks for less stops the daemon.
@@ -150,6 +148,9 @@ impl Turn {
     /// Tells what the engine knows, when all that it rests on is committed.
     fn tell_committed(&mut self, reply: Reply, told: Told) {
         self.commit();
+        if self.is_stuck() && self.outbox.last_held().is_some() {
+            return reply(Told::Unable(Unable::StoreFull));
+        }
         match self.outbox.last_held() {
             Some(batch) => self.callers.hold(batch, reply, told),
             None => reply(told),
@@ -164,6 +165,16 @@ impl Turn {
             uncommitted: self.outbox.len(),
             max_uncommitted: UNCOMMITTED_BOUND,
             trouble: self.trouble.clone(),
+        }
+    }
+
+    fn preview(&self, reply: Reply) {
+        match &self.reloader {
+            None => reply(Told::Unable(Unable::NoReload)),
+            Some(reloader) => {
+                let old = std::sync::Arc::clone(self.engine.definitions());
+                reloader.preview(old, self.clock.now().wall, reply);
+            }
         }
     }
 

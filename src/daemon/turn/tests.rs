@@ -15,7 +15,7 @@ use crate::engine::StateKind;
 use crate::engine::id::{AttemptId, RunId};
 use crate::engine::input::{Submission, SubmitItem};
 use crate::engine::spec::{Definitions, JobSpec, Lane, Name, TaskSpec};
-use crate::inbox::Note;
+use crate::inbox::{Ask, Note, Reply, Request, Told, Unable};
 use crate::lanes::{Handlers, LaneSettings, Outside, Stopped};
 
 /// A log that commits nothing by itself.
@@ -211,6 +211,41 @@ fn a_log_that_hangs_lets_nothing_in_but_the_end() {
         seen, 2,
         "what is not committed is told to nobody, not even at the end"
     );
+}
+
+#[test]
+fn on_a_full_disk_whoever_asks_is_answered_also_where_much_waits() {
+    let mut rig = rig(Patience::Stop(Duration::ZERO));
+    let (requests, asked) = unbounded();
+    rig.turn.requests = asked;
+    for _ in 0..=UNCOMMITTED_BOUND {
+        rig.input(submit("wait"));
+    }
+    rig.turn.troubled(Trouble::Full {
+        why: "full".to_owned(),
+    });
+    let held = rig.turn.outbox.len();
+    for (ask, is_told) in [
+        (Ask::Status, true),
+        (Ask::Jobs, false),
+        (Ask::Drain, false),
+        (Ask::Reload, false),
+        (Ask::Cancel(RunId(1), false), false),
+        (Ask::Submit(Vec::new()), false),
+    ] {
+        let (sender, answers) = unbounded();
+        let words = format!("{ask:?}");
+        let reply: Reply = Box::new(move |told| sender.send(told).expect("somebody listens"));
+        let by = None;
+        requests
+            .send(Request { ask, by, reply })
+            .expect("the loop listens");
+        rig.turn();
+        let told = answers.try_recv().expect(&words);
+        let refused = matches!(told, Told::Unable(Unable::StoreFull));
+        assert_eq!(refused, !is_told, "{words}");
+    }
+    assert_eq!(rig.turn.outbox.len(), held, "nothing more waits");
 }
 
 #[test]
