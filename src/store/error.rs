@@ -94,7 +94,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// SQLite refused.
-    #[error("could not {tried} `{}`: {source}\nhint: run `twolane store verify`", file.display())]
+    #[error("could not {tried} `{}`: {source}\nhint: {}", file.display(), cure(source))]
     Sqlite {
         /// What was tried.
         tried: &'static str,
@@ -103,6 +103,18 @@ pub enum StoreError {
         /// Why it failed.
         source: rusqlite::Error,
     },
+}
+
+/// What to do about what SQLite says.
+fn cure(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ErrorCode::{CannotOpen, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure};
+    match error.sqlite_error_code() {
+        Some(DiskFull) => "make room on the disk there, and try again; the store is as it was",
+        Some(CannotOpen | PermissionDenied | ReadOnly | SystemIoFailure) => {
+            "look at the rights, the space and the disk there"
+        }
+        _ => "run `twolane store verify`",
+    }
 }
 
 impl StoreError {
