@@ -219,9 +219,12 @@ fn reader(
             return Err(rejected(vec![mistake.line()]));
         }
         let files = job_files(&loaded).map_err(|error| rejected(vec![error.to_string()]))?;
+        let mut filled = filled.lock().unwrap_or_else(PoisonError::into_inner);
+        if files.is_empty() && !filled.is_empty() {
+            return Err(rejected(vec![NO_FILES.to_owned()]));
+        }
         let (jobs, report) = load::jobs(&files, &loaded.settings, &handlers);
         let mut warnings = report.lines();
-        let mut filled = filled.lock().unwrap_or_else(PoisonError::into_inner);
         let emptied = emptied(&filled, &report);
         if !emptied.is_empty() {
             return Err(rejected(emptied.into_iter().chain(warnings).collect()));
@@ -246,6 +249,10 @@ fn reader(
         })
     })
 }
+
+/// What is said where there were job files, and there is none any more: their directory may be gone for a while.
+const NO_FILES: &str = "`daemon.jobs` names no file any more: is the directory there? (hint: to define nothing, leave a \
+                        file with a comment in it)";
 
 /// Those of the files in which something stands.
 fn with_something_in_them(files: Vec<PathBuf>, report: &Report) -> BTreeSet<PathBuf> {

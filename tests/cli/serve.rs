@@ -141,6 +141,10 @@ fn promise_8_an_invalid_reload_changes_nothing_and_is_told() {
     process.signal(Signal::HUP);
     process.wait_for("not reloaded");
     process.wait_for("jobs.toml: this file is empty now");
+    std::fs::remove_file(place.path().join("jobs.d/jobs.toml")).unwrap();
+    process.signal(Signal::HUP);
+    process.wait_for("not reloaded");
+    process.wait_for("`daemon.jobs` names no file any more");
     place.write(
         "jobs.d/jobs.toml",
         "[jobs.a]\nsleep = \"1h\"\n[jobs.c]\nsleep = \"1s\"",
