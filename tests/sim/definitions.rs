@@ -77,11 +77,7 @@ pub(crate) fn version(number: u64, manners: &Manners, scheduled: bool) -> Defini
     };
     add("io", Lane::Io, &|_| {});
     add("cpu", Lane::Cpu, &|job| job.pool = Some("pool".into()));
-    add("once", Lane::Io, &|job| job.on_crash = OnCrash::Fail);
-    add("careful", Lane::Io, &|job| {
-        job.on_crash = OnCrash::Fail;
-        job.retry = manners.retry(3);
-    });
+    are_done_once(&mut add, manners);
     add("mutex", Lane::Cpu, &|job| {
         job.limits = Amounts::one_of_each(["one", "two"])
     });
@@ -218,6 +214,15 @@ fn hang_together(add: Add<'_>) {
     add("clean", Lane::Io, &|job| {
         job.after = vec!["again".into(), "cpu".into()];
         job.when = When::Failure;
+    });
+}
+
+/// Jobs that must not be done twice; one of them may fail, and be tried again.
+fn are_done_once(add: Add<'_>, manners: &Manners) {
+    add("once", Lane::Io, &|job| job.on_crash = OnCrash::Fail);
+    add("careful", Lane::Io, &|job| {
+        job.on_crash = OnCrash::Fail;
+        job.retry = manners.retry(3);
     });
 }
 
