@@ -434,14 +434,14 @@ impl Open {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let written = self.segments.write(&self.waiting);
-        let waited = self.waiting.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.waiting.clear();
-        let Err(why) = written else {
+        let Err(why) = self.segments.write(&self.waiting) else {
+            self.waiting.clear();
             self.lost = 0;
             return Ok(());
         };
-        let lines = waited - u64::from(self.lost > 0);
+        let waited = self.waiting.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.waiting.clear();
+        let lines = waited.saturating_sub(u64::from(self.lost > 0));
         self.lost += lines;
         self.mark();
         Err(Lost { lines, why })
