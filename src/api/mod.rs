@@ -24,6 +24,7 @@ mod runs;
 mod server;
 mod shared;
 mod socket;
+mod standing;
 mod submit;
 mod tcp;
 mod view;

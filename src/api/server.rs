@@ -25,6 +25,7 @@ use super::roles::{Caller, Roles};
 use super::routes::router;
 use super::shared::{Parts, Shared};
 use super::socket::Socket;
+use super::standing::Standing;
 use super::tcp::{self, Tcp};
 use crate::engine::By;
 
@@ -78,7 +79,9 @@ impl Server {
         let socket = Arc::new(socket);
         let unix = {
             let _inside = runtime.enter();
-            UnixListener::from_std(socket.listener()?)?
+            let listener = UnixListener::from_std(socket.listener()?)?;
+            let standing = Standing::new(Arc::clone(&socket), roles.are_given());
+            (listener, standing)
         };
         let refusals = Refusals::default();
         let tcp = match tcp {
@@ -128,7 +131,7 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 async fn listen(
     shared: Arc<Shared>,
-    unix: UnixListener,
+    (mut unix, mut standing): (UnixListener, Standing),
     tcp: Option<(TcpListener, tcp::Guard)>,
     roles: Roles,
     ending: watch::Receiver<bool>,
@@ -159,6 +162,11 @@ async fn listen(
                     serve(stream, (router.clone(), known), place, ending.clone());
                 }
             }),
+            anew = standing.bound_again() => {
+                // Whoever has connected to the old one and was not let in yet is refused, and asks again.
+                unix = anew;
+                Ok(())
+            }
             accepted = accept(tcp.as_ref()) => accepted.map(|stream| {
                 if let (Some(place), Some(guarded)) = (users.enter(u32::MAX), &guarded) {
                     serve(stream, (guarded.clone(), Known::ByToken), place, ending.clone());

@@ -2,9 +2,13 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 /// The longest path of a socket, in bytes: `sun_path` has 108, and ends with a zero.
 const PATH_BOUND: usize = 107;
@@ -13,9 +17,33 @@ const PATH_BOUND: usize = 107;
 #[derive(Debug)]
 pub struct Socket {
     path: PathBuf,
-    listener: UnixListener,
+    bound: Mutex<Bound>,
     /// Whether it is somebody else's, who keeps it when the daemon leaves.
     is_lent: bool,
+}
+
+/// What is listened on.
+#[derive(Debug)]
+pub(super) struct Bound {
+    listener: UnixListener,
+    /// Its file, by device and number. Nobody else's has these as long as it is listened on, also when it is gone.
+    file: (u64, u64),
+}
+
+impl Bound {
+    fn at(path: &Path, listener: UnixListener) -> io::Result<Self> {
+        let file = file(path)?;
+        Ok(Self { listener, file })
+    }
+
+    pub(super) fn listener(&self) -> io::Result<UnixListener> {
+        self.listener.try_clone()
+    }
+}
+
+fn file(path: &Path) -> io::Result<(u64, u64)> {
+    let file = path.symlink_metadata()?;
+    Ok((file.dev(), file.ino()))
 }
 
 /// A socket that cannot be had.
@@ -53,15 +81,50 @@ impl Socket {
     /// # Errors
     /// [`SocketError`].
     pub fn bind(path: PathBuf) -> Result<Self, SocketError> {
-        match Self::try_bind(&path) {
-            Ok(listener) => Ok(Self {
-                path,
-                listener,
-                is_lent: false,
-            }),
-            Err(Refused::Named(error)) => Err(error),
-            Err(Refused::Io(source)) => Err(SocketError::Io { path, source }),
+        let bound = Mutex::new(Self::try_bind(&path)?);
+        Ok(Self {
+            path,
+            bound,
+            is_lent: false,
+        })
+    }
+
+    /// Binds it once more where it is gone, for anybody to connect if it `is_open`; whoever cleans a directory up may
+    /// take it away. It is in its place only when it is [kept](Self::keep).
+    ///
+    /// # Errors
+    /// [`SocketError`], also if another daemon has its place.
+    pub(super) fn bind_again(&self, is_open: bool) -> Result<Bound, SocketError> {
+        let bound = Self::try_bind(&self.path)?;
+        if is_open {
+            self.open_to_all().map_err(|source| self.failed(source))?;
         }
+        Ok(bound)
+    }
+
+    /// From here on it is this one.
+    pub(super) fn keep(&self, bound: Bound) {
+        *self.bound() = bound;
+    }
+
+    pub(super) fn failed(&self, source: io::Error) -> SocketError {
+        let path = self.path.clone();
+        SocketError::Io { path, source }
+    }
+
+    /// Whether whoever connects to its path reaches this daemon, or somebody else sees to that.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.is_lent || file(&self.path).is_ok_and(|there| there == self.bound().file)
+    }
+
+    /// The directory in which it has to stay, if that is ours to see to.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        let directory = self.path.parent()?;
+        (!self.is_lent).then_some(directory)
+    }
+
+    fn bound(&self) -> MutexGuard<'_, Bound> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A socket that somebody else has bound to a path and keeps: whoever comes while no daemon is there
@@ -75,14 +138,19 @@ impl Socket {
             .ok()
             .and_then(|a| a.as_pathname().map(Path::to_owned));
         let path = path.unwrap_or_default();
-        match listener.set_nonblocking(true) {
-            Ok(()) => Ok(Self {
-                path,
-                listener,
-                is_lent: true,
-            }),
-            Err(source) => Err(SocketError::Io { path, source }),
+        if let Err(source) = listener.set_nonblocking(true) {
+            return Err(SocketError::Io { path, source });
         }
+        // Whoever lends it sees to its file.
+        let bound = Mutex::new(Bound {
+            listener,
+            file: (0, 0),
+        });
+        Ok(Self {
+            path,
+            bound,
+            is_lent: true,
+        })
     }
 
     /// Whether a socket can have this path.
@@ -96,8 +164,26 @@ impl Socket {
         Ok(())
     }
 
-    fn try_bind(path: &Path) -> Result<UnixListener, Refused> {
-        Self::fits(path).map_err(Refused::Named)?;
+    fn try_bind(path: &Path) -> Result<Bound, SocketError> {
+        Self::fits(path)?;
+        Self::clear(path)
+            .and_then(|()| {
+                let listener = UnixListener::bind(path)?;
+                fs::set_permissions(path, Permissions::from_mode(0o660))?;
+                listener.set_nonblocking(true)?;
+                Ok(Bound::at(path, listener)?)
+            })
+            .map_err(|refused| match refused {
+                Refused::Named(error) => error,
+                Refused::Io(source) => SocketError::Io {
+                    path: path.to_owned(),
+                    source,
+                },
+            })
+    }
+
+    /// Makes the directory, and takes away what nobody answers on.
+    fn clear(path: &Path) -> Result<(), Refused> {
         if let Some(directory) = path.parent()
             && !directory.exists()
         {
@@ -114,15 +200,12 @@ impl Socket {
             Ok(there) if !there.file_type().is_socket() => {
                 return Err(Refused::Named(SocketError::InTheWay(path.to_owned())));
             }
-            Ok(_) if UnixStream::connect(path).is_ok() => {
+            Ok(_) if is_answered(path)? => {
                 return Err(Refused::Named(SocketError::Taken(path.to_owned())));
             }
             Ok(_) => fs::remove_file(path)?,
         }
-        let listener = UnixListener::bind(path)?;
-        fs::set_permissions(path, Permissions::from_mode(0o660))?;
-        listener.set_nonblocking(true)?;
-        Ok(listener)
+        Ok(())
     }
 
     /// Lets anybody connect; what they may do is decided then.
@@ -137,17 +220,25 @@ impl Socket {
     }
 
     pub(super) fn listener(&self) -> io::Result<UnixListener> {
-        self.listener.try_clone()
+        self.bound().listener()
     }
 
     /// Takes it away if it is our own, so that whoever comes is told at once that nobody is there.
     pub(super) fn remove(&self) {
-        if self.is_lent {
+        if self.is_lent || !self.is_in_place() {
             return;
         }
         // Gone already is as good.
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// Whether somebody listens there. Never waits: who has no room for one who connects listens, too.
+fn is_answered(path: &Path) -> io::Result<bool> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let connected = connect(&socket, &SocketAddrUnix::new(path)?);
+    Ok(matches!(connected, Ok(()) | Err(Errno::AGAIN)))
 }
 
 enum Refused {

@@ -13,4 +13,5 @@ mod requests;
 mod roles;
 mod secrets;
 mod send;
+mod standing;
 mod streams;
