@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use super::Exit;
 use super::ask::{Asked, json, path};
 use super::moments::{ago, now, took};
-use super::out::Out;
+use super::out::{Out, complain};
 use super::table::Table;
 use crate::api::client::Client;
-use crate::api::wire::{Run, Runs};
+use crate::api::wire::{Jobs, Run, Runs};
+use crate::logging::harmless;
 
 /// Shown where nothing else is asked for: they fit on a screen.
 const NEWEST: u64 = 20;
@@ -58,6 +59,7 @@ pub(super) fn run(args: &List, client: &Client, out: &mut Out) -> Asked {
     let mut before = None;
     let mut runs = Vec::new();
     let mut exit = Exit::Success;
+    let mut any = false;
     while left > 0 && !out.is_gone() && exit == Exit::Success {
         let skipped = args.skipped.then(|| "skipped".to_owned());
         let states: Vec<String> = args.state.iter().cloned().chain(skipped).collect();
@@ -71,6 +73,7 @@ pub(super) fn run(args: &List, client: &Client, out: &mut Out) -> Asked {
         ];
         let page: Runs = client.get(&path("/runs", &query))?;
         left = left.saturating_sub(page.runs.len() as u64);
+        any |= !page.runs.is_empty();
         if args.json {
             for run in &page.runs {
                 exit = json(out, run)?;
@@ -84,13 +87,40 @@ pub(super) fn run(args: &List, client: &Client, out: &mut Out) -> Asked {
             Some(_) | None => break,
         }
     }
-    if args.json {
+    if !any
+        && left > 0
+        && let Some(job) = &args.job
+    {
+        exit = known(job, client)?;
+    }
+    if args.json || exit != Exit::Success {
         return Ok(exit);
     }
     if runs.is_empty() {
         return Ok(out.line(format_args!("no runs")));
     }
     Ok(table(&runs, now()).print(out))
+}
+
+/// A job of which there is nothing to list may be none at all, and never have been, which is told.
+fn known(job: &str, client: &Client) -> Asked {
+    let query = [
+        ("job", Some(job.to_owned())),
+        ("limit", Some("1".to_owned())),
+    ];
+    let runs: Runs = client.get(&path("/runs", &query))?;
+    if !runs.runs.is_empty() {
+        return Ok(Exit::Success);
+    }
+    let jobs: Jobs = client.get("/jobs")?;
+    if jobs.jobs.iter().any(|known| known.job == job) {
+        return Ok(Exit::Success);
+    }
+    complain(&format!(
+        "there is no job `{0}`, and no run of a `{0}` on record\nhint: `twolane jobs` lists the jobs",
+        harmless(job)
+    ));
+    Ok(Exit::NotFound)
 }
 
 pub(super) fn table(runs: &[Run], now: Timestamp) -> Table {

@@ -8,11 +8,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::ask::{self, Asked, json_object, told};
 use super::moments::{duration, here, moment, now, written};
-use super::out::{Out, complain};
+use super::out::{Out, complain, tell};
 use super::{Exit, wait};
 use crate::api::client::{Client, ClientError};
 use crate::api::wire;
@@ -96,6 +97,15 @@ pub(super) fn run(args: &Submit, client: &Client, out: &mut Out) -> Asked {
     let submitted: wire::Submitted = client
         .post("/runs", &submit)
         .map_err(|error| open(error, args))?;
+    if let Some(at) = &args.at
+        && !submitted.again
+        && submit.at.as_deref().is_some_and(has_passed)
+    {
+        tell(&format!(
+            "note: `--at {}` has passed: it starts as soon as it can\n",
+            harmless(at)
+        ));
+    }
     let exit = print(&submitted, args.json, out)?;
     if !args.wait || exit != Exit::Success {
         return Ok(exit);
@@ -238,6 +248,10 @@ pub(super) fn values(given: &[(String, String)]) -> Map<String, Value> {
         |text: &String| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()));
     let values = given.iter().map(|(key, text)| (key.clone(), value(text)));
     values.collect()
+}
+
+fn has_passed(moment: &str) -> bool {
+    moment.parse::<Timestamp>().is_ok_and(|at| at < now())
 }
 
 /// For programs the number alone; for people a sentence.

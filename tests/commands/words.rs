@@ -103,6 +103,20 @@ fn submissions_say_what_was_typed_and_print_the_number_alone_where_nobody_looks(
 }
 
 #[test]
+fn a_time_that_has_passed_is_told() {
+    let check = |at: &str, words: &str| {
+        let left = twolane(&["submit", "j", "--at", at], &[submitted()]);
+        assert_eq!((&*left.stdout, left.code), ("42\n", Some(0)));
+        assert_eq!(left.stderr, words);
+    };
+    check(
+        "2025-11-21T23:30:00Z",
+        "note: `--at 2025-11-21T23:30:00Z` has passed: it starts as soon as it can\n",
+    );
+    check("+1h", "");
+}
+
+#[test]
 fn jobs_can_be_brought_along_and_a_refusal_is_passed_on() {
     check(&[
         case(
@@ -331,11 +345,10 @@ fn lists_ask_for_what_was_named() {
         case(&["list"], none(), "GET /runs?limit=20", "no runs\n", 0),
         case(
             &[
-                "list", "--state", "failed", "--state", "queued", "--job", "a b", "--live",
-                "--limit", "3",
+                "list", "--state", "failed", "--state", "queued", "--live", "--limit", "3",
             ],
             none(),
-            "GET /runs?state=failed,queued&job=a%20b&live=true&limit=3",
+            "GET /runs?state=failed,queued&live=true&limit=3",
             "no runs\n",
             0,
         ),
@@ -354,6 +367,39 @@ fn lists_ask_for_what_was_named() {
             0,
         ),
     ]);
+}
+
+#[test]
+fn a_list_of_nothing_says_whether_there_is_such_a_job() {
+    let known = value!({"jobs": [{
+        "job": "a b", "lane": "io", "task": "sleep", "pool": null, "limits": [], "after": [], "timeout_seconds": null,
+        "params": {}, "running": 0, "queued": 0, "paused": false,
+    }]});
+    let check = |job: &str, args: &[&str], stdout: &str, code: i32, words: &str| {
+        let none = || json(&value!({"runs": []}));
+        let answers = [none(), none(), json(&known)];
+        let args = [&["list", "--job", job], args].concat();
+        let left = twolane(&args, &answers);
+        let query = job.replace(' ', "%20");
+        assert_eq!(left.asked[0], format!("GET /runs?job={query}&limit=20"));
+        assert_eq!(left.asked[1], format!("GET /runs?job={query}&limit=1"));
+        assert_eq!(left.asked[2], "GET /jobs");
+        assert_eq!((&*left.stdout, left.code), (stdout, Some(code)), "{left:?}");
+        assert!(left.stderr.contains(words), "{left:?}");
+    };
+    check("a b", &[], "no runs\n", 0, "");
+    check("a b", &["--json"], "", 0, "");
+    check("ab", &[], "", NOT_FOUND, "there is no job `ab`");
+    check("ab", &["--json"], "", NOT_FOUND, "`twolane jobs` lists");
+    // It was brought along, or is not defined any more.
+    let answers = [
+        json(&value!({"runs": []})),
+        json(&value!({"runs": [a_run(7, "succeeded")]})),
+    ];
+    let left = twolane(&["list", "--job", "thumbs", "--live"], &answers);
+    assert_eq!((&*left.stdout, left.code), ("no runs\n", Some(0)));
+    let left = twolane(&["list", "--job", "thumbs", "--limit", "0"], &[]);
+    assert_eq!((&*left.stdout, left.code), ("no runs\n", Some(0)));
 }
 
 /// The words of a table, a line each.
