@@ -375,14 +375,15 @@ impl Tally {
     /// An attempt has left its lane.
     fn left(&self, lane: Lane, job: &Name, end: &End) {
         let (meters, measures) = (&self.meters, &end.measures);
-        let ran = measures.ended.mono.since(measures.began.mono).as_secs_f64();
         let lane = of_lane(lane);
-        meters.runs.get_or_create(&lane).observe(ran);
+        if let Some(ran) = end.ran().map(|ran| ran.as_secs_f64()) {
+            meters.runs.get_or_create(&lane).observe(ran);
+            self.job(job).seconds.inc_by(ran);
+        }
         if let Some(cpu) = measures.cpu {
             meters.cpu.get_or_create(&lane).inc_by(cpu.as_secs_f64());
         }
         meters.coalesced.inc_by(measures.coalesced);
-        self.job(job).seconds.inc_by(ran);
     }
 
     fn failed(&self, why: &Failure) {

@@ -79,7 +79,7 @@ pub(super) fn run(story: &Story) -> wire::Run {
         started: last.map(|last| moment(last.started.wall)),
         ended: story.ended.map(moment),
         wait_seconds: wait.map(seconds),
-        run_seconds: measured.map(|m| seconds(m.ended.mono.since(m.began.mono))),
+        run_seconds: end.and_then(End::ran).map(seconds),
         cpu_seconds: measured.and_then(|m| m.cpu).map(seconds),
         held_seconds: measured.and_then(|m| m.held).map(seconds),
         memory_bytes: measured.and_then(|m| m.memory),

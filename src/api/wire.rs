@@ -104,7 +104,7 @@ pub struct Run {
     /// From being accepted until the code or process of its first attempt really began, in seconds; while
     /// that attempt runs, until it was handed to its lane.
     pub wait_seconds: Option<f64>,
-    /// How long its last attempt ran, in seconds.
+    /// How long its last attempt ran, in seconds. Of one that went down with its daemon nobody knows.
     pub run_seconds: Option<f64>,
     /// CPU time of its last attempt, where it is known.
     pub cpu_seconds: Option<f64>,

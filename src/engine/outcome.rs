@@ -32,6 +32,18 @@ pub struct End {
 }
 
 impl End {
+    /// How long its own code ran. Of what failed by going down with its daemon nobody knows: its end was found out
+    /// later. (What was being stopped then counts until that.)
+    #[must_use]
+    pub fn ran(&self) -> Option<Duration> {
+        let is_unseen = matches!(
+            self.outcome,
+            Outcome::Failed(Failure::Crash | Failure::Crashes(_))
+        );
+        let Measures { began, ended, .. } = self.measures;
+        (!is_unseen).then(|| ended.mono.since(began.mono))
+    }
+
     /// Why it failed, with the last words of its command, if it had any.
     #[must_use]
     pub fn reason(&self, failure: &Failure) -> String {

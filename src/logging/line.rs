@@ -13,7 +13,7 @@ use crate::engine::id::{AttemptId, RunId};
 use crate::engine::outcome::{End, Interruption, Measures, Outcome, StopReason};
 use crate::engine::spec::{JobSpec, TaskSpec};
 use crate::engine::template::{Placeholder, Template};
-use crate::engine::time::{Now, Wall};
+use crate::engine::time::Wall;
 use crate::inbox::{Note, Progress};
 
 /// The most of a result that a line carries, in bytes of JSON; the fact has the whole. Enough for what people return as a result, and little enough that a line stays a line.
@@ -358,8 +358,8 @@ impl<'a> Line<'a> {
 
     fn ended(self, state: &FinalState, end: &'a End) -> Self {
         let Measures {
-            began,
-            ended,
+            began: _,
+            ended: _,
             cpu,
             held: _,
             delayed: _,
@@ -368,8 +368,7 @@ impl<'a> Line<'a> {
             coalesced,
         } = end.measures;
         let line = Self {
-            // Of an attempt that went down with the daemon nothing was measured.
-            duration: (began != Now::default()).then(|| ended.mono.since(began.mono)),
+            duration: end.ran(),
             cpu,
             memory,
             late,

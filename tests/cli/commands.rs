@@ -278,6 +278,9 @@ teardown = "echo down >> torn"
     assert_eq!(torn.lines().count(), 11);
     let shown = ask(&place, &["show", once]);
     assert!(shown.contains("went down under it"), "{shown}");
+    let told: serde_json::Value =
+        serde_json::from_str(&ask(&place, &["show", once, "--json"])).unwrap();
+    assert!(told["run_seconds"].is_null(), "nobody saw its end: {told}");
     while processes(&place) < 10 * 6 {}
     process.signal(Signal::TERM);
     process.wait_for("shutting down");

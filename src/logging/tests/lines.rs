@@ -236,18 +236,14 @@ fn levels_are_coloured_when_asked_for() {
     };
     let told = logged(painted, |narrator| {
         let job = job("computer");
-        for said in [
-            accepted(&job, &[], None),
-            started(&job),
-            failed(&job, Failure::Crash),
-        ] {
+        for said in [accepted(&job, &[], None), started(&job), crashed(&job, 2)] {
             said.tell(narrator);
         }
     });
     expect![[r#"
         2024-05-15 18:29:19.702689 ESC[34mDEBUGESC[0m run 3 computer: accepted  lane=cpu state=queued
         2024-05-15 18:29:19.702689 ESC[32m INFOESC[0m run 3 computer: started  lane=cpu attempt=1
-        2024-05-15 18:29:19.702689 ESC[33m WARNESC[0m run 3 computer: failed  lane=cpu attempt=2 error="the daemon or the machine went down under it" error_kind=crash duration=7.010283s cpu=7.000001s late=312µs coalesced=4
+        2024-05-15 18:29:19.702689 ESC[33m WARNESC[0m run 3 computer: failed  lane=cpu attempt=2 error="the daemon or the machine went down under it" error_kind=crash
     "#]].assert_eq(&told.replace('\x1b', "ESC"));
 }
 
