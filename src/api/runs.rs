@@ -19,9 +19,9 @@ use super::problem::Problem;
 use super::roles::Asker;
 use super::shared::{Shared, heard, strange};
 use super::{follow, view, wire};
-use crate::engine::StateKind;
 use crate::engine::action::Answer;
 use crate::engine::id::RunId;
+use crate::engine::{Explanation, StateKind};
 use crate::inbox::{Ask, Refused, Told};
 use crate::store::{Reader, RunFilter, StoreError, Story};
 
@@ -174,6 +174,8 @@ pub(super) async fn explain(
         | StateKind::Unresponsive => "it is",
     };
     let text = match (explanation, &story.reason) {
+        // With the last words of its command, which the engine does not keep.
+        (Some(Explanation::Failed(_)), Some(reason)) => format!("it has failed: {reason}"),
         (Some(explanation), _) => explanation.to_string(),
         (None, Some(reason)) => format!("{was} {}: {reason}", story.state.as_str()),
         (None, None) => format!("{was} {}", story.state.as_str()),

@@ -1,6 +1,7 @@
 //! Why a run is not running: exactly what it waits for, and who has it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
@@ -10,7 +11,7 @@ use super::flow::Parts;
 use super::id::RunId;
 use super::outcome::{Failure, SkipReason, StopReason};
 use super::run::{Run, RunState, StateKind};
-use super::spec::Name;
+use super::spec::{Name, TaskSpec};
 use super::time::{Mono, Rough};
 
 /// At most this many holders or dependencies are named; the rest is counted.
@@ -46,6 +47,13 @@ pub enum Explanation {
     },
     /// It is in its lane.
     Running {
+        /// For how long.
+        elapsed: Duration,
+    },
+    /// It waits for somebody to say how it ends.
+    Awaited {
+        /// What it waits for, in its job's words.
+        what: Arc<str>,
         /// For how long.
         elapsed: Duration,
     },
@@ -141,9 +149,15 @@ impl Engine {
                     .ahead(run.class, run.priority, *since, *ticket),
                 draining: self.state.draining,
             },
-            RunState::Running { since, .. } => Explanation::Running {
-                elapsed: now.since(*since),
-            },
+            RunState::Running { since, .. } => {
+                let elapsed = now.since(*since);
+                if let TaskSpec::Future { what } = &run.job.task {
+                    let what = Arc::clone(what);
+                    Explanation::Awaited { what, elapsed }
+                } else {
+                    Explanation::Running { elapsed }
+                }
+            }
             RunState::Stopping { reason, .. } => Explanation::Stopping { reason: *reason },
             RunState::Unresponsive { reason, from, .. } => Explanation::Unresponsive {
                 reason: *reason,
@@ -280,6 +294,11 @@ impl fmt::Display for Explanation {
             Self::Running { elapsed } => {
                 write!(f, "it has been running for {}", Rough(*elapsed))
             }
+            Self::Awaited { what, elapsed } => write!(
+                f,
+                "it has been waiting for {} until somebody says how it ends (`twolane complete`): {what}",
+                Rough(*elapsed)
+            ),
             Self::Stopping { reason } => {
                 write!(
                     f,

@@ -27,6 +27,8 @@ fn history_tells_how_the_runs_of_a_job_went() {
         done(&daemon, "nap", "succeeded");
     }
     let failed = done(&daemon, "talk", "failed");
+    let why = daemon.get(&format!("/runs/{failed}/explain")).body;
+    assert!(why.contains("it has failed: exited with code 3: "), "{why}");
     let history = daemon.get("/history").json();
     let jobs = history["jobs"].as_array().unwrap();
     let names: Vec<&str> = jobs

@@ -246,6 +246,11 @@ fn a_run_lives_its_life() {
 
     assert_eq!(daemon.post("/runs", r#"{"job":"wish"}"#).status, 201);
     daemon.wait_for_state(3, "running");
+    let why = daemon.get("/runs/3/explain").body;
+    assert!(
+        why.contains("waiting for") && why.contains("`twolane complete`): somebody says so"),
+        "{why}"
+    );
     assert_eq!(
         daemon
             .post("/runs/3/complete", r#"{"result":{"yes":true}}"#)
