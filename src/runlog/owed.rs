@@ -1,6 +1,7 @@
 //! Lines that could not be written, until the log of their run has the mark that says so.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::engine::id::RunId;
 use crate::engine::time::Wall;
@@ -53,9 +54,10 @@ impl Debts {
         self.0.remove(&run)
     }
 
-    /// The next run that is owed something, and whether it is over.
-    pub(super) fn next(&self) -> Option<(RunId, bool)> {
-        let (run, owed) = self.0.first_key_value()?;
+    /// The next run behind this one that is owed something, or the first, and whether it is over.
+    pub(super) fn behind(&self, run: Option<RunId>) -> Option<(RunId, bool)> {
+        let from = run.map_or(Bound::Unbounded, Bound::Excluded);
+        let (run, owed) = self.0.range((from, Bound::Unbounded)).next()?;
         Some((*run, owed.is_over))
     }
 

@@ -91,7 +91,11 @@ impl Segments {
     fn turn(&mut self) -> io::Result<()> {
         let newer = path(&self.directory, self.run, PARTS[2]);
         if self.in_end {
-            fs::rename(&newer, path(&self.directory, self.run, PARTS[1]))?;
+            match fs::rename(&newer, path(&self.directory, self.run, PARTS[1])) {
+                // That was done before, when what comes next failed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                renamed => renamed?,
+            }
         }
         (self.file, self.written) = append(&newer)?;
         self.in_end = true;

@@ -156,6 +156,51 @@ fn what_could_not_be_written_is_counted_and_marked_when_it_can_be() {
     assert_eq!(numbers, [1, 2], "{all:?}");
 }
 
+#[test]
+fn a_log_that_cannot_be_marked_is_in_no_others_way() {
+    let place = tempfile::tempdir().expect("a directory");
+    let directory = place.path().join("logs");
+    std::fs::create_dir(&directory).expect("it is made");
+    let group = |name: &str| directory.join(name);
+    for name in ["000000", "000001"] {
+        std::fs::write(group(name), "").expect("it is made");
+    }
+    let logs = RunLogs::start(directory.clone()).expect("a thread");
+    let mut ear = logs.ear();
+    for run in [1, 1_001] {
+        say(&mut ear, &note(run, "lost"));
+        ear.over(RunId(run));
+    }
+    let lost = logs.dropping();
+    until(|| lost.load(Ordering::Relaxed) == 2);
+    std::fs::remove_file(group("000001")).expect("it goes");
+    until(|| texts(&directory, 1_001) == ["1 lines could not be written"]);
+    std::fs::remove_file(group("000000")).expect("it goes");
+    until(|| texts(&directory, 1) == ["1 lines could not be written"]);
+}
+
+#[test]
+fn a_part_that_could_not_be_begun_is_begun_later() {
+    let place = tempfile::tempdir().expect("a directory");
+    let mut segments = segments::Segments::open(place.path(), RunId(1)).expect("it is opened");
+    let line = |bytes: u64| {
+        let mut line = vec![b'x'; usize::try_from(bytes).expect("it is small") - 1];
+        line.push(b'\n');
+        line
+    };
+    let (half, quarter) = (line(KEPT_BYTES / 2), line(KEPT_BYTES / 4));
+    for lines in [&half, &quarter, &quarter] {
+        segments.write(lines).expect("it is written");
+    }
+    // As it is where no descriptor was to be had for the next part.
+    let part = |name| segments::path(place.path(), RunId(1), name);
+    std::fs::rename(part("end2"), part("end1")).expect("it is there");
+    segments.write(&quarter).expect("it goes on");
+    for name in ["log", "end1", "end2"] {
+        assert!(part(name).exists(), "{name}");
+    }
+}
+
 /// Waits for it, for a minute at most.
 fn until(is_so: impl Fn() -> bool) {
     let (_never, waiting) = crossbeam_channel::bounded::<()>(0);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, after, never};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
@@ -37,8 +37,16 @@ const PIECE_BYTES: usize = 32 << 10;
 /// Of the memory for a piece, what a file keeps from one group of items to the next.
 const SPARE_BYTES: usize = 1 << 10;
 
-/// How long after a write that failed the next try comes, where nothing else is to be written.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How long after a write that failed the next try comes, where nothing else is to be written: at first, and, twice as
+/// long each time, at most.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
+
+/// How long nothing may have failed until it is told that logs are written again: a disk that is nearly full takes one
+/// line and not the next.
+const CALM: Duration = Duration::from_secs(2);
+
+/// Logs that can still not be written in one try to mark what is owed.
+const IN_VAIN: usize = 8;
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -70,6 +78,8 @@ struct Open {
     used: u64,
     /// Lines that could not be written, of which the mark is the first of what waits.
     lost: u64,
+    /// Lines that wait themselves, and lines that marks of other losses stand for which wait.
+    waits: (u64, u64),
 }
 
 /// Lines that could not be written, and why.
@@ -89,6 +99,12 @@ struct Files<'a> {
     debts: Debts,
     /// That files cannot be written is told once, until they can.
     failing: bool,
+    /// Tells when nothing has failed for a while.
+    calm: Receiver<Instant>,
+    /// How long is waited for the next try.
+    pause: Duration,
+    /// Behind whom the next try to mark what is owed begins.
+    tried: Option<RunId>,
     /// That one cannot be made small is told once: nothing is missing for that.
     is_large: bool,
     /// Counts lines that are missing.
@@ -109,6 +125,9 @@ pub(super) fn write(
         uses: 0,
         debts: Debts::default(),
         failing: false,
+        calm: never(),
+        pause: AGAIN.0,
+        tried: None,
         is_large: false,
         dropped,
     };
@@ -156,13 +175,16 @@ pub(super) fn write(
 
 impl Files<'_> {
     /// The next item; none where it is time to try again what could not be written.
-    fn next(&self, items: &Receiver<Item>) -> Result<Option<Item>, RecvTimeoutError> {
+    fn next(&mut self, items: &Receiver<Item>) -> Result<Option<Item>, RecvTimeoutError> {
         if !self.failing {
             return Ok(Some(items.recv()?));
         }
-        match items.recv_timeout(AGAIN) {
+        match items.recv_timeout(self.pause) {
             Ok(item) => Ok(Some(item)),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => {
+                self.pause = (2 * self.pause).min(AGAIN.1);
+                Ok(None)
+            }
             Err(gone @ RecvTimeoutError::Disconnected) => Err(gone),
         }
     }
@@ -279,30 +301,44 @@ impl Files<'_> {
         }
     }
 
-    /// Marks what could not be written before, in one log after the other, until one cannot be written.
+    /// Marks what could not be written before, each log once at most, until several cannot be written.
     fn repay(&mut self) {
-        while let Some((run, is_over)) = self.debts.next() {
-            if self.file(run).is_none() {
-                return;
-            }
-            if is_over {
-                self.over(run);
-            } else if let Some(open) = self.open.get_mut(&run) {
-                let written = open.flush();
-                self.outcome(written);
-            }
-            let is_lost = |open: &Open| open.lost > 0;
-            if self.debts.contains(run) || self.open.get(&run).is_some_and(is_lost) {
-                return;
-            }
+        let (mut left, mut in_vain) = (self.debts.runs(), 0);
+        while left > 0 && in_vain < IN_VAIN {
+            let Some((run, is_over)) = self.debts.behind(self.tried) else {
+                if self.tried.take().is_none() {
+                    break;
+                }
+                continue;
+            };
+            left -= 1;
+            self.tried = Some(run);
+            in_vain += usize::from(!self.repaid(run, is_over));
         }
-        if self.failing && self.open.values().all(|open| open.lost == 0) {
+        let is_owed = self.debts.runs() > 0 || self.open.values().any(|open| open.lost > 0);
+        if self.failing && !is_owed && self.calm.try_recv().is_ok() {
             self.failing = false;
+            self.pause = AGAIN.0;
             tracing::info!(
                 target: "twolane::runlog",
                 "run logs are written again: each that lacks lines says how many"
             );
         }
+    }
+
+    /// Marks what could not be written to the log of this run; whether that is done.
+    fn repaid(&mut self, run: RunId, is_over: bool) -> bool {
+        if self.file(run).is_none() {
+            return false;
+        }
+        if is_over {
+            self.over(run);
+        } else if let Some(open) = self.open.get_mut(&run) {
+            let written = open.flush();
+            self.outcome(written);
+        }
+        let is_lost = |open: &Open| open.lost > 0;
+        !self.debts.contains(run) && !self.open.get(&run).is_some_and(is_lost)
     }
 
     /// Says what nobody will mark.
@@ -332,6 +368,7 @@ impl Files<'_> {
                         at: Wall(0),
                         used: 0,
                         lost: 0,
+                        waits: (0, 0),
                     };
                     if let Some(owed) = self.debts.take(run) {
                         open.last = open.last.max(owed.last) + owed.unnumbered;
@@ -377,6 +414,7 @@ impl Files<'_> {
             return;
         };
         self.dropped.fetch_add(lines, Ordering::Relaxed);
+        self.calm = after(CALM);
         if !std::mem::replace(&mut self.failing, true) {
             let directory = self.directory.display();
             tracing::warn!(
@@ -393,6 +431,7 @@ impl Open {
     fn add<Text: Serialize>(&mut self, line: &RunLine<Text>) -> Result<usize, Lost> {
         let before = self.waiting.len();
         line.write(&mut self.waiting);
+        self.waits.0 += 1;
         let bytes = self.waiting.len() - before;
         if self.waiting.len() >= PIECE_BYTES {
             self.flush()?;
@@ -413,6 +452,7 @@ impl Open {
             fraction: None,
         };
         line.write(&mut self.waiting);
+        self.waits.1 += lines;
     }
 
     /// The mark of what could not be written, with the number of the last of it.
@@ -434,15 +474,15 @@ impl Open {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let Err(why) = self.segments.write(&self.waiting) else {
-            self.waiting.clear();
+        let written = self.segments.write(&self.waiting);
+        self.waiting.clear();
+        // What marks stand for counts as dropped already.
+        let (lines, counted) = std::mem::take(&mut self.waits);
+        let Err(why) = written else {
             self.lost = 0;
             return Ok(());
         };
-        let waited = self.waiting.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.waiting.clear();
-        let lines = waited.saturating_sub(u64::from(self.lost > 0));
-        self.lost += lines;
+        self.lost += lines + counted;
         self.mark();
         Err(Lost { lines, why })
     }
@@ -452,5 +492,39 @@ impl Open {
         let written = self.flush();
         self.waiting.shrink_to(SPARE_BYTES);
         written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runlog::KEPT_BYTES;
+
+    #[test]
+    fn a_mark_that_cannot_be_written_stands_for_as_much_as_before() {
+        let place = tempfile::tempdir().expect("a directory");
+        let directory = place.path().join("logs");
+        let mut segments = Segments::open(&directory, RunId(1)).expect("it is opened");
+        let full = vec![b'\n'; usize::try_from(KEPT_BYTES / 2).expect("it is small")];
+        segments.write(&full).expect("it is written");
+        // The next part cannot be begun.
+        std::fs::remove_dir_all(&directory).expect("it goes");
+        let mut open = Open {
+            segments,
+            last: 0,
+            waiting: Vec::new(),
+            at: Wall(0),
+            used: 0,
+            lost: 0,
+            waits: (0, 0),
+        };
+        open.gap(500, "500 lines dropped".to_owned());
+        let lost = open.flush().expect_err("there is no directory");
+        assert_eq!((lost.lines, open.lost), (0, 500));
+        open.gap(7, "7 lines dropped".to_owned());
+        let lost = open.flush().expect_err("there is no directory");
+        assert_eq!((lost.lines, open.lost), (0, 507));
+        let mark = String::from_utf8(open.waiting).expect("text");
+        assert!(mark.contains("507 lines could not be written"), "{mark}");
     }
 }
