@@ -267,7 +267,7 @@ fn emptied(filled: &BTreeSet<PathBuf>, report: &Report) -> Vec<String> {
     let emptied = report.empty_files().filter(|path| filled.contains(*path));
     let line = |path: &Path| {
         format!(
-            "{}: this file is empty now: is it being written? (hint: to define nothing in it, remove it or leave a comment)",
+            "{}: this file is empty now: is it being written? (hint: to define nothing in it, leave a comment)",
             path.display()
         )
     };
