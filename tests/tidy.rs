@@ -84,6 +84,10 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
         reason: "no crate can make a process within a control group and in its maker's memory",
     },
     UnsafeFile {
+        path: "src/process/code.rs",
+        reason: "no crate has a safe call for madvise with what forgets pages",
+    },
+    UnsafeFile {
         path: "src/process/inherited.rs",
         reason: "no crate has a safe call for close_range",
     },

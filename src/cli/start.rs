@@ -17,7 +17,7 @@ use crate::inbox::Request;
 use crate::lanes::{AttemptLanes, Handlers, LaneSettings, Outside, Policy};
 use crate::logging::{self, Bars, Color, Format, Journal, LogSettings, Logging, Output};
 use crate::meters::Meters;
-use crate::process::{pass_nothing_on, raise_open_files};
+use crate::process::{forget_code, pass_nothing_on, raise_open_files};
 use crate::store::FactLog;
 use crossbeam_channel::Receiver;
 
@@ -84,6 +84,7 @@ pub(super) fn daemon(
         until_done: plan.until_done,
         meters: plan.meters,
     };
+    forget_code();
     Ok(daemon::run(parts, plan.first))
 }
 

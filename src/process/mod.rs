@@ -3,6 +3,7 @@
 
 mod birth;
 mod cgroup;
+mod code;
 mod files;
 mod inherited;
 mod instance;
@@ -17,6 +18,7 @@ mod unrunnable;
 mod wait;
 
 pub use cgroup::{Controllers, Group, GroupBounds, Groups, GroupsIn, NoGroups, Starved};
+pub use code::forget_code;
 pub use files::raise_open_files;
 pub use inherited::pass_nothing_on;
 pub use instance::{fresh_instance, instance_in};
