@@ -80,7 +80,8 @@ fn a_body_of_a_hundred_megabytes_is_refused_in_bounded_memory() {
         (200, ""),
         "{answer:?}"
     );
-    let more = daemon.most_memory() - before;
+    // The kernel counts roughly, so that the most may be less than before.
+    let more = daemon.most_memory().saturating_sub(before);
     assert!(more < MORE, "{more} KiB more than {before}");
     assert_eq!(daemon.post("/runs", r#"{"job":"nap"}"#).status, 201);
 }
@@ -104,7 +105,8 @@ fn a_head_of_a_megabyte_is_refused_in_bounded_memory() {
     }
     let many = "x: y\r\n".repeat(100_000);
     assert_eq!(ask("/status", &many).0, 431);
-    let more = daemon.most_memory() - before;
+    // The kernel counts roughly, so that the most may be less than before.
+    let more = daemon.most_memory().saturating_sub(before);
     assert!(more < MORE, "{more} KiB more than {before}");
     assert_eq!(ask("/status", "").0, 200);
 }
