@@ -54,10 +54,13 @@ impl Debts {
         self.0.remove(&run)
     }
 
-    /// The next run behind this one that is owed something, or the first, and whether it is over.
-    pub(super) fn behind(&self, run: Option<RunId>) -> Option<(RunId, bool)> {
-        let from = run.map_or(Bound::Unbounded, Bound::Excluded);
-        let (run, owed) = self.0.range((from, Bound::Unbounded)).next()?;
+    /// The next run behind this one that is owed something, and whether it is over; the first behind the last.
+    pub(super) fn behind(&self, run: RunId) -> Option<(RunId, bool)> {
+        let behind = self
+            .0
+            .range((Bound::Excluded(run), Bound::Unbounded))
+            .next();
+        let (run, owed) = behind.or_else(|| self.0.first_key_value())?;
         Some((*run, owed.is_over))
     }
 

@@ -104,7 +104,7 @@ struct Files<'a> {
     /// How long is waited for the next try.
     pause: Duration,
     /// Behind whom the next try to mark what is owed begins.
-    tried: Option<RunId>,
+    tried: RunId,
     /// That one cannot be made small is told once: nothing is missing for that.
     is_large: bool,
     /// Counts lines that are missing.
@@ -127,7 +127,7 @@ pub(super) fn write(
         failing: false,
         calm: never(),
         pause: AGAIN.0,
-        tried: None,
+        tried: RunId(0),
         is_large: false,
         dropped,
     };
@@ -303,17 +303,16 @@ impl Files<'_> {
 
     /// Marks what could not be written before, each log once at most, until several cannot be written.
     fn repay(&mut self) {
-        let (mut left, mut in_vain) = (self.debts.runs(), 0);
-        while left > 0 && in_vain < IN_VAIN {
+        let mut in_vain = 0;
+        for _ in 0..self.debts.runs() {
             let Some((run, is_over)) = self.debts.behind(self.tried) else {
-                if self.tried.take().is_none() {
-                    break;
-                }
-                continue;
+                break;
             };
-            left -= 1;
-            self.tried = Some(run);
+            self.tried = run;
             in_vain += usize::from(!self.repaid(run, is_over));
+            if in_vain == IN_VAIN {
+                break;
+            }
         }
         let is_owed = self.debts.runs() > 0 || self.open.values().any(|open| open.lost > 0);
         if self.failing && !is_owed && self.calm.try_recv().is_ok() {
@@ -361,15 +360,8 @@ impl Files<'_> {
             match Segments::open(self.directory, run) {
                 Ok(segments) => {
                     let known = self.numbers.remove(&run);
-                    let mut open = Open {
-                        segments,
-                        last: known.unwrap_or_else(|| segments::last_number(self.directory, run)),
-                        waiting: Vec::new(),
-                        at: Wall(0),
-                        used: 0,
-                        lost: 0,
-                        waits: (0, 0),
-                    };
+                    let last = known.unwrap_or_else(|| segments::last_number(self.directory, run));
+                    let mut open = Open::new(segments, last);
                     if let Some(owed) = self.debts.take(run) {
                         open.last = open.last.max(owed.last) + owed.unnumbered;
                         (open.lost, open.at) = (owed.lines, owed.at);
@@ -427,6 +419,19 @@ impl Files<'_> {
 }
 
 impl Open {
+    /// Goes on behind the line of this number.
+    const fn new(segments: Segments, last: u64) -> Self {
+        Self {
+            segments,
+            last,
+            waiting: Vec::new(),
+            at: Wall(0),
+            used: 0,
+            lost: 0,
+            waits: (0, 0),
+        }
+    }
+
     /// Adds a line, and writes what waits where that is enough for once; the bytes of the line.
     fn add<Text: Serialize>(&mut self, line: &RunLine<Text>) -> Result<usize, Lost> {
         let before = self.waiting.len();
@@ -509,15 +514,7 @@ mod tests {
         segments.write(&full).expect("it is written");
         // The next part cannot be begun.
         std::fs::remove_dir_all(&directory).expect("it goes");
-        let mut open = Open {
-            segments,
-            last: 0,
-            waiting: Vec::new(),
-            at: Wall(0),
-            used: 0,
-            lost: 0,
-            waits: (0, 0),
-        };
+        let mut open = Open::new(segments, 0);
         open.gap(500, "500 lines dropped".to_owned());
         let lost = open.flush().expect_err("there is no directory");
         assert_eq!((lost.lines, open.lost), (0, 500));
