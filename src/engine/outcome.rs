@@ -40,8 +40,7 @@ impl End {
             self.outcome,
             Outcome::Failed(Failure::Crash | Failure::Crashes(_))
         );
-        let Measures { began, ended, .. } = self.measures;
-        (!is_unseen).then(|| ended.mono.since(began.mono))
+        (!is_unseen).then(|| self.measures.took())
     }
 
     /// Why it failed, with the last words of its command, if it had any.
@@ -404,4 +403,12 @@ pub struct Measures {
     pub late: Option<Duration>,
     /// Notes that were folded into later ones because they came faster than they were taken.
     pub coalesced: u64,
+}
+
+impl Measures {
+    /// From the first of its own code to the last.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.ended.mono.since(self.began.mono)
+    }
 }

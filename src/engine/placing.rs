@@ -210,7 +210,7 @@ fn vote(measures: &Measures) -> Option<(Lane, u32)> {
 
 /// For how long it had the machine: where others computed while it could have, its time does not count.
 fn took(measures: &Measures) -> Duration {
-    let whole = measures.ended.mono.since(measures.began.mono);
+    let whole = measures.took();
     let had = whole.saturating_sub(measures.delayed.unwrap_or_default());
     // What waited in line with several threads has waited for longer than it took.
     had.max(busy(measures).unwrap_or_default().min(whole))
