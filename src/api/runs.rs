@@ -174,10 +174,11 @@ pub(super) async fn explain(
         | StateKind::Unresponsive => "it is",
     };
     let text = match (explanation, &story.reason) {
-        // With the last words of its command, which the engine does not keep.
-        (Some(Explanation::Failed(_)), Some(reason)) => format!("it has failed: {reason}"),
+        // Of a failure the store has the last words of its command, too, which the engine does not keep.
+        (None | Some(Explanation::Failed(_)), Some(reason)) => {
+            format!("{was} {}: {reason}", story.state.as_str())
+        }
         (Some(explanation), _) => explanation.to_string(),
-        (None, Some(reason)) => format!("{was} {}: {reason}", story.state.as_str()),
         (None, None) => format!("{was} {}", story.state.as_str()),
     };
     Ok(Json(wire::Explained {
