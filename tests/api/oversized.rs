@@ -15,6 +15,12 @@ const PIECE: usize = 1 << 20;
 /// How much more memory than before, in KiB, the daemon may have needed meanwhile: a few of the longest bodies.
 const MORE: u64 = 16 << 10;
 
+fn assert_little_more(daemon: &Daemon, before: u64) {
+    // The kernel counts roughly, so that the most may be less than before.
+    let more = daemon.most_memory().saturating_sub(before);
+    assert!(more < MORE, "{more} KiB more than {before}");
+}
+
 /// Sends a head, and then so much of `piece` as it is let; what comes back.
 fn flood(daemon: &Daemon, head: &str, piece: &[u8]) -> Answer {
     let mut stream = UnixStream::connect(daemon.socket()).unwrap();
@@ -80,9 +86,7 @@ fn a_body_of_a_hundred_megabytes_is_refused_in_bounded_memory() {
         (200, ""),
         "{answer:?}"
     );
-    // The kernel counts roughly, so that the most may be less than before.
-    let more = daemon.most_memory().saturating_sub(before);
-    assert!(more < MORE, "{more} KiB more than {before}");
+    assert_little_more(&daemon, before);
     assert_eq!(daemon.post("/runs", r#"{"job":"nap"}"#).status, 201);
 }
 
@@ -105,9 +109,7 @@ fn a_head_of_a_megabyte_is_refused_in_bounded_memory() {
     }
     let many = "x: y\r\n".repeat(100_000);
     assert_eq!(ask("/status", &many).0, 431);
-    // The kernel counts roughly, so that the most may be less than before.
-    let more = daemon.most_memory().saturating_sub(before);
-    assert!(more < MORE, "{more} KiB more than {before}");
+    assert_little_more(&daemon, before);
     assert_eq!(ask("/status", "").0, 200);
 }
 

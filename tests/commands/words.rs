@@ -391,6 +391,18 @@ fn a_list_of_nothing_says_whether_there_is_such_a_job() {
     check("a b", &["--json"], "", 0, "");
     check("ab", &[], "", NOT_FOUND, "there is no job `ab`");
     check("ab", &["--json"], "", NOT_FOUND, "`twolane jobs` lists");
+    let answers = [
+        json(&value!({"runs": []})),
+        json(&value!({"runs": []})),
+        json(&known),
+    ];
+    let narrow = [
+        "list", "--state", "failed", "--state", "queued", "--job", "a b", "--live", "--limit", "3",
+    ];
+    let left = twolane(&narrow, &answers);
+    let asked = "GET /runs?state=failed,queued&job=a%20b&live=true&limit=3";
+    assert_eq!(left.asked[0], asked);
+    assert_eq!((&*left.stdout, left.code), ("no runs\n", Some(0)));
     // It was brought along, or is not defined any more.
     let answers = [
         json(&value!({"runs": []})),
