@@ -58,7 +58,12 @@ impl Server {
     ///
     /// # Errors
     /// If an address cannot be listened on, or no thread can be started.
-    pub fn start(parts: Parts, socket: Socket, tcp: Option<Tcp>, roles: Roles) -> io::Result<Self> {
+    pub fn start(
+        parts: Parts,
+        mut socket: Socket,
+        tcp: Option<Tcp>,
+        roles: Roles,
+    ) -> io::Result<Self> {
         let (end, ending) = watch::channel(false);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -80,7 +85,7 @@ impl Server {
         let unix = {
             let _inside = runtime.enter();
             let listener = UnixListener::from_std(socket.listener()?)?;
-            let standing = Standing::new(Arc::clone(&socket), roles.are_given());
+            let standing = Standing::new(Arc::clone(&socket));
             (listener, standing)
         };
         let refusals = Refusals::default();

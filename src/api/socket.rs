@@ -8,16 +8,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+};
 
 /// The longest path of a socket, in bytes: `sun_path` has 108, and ends with a zero.
 const PATH_BOUND: usize = 107;
+
+/// Who may connect: its owner and group; anybody, where roles decide.
+const OWN: u32 = 0o660;
+const OPEN: u32 = 0o666;
+
+/// How many may wait to be accepted: as many as the system lets (`net.core.somaxconn`).
+const BACKLOG: i32 = i32::MAX;
 
 /// A socket that is bound; open to its owner and group.
 #[derive(Debug)]
 pub struct Socket {
     path: PathBuf,
     bound: Mutex<Bound>,
+    mode: u32,
     /// Whether it is somebody else's, who keeps it when the daemon leaves.
     is_lent: bool,
 }
@@ -31,8 +41,16 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    fn at(path: &Path, listener: UnixListener) -> io::Result<Self> {
+    /// Nobody can connect before it is known which file is ours, and it has its mode: who puts another in its place
+    /// keeps theirs.
+    fn at(path: &Path, mode: u32) -> io::Result<Self> {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        bind(&socket, &SocketAddrUnix::new(path)?)?;
         let file = file(path)?;
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+        listen(&socket, BACKLOG)?;
+        let listener = socket.into();
         Ok(Self { listener, file })
     }
 
@@ -81,25 +99,22 @@ impl Socket {
     /// # Errors
     /// [`SocketError`].
     pub fn bind(path: PathBuf) -> Result<Self, SocketError> {
-        let bound = Mutex::new(Self::try_bind(&path)?);
+        let bound = Mutex::new(Self::try_bind(&path, OWN)?);
         Ok(Self {
             path,
             bound,
+            mode: OWN,
             is_lent: false,
         })
     }
 
-    /// Binds it once more where it is gone, for anybody to connect if it `is_open`; whoever cleans a directory up may
-    /// take it away. It is in its place only when it is [kept](Self::keep).
+    /// Binds it once more where it is gone; whoever cleans a directory up may take it away. It is in its place only
+    /// when it is [kept](Self::keep).
     ///
     /// # Errors
     /// [`SocketError`], also if another daemon has its place.
-    pub(super) fn bind_again(&self, is_open: bool) -> Result<Bound, SocketError> {
-        let bound = Self::try_bind(&self.path)?;
-        if is_open {
-            self.open_to_all().map_err(|source| self.failed(source))?;
-        }
-        Ok(bound)
+    pub(super) fn bind_again(&self) -> Result<Bound, SocketError> {
+        Self::try_bind(&self.path, self.mode)
     }
 
     /// From here on it is this one.
@@ -149,6 +164,7 @@ impl Socket {
         Ok(Self {
             path,
             bound,
+            mode: OWN,
             is_lent: true,
         })
     }
@@ -164,15 +180,10 @@ impl Socket {
         Ok(())
     }
 
-    fn try_bind(path: &Path) -> Result<Bound, SocketError> {
+    fn try_bind(path: &Path, mode: u32) -> Result<Bound, SocketError> {
         Self::fits(path)?;
         Self::clear(path)
-            .and_then(|()| {
-                let listener = UnixListener::bind(path)?;
-                fs::set_permissions(path, Permissions::from_mode(0o660))?;
-                listener.set_nonblocking(true)?;
-                Ok(Bound::at(path, listener)?)
-            })
+            .and_then(|()| Ok(Bound::at(path, mode)?))
             .map_err(|refused| match refused {
                 Refused::Named(error) => error,
                 Refused::Io(source) => SocketError::Io {
@@ -209,8 +220,9 @@ impl Socket {
     }
 
     /// Lets anybody connect; what they may do is decided then.
-    pub(super) fn open_to_all(&self) -> io::Result<()> {
-        fs::set_permissions(&self.path, Permissions::from_mode(0o666))
+    pub(super) fn open_to_all(&mut self) -> io::Result<()> {
+        self.mode = OPEN;
+        fs::set_permissions(&self.path, Permissions::from_mode(OPEN))
     }
 
     /// Where it is.
@@ -251,3 +263,6 @@ impl From<io::Error> for Refused {
         Self::Io(error)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,8 +33,6 @@ const LOSSES: WatchFlags = WatchFlags::DELETE
 /// A socket that is watched. Within the runtime of the API.
 pub(super) struct Standing {
     socket: Arc<Socket>,
-    /// Whether anybody may connect.
-    is_open: bool,
     /// `None` where there is nothing to watch, or the system gives no watch.
     watch: Option<Receiver>,
     /// Whether something has happened since it was last looked for.
@@ -46,10 +44,9 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub(super) fn new(socket: Arc<Socket>, is_open: bool) -> Self {
+    pub(super) fn new(socket: Arc<Socket>) -> Self {
         let mut standing = Self {
             socket,
-            is_open,
             watch: None,
             is_in_doubt: true,
             pause: AGAIN.0,
@@ -118,7 +115,7 @@ impl Standing {
     }
 
     fn bind(&self) -> Result<UnixListener, SocketError> {
-        let bound = self.socket.bind_again(self.is_open)?;
+        let bound = self.socket.bind_again()?;
         let listener = bound.listener().and_then(UnixListener::from_std);
         let listener = listener.map_err(|source| self.socket.failed(source))?;
         // Not before somebody can accept on it.
