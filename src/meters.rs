@@ -395,6 +395,7 @@ impl Tally {
         let cause = match cause {
             Interruption::Crash => "crash",
             Interruption::Unsure => "unsure",
+            Interruption::Unbegun => "unbegun",
             Interruption::Shutdown => "shutdown",
             Interruption::NoRoom(_) => "no_room",
         };

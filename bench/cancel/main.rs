@@ -44,6 +44,7 @@ fn main() {
         }
     });
     let outside = Outside {
+        begun: None,
         helper: env!("CARGO_BIN_EXE_twolane").into(),
         ..Outside::default()
     };
@@ -68,6 +69,7 @@ fn main() {
                         attempt,
                         job,
                         args,
+                        number: 0,
                         announced: None,
                     })
                     .unwrap();

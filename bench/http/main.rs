@@ -164,6 +164,7 @@ fn lanes(address: SocketAddr, count: u64) -> f64 {
             },
             job: Arc::clone(&job),
             args: None,
+            number: 0,
             announced: None,
         };
         lanes.submit(order).unwrap();

@@ -267,7 +267,10 @@ fn said(fact: &Fact) -> Said {
         Fact::Interrupted { epoch, cause, .. } => {
             let state = match cause {
                 Interruption::NoRoom(_) => "scheduled",
-                Interruption::Crash | Interruption::Unsure | Interruption::Shutdown => "queued",
+                Interruption::Crash
+                | Interruption::Unsure
+                | Interruption::Unbegun
+                | Interruption::Shutdown => "queued",
             };
             ("interrupted", Some(state), Some(*epoch), text(cause))
         }

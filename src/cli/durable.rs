@@ -1,5 +1,6 @@
 //! What outlives the daemon: the store, opened and recovered, and the logs of runs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,9 +12,12 @@ use super::out::complain;
 use super::place;
 use crate::clock::Clock;
 use crate::config::Loaded;
+use crate::engine::action::StartOrder;
+use crate::engine::fact::{Fact, Record};
+use crate::engine::id::AttemptId;
 use crate::engine::spec::Definitions;
 use crate::engine::{Engine, Recovery};
-use crate::lanes::MARK;
+use crate::lanes::{Begun, MARK};
 use crate::process::{Left, end_marked, instance_in};
 use crate::runlog::RunLogs;
 use crate::store::{Opened, Reader, Retention, SqliteLog, StorePlace};
@@ -39,6 +43,10 @@ pub(super) struct Durable {
     /// The records of the runs that are not over.
     #[cfg(feature = "otlp")]
     pub(super) records: Vec<crate::engine::fact::Record>,
+    /// The numbers of the records by which the attempts have started that were under way.
+    starts: BTreeMap<AttemptId, u64>,
+    /// The number of the newest record.
+    newest: u64,
     /// What of an earlier life was still there.
     left: Left,
     is_new: bool,
@@ -116,6 +124,8 @@ impl Durable {
             directory,
             log,
             engine,
+            starts: starts(&recovered.records),
+            newest: recovered.next_record.saturating_sub(1),
             run_logs,
             instance,
             left,
@@ -127,6 +137,30 @@ impl Durable {
     /// Somebody who reads the store.
     pub(super) fn reader(&self) -> Reader {
         self.log.reader()
+    }
+
+    /// What is to know after a crash which attempts had begun, and those of the last life that had not. To be called
+    /// when the daemon has its runtime directory to itself.
+    pub(super) fn begun(&self, loaded: &Loaded) -> (Option<Arc<Begun>>, BTreeSet<AttemptId>) {
+        let directory = place::runtime_dir(loaded);
+        let begun = match Begun::open(&directory, &self.instance, self.newest) {
+            Ok(begun) => begun,
+            Err(error) => {
+                tracing::debug!(
+                    target: "twolane::daemon",
+                    "after a crash, what waits in the lanes will count as begun, since it cannot be kept in {} what has: \
+                     {error}", directory.display()
+                );
+                return (None, BTreeSet::new());
+            }
+        };
+        let has_not_begun = |order: &StartOrder| {
+            let start = self.starts.get(&order.attempt);
+            start.is_some_and(|start| !begun.may_have(&order.job, *start))
+        };
+        let waited = self.engine.active_orders().filter(has_not_begun);
+        let waited = waited.map(|order| order.attempt).collect();
+        (Some(Arc::new(begun)), waited)
     }
 
     /// Logs what was found.
@@ -162,6 +196,19 @@ impl Durable {
             );
         }
     }
+}
+
+/// By which record each attempt has started that is in its lane. Futures are in none.
+fn starts(records: &[Record]) -> BTreeMap<AttemptId, u64> {
+    let start = |record: &Record| {
+        let Fact::Started { run, job, epoch } = &record.fact else {
+            return None;
+        };
+        let (run, epoch) = (*run, *epoch);
+        let start = (AttemptId { run, epoch }, record.number);
+        (!job.task.is_future()).then_some(start)
+    };
+    records.iter().filter_map(start).collect()
 }
 
 /// Has the logs of runs go with the runs. The thread ends with the store.

@@ -100,6 +100,7 @@ fn run_jobs(
     let summary = Summary::default();
     let definitions = Arc::new(jobs.definitions);
     let plan = Plan {
+        unbegun: BTreeSet::new(),
         engine: Engine::new(Arc::clone(&definitions)),
         definitions,
         // Runs of this command end with it, so their facts need not outlive it.
@@ -148,6 +149,7 @@ fn outside(settings: &Settings) -> Result<Outside, Exit> {
         Exit::System
     })?;
     Ok(Outside {
+        begun: None,
         groups: groups::claim(settings, &instance)?,
         outlet: Arc::new(OutputLines),
         instance: instance.into(),

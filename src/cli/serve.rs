@@ -18,10 +18,10 @@ use crate::daemon::{Observer, Patience, Purpose, Reader, Rejected, Reread, Super
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::{Definitions, Name, Start};
 use crate::engine::{Engine, RunView};
-use crate::lanes::{Handlers, Outside};
+use crate::lanes::{Begun, Handlers, Outside};
 use crate::logging::{Bars, Format, Journal, Logging, Output};
 use crate::meters::{Meters, Tally};
-use crate::process::SHIM;
+use crate::process::{Groups, SHIM};
 
 /// The command's arguments.
 #[derive(Args, Debug)]
@@ -72,6 +72,8 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         passed,
         (&logging, &meters),
     )?;
+    let (begun, unbegun) = durable.begun(&loaded);
+    let outside = outside(&durable, groups, begun);
     let mut observers: Vec<Box<dyn Observer>> = vec![
         Box::new(durable.run_logs.ear()),
         Box::new(tally),
@@ -90,12 +92,8 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
         patience: Patience::Drain(settings.daemon.drain_timeout),
         until_done: false,
         meters,
-        outside: Outside {
-            helper: SHIM.into(),
-            groups,
-            outlet: Arc::new(durable.run_logs.outlet()),
-            instance: durable.instance.into(),
-        },
+        outside,
+        unbegun,
     };
     let farewell = start::daemon(plan, settings, handlers, &listener, &logging, clock)?;
     answering.server.stop();
@@ -106,6 +104,17 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     let exit = start::exit_of(&farewell);
     let by_signal = matches!(exit, Exit::Interrupted | Exit::Terminated);
     Ok(if by_signal { Exit::Success } else { exit })
+}
+
+/// What the lanes are given for commands.
+fn outside(durable: &Durable, groups: Option<Arc<Groups>>, begun: Option<Arc<Begun>>) -> Outside {
+    Outside {
+        outlet: Arc::new(durable.run_logs.outlet()),
+        instance: durable.instance.as_str().into(),
+        helper: SHIM.into(),
+        groups,
+        begun,
+    }
 }
 
 /// What sends traces, where the environment names somebody who takes them.

@@ -1,5 +1,6 @@
 //! What `run` and `serve` have in common: lanes, log, signals, and the daemon on top of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::daemon::{
     self, EndSignal, Farewell, Observer, Parts, Patience, Reader, SignalListener, Supervisor,
 };
 use crate::engine::Engine;
+use crate::engine::id::AttemptId;
 use crate::engine::input::SubmitItem;
 use crate::engine::spec::Definitions;
 use crate::inbox::Request;
@@ -38,6 +40,7 @@ pub(super) struct Plan {
     pub(super) until_done: bool,
     pub(super) meters: Meters,
     pub(super) outside: Outside,
+    pub(super) unbegun: BTreeSet<AttemptId>,
 }
 
 /// Listens for signals. To be called before anything is told that makes somebody send one.
@@ -71,6 +74,7 @@ pub(super) fn daemon(
     observers.insert(0, Box::new(logging.narrator()));
     let parts = Parts {
         engine: plan.engine,
+        unbegun: plan.unbegun,
         definitions: plan.definitions,
         requests: plan.requests,
         lanes,

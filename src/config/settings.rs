@@ -33,7 +33,7 @@ pub struct DaemonSettings {
     pub jobs: Vec<String>,
     /// Where the store is and the logs of runs; `auto` leaves it to the surroundings.
     pub state_dir: String,
-    /// Where the socket is; `auto` leaves it to the surroundings.
+    /// Where the socket is, and what is to outlive the daemon but not the machine; `auto` leaves it to the surroundings.
     pub runtime_dir: String,
     /// The control group that commands get parts of: `auto`, `off`, or a directory.
     pub cgroup: String,

@@ -14,6 +14,8 @@ mod supervisor;
 mod turn;
 mod watch;
 
+use std::collections::BTreeSet;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use crossbeam_channel::Receiver;
 use crate::clock::Clock;
 use crate::engine::action::Refusal;
 use crate::engine::fact::{Fact, Record};
-use crate::engine::id::{CallerId, RunId};
+use crate::engine::id::{AttemptId, CallerId, RunId};
 use crate::engine::input::{Input, Submission, SubmitItem};
 use crate::engine::spec::{Definitions, Name};
 use crate::engine::{By, Engine};
@@ -93,6 +95,8 @@ impl Observer for Ear {
 pub struct Parts {
     /// The engine, new or recovered.
     pub engine: Engine,
+    /// Attempts that went down with an earlier daemon while they waited in their lanes.
+    pub unbegun: BTreeSet<AttemptId>,
     /// What is in force from the start, if that is something else than what the engine has.
     pub definitions: Arc<Definitions>,
     /// What somebody outside asks for; `never()` where nobody can.
@@ -138,12 +142,13 @@ const STARTER: CallerId = CallerId(0);
 /// Runs until the end: when all is done, if that is wanted, or when a signal asks for it. The thread that calls this
 /// has the kernel give it short turns from then on.
 #[must_use]
-pub fn run(parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
+pub fn run(mut parts: Parts, first: Option<Vec<SubmitItem>>) -> Farewell {
     let definitions = Arc::clone(&parts.definitions);
     // Whatever is to start, and whatever has ended, waits for the loop.
     take_short_turns();
+    let unbegun = mem::take(&mut parts.unbegun);
     let mut turn = Turn::new(parts);
-    turn.settle(definitions);
+    turn.settle(definitions, unbegun);
     if let Some(items) = first {
         let submission = Submission {
             items,

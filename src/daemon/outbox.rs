@@ -135,6 +135,7 @@ mod tests {
                 attempt: attempt(1),
                 job: Arc::clone(&job),
                 args: None,
+                number: 0,
                 announced,
             })
         };

@@ -1,7 +1,7 @@
 //! The loop's turn: wait, let the engine decide, hand the facts to the log, release what is
 //! committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -202,8 +202,10 @@ impl Turn {
     }
 
     /// Settles what a recovery has left, and opens: from here on runs start.
-    pub(super) fn settle(&mut self, definitions: Arc<Definitions>) {
-        let orders: Vec<StartOrder> = self.engine.active_orders().collect();
+    pub(super) fn settle(&mut self, definitions: Arc<Definitions>, unbegun: BTreeSet<AttemptId>) {
+        // Of what had not begun there is nothing to tear down.
+        let has_begun = |order: &StartOrder| !unbegun.contains(&order.attempt);
+        let orders: Vec<StartOrder> = self.engine.active_orders().filter(has_begun).collect();
         let jobs: BTreeMap<AttemptId, Arc<JobSpec>> = orders
             .iter()
             .map(|order| (order.attempt, Arc::clone(&order.job)))
@@ -217,7 +219,7 @@ impl Turn {
                 "the teardown of a task that went down with the daemon failed: {failure}"
             );
         }
-        self.apply(Input::Settle);
+        self.apply(Input::Settle { unbegun });
         if *self.engine.definitions() != definitions {
             self.apply_for(Some(By::Daemon), Input::Configure(definitions));
         }

@@ -47,6 +47,9 @@ pub struct StartOrder {
     pub job: Arc<JobSpec>,
     /// The run's arguments.
     pub args: Option<Arc<Value>>,
+    /// The number of the record that it has started; 0 where there is none. Of what waits in the same line of a lane, who
+    /// has the lower one is there first.
+    pub number: u64,
     /// The number of the record that has announced the attempt: once that is committed, it may begin before
     /// its own start is. `None`: it was not announced.
     pub announced: Option<u64>,

@@ -1,5 +1,6 @@
 //! From inputs to facts and actions: one match over all that can happen, whose arms stay short.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -119,7 +120,7 @@ impl Turn<'_> {
             }
             Input::Leave => self.record(Fact::Leaving),
             Input::StopRunning { durable } => self.stop_running(durable),
-            Input::Settle => self.settle(),
+            Input::Settle { unbegun } => self.settle(&unbegun),
             Input::CancelWaiting => self.cancel_waiting(),
         }
     }
@@ -168,7 +169,9 @@ impl Turn<'_> {
                 Timer::Expired(run) => self.expire(run),
                 Timer::Tokens | Timer::Absent => {}
                 // Of what went down with an earlier daemon nothing is left that could be unresponsive.
-                Timer::Unresponsive(run) if *input == Input::Settle => self.settle_run(run),
+                Timer::Unresponsive(run) if let Input::Settle { unbegun } = input => {
+                    self.settle_run(run, unbegun);
+                }
                 Timer::Unresponsive(run) => self.has_had_its_time(run, at),
             }
         }
@@ -230,6 +233,7 @@ impl Turn<'_> {
         };
         let attempt = AttemptId { run: id, epoch };
         let announced = self.state.announced.since(attempt);
+        let number = self.state.next_record;
         self.record(Fact::Started {
             run: id,
             job: Arc::clone(&job),
@@ -241,6 +245,7 @@ impl Turn<'_> {
                 attempt,
                 job,
                 args,
+                number,
                 announced,
             };
             self.out.actions.push(Action::Start(order));
@@ -402,15 +407,15 @@ impl Turn<'_> {
 
     /// After a recovery: nothing is left of the attempts that were running, so each run is over or
     /// waits in line again.
-    fn settle(&mut self) {
+    fn settle(&mut self, unbegun: &BTreeSet<AttemptId>) {
         let active: Vec<RunId> = self.state.active.iter().copied().collect();
         for id in active {
-            self.settle_run(id);
+            self.settle_run(id, unbegun);
         }
         self.settle_announced();
     }
 
-    fn settle_run(&mut self, id: RunId) {
+    fn settle_run(&mut self, id: RunId, unbegun: &BTreeSet<AttemptId>) {
         let run = self.state.run(id);
         let attempt = AttemptId {
             run: id,
@@ -420,6 +425,9 @@ impl Turn<'_> {
         let again = run.may_start_again() && (run.job.task.is_future() || run.crashes_left());
         let outcome = match (run.state.stop_reason(), again) {
             (Some(reason), _) if reason != StopReason::Interrupt => Outcome::Stopped,
+            _ if unbegun.contains(&attempt) && !bug!("unbegun-counts") => {
+                return self.interrupt(attempt, Interruption::Unbegun);
+            }
             (Some(_), _) if run.may_start_again() => {
                 return self.interrupt(attempt, Interruption::Shutdown);
             }
@@ -438,7 +446,10 @@ impl Turn<'_> {
         let job = self.job(run);
         let due = match cause {
             Interruption::NoRoom(_) => Some(self.state.next_try(self.now.mono)),
-            Interruption::Crash | Interruption::Unsure | Interruption::Shutdown => None,
+            Interruption::Crash
+            | Interruption::Unsure
+            | Interruption::Unbegun
+            | Interruption::Shutdown => None,
         };
         self.record(Fact::Interrupted {
             run,

@@ -1,5 +1,6 @@
 //! What can happen: the closed list of all that enters the engine.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -109,7 +110,10 @@ pub enum Input {
         durable: bool,
     },
     /// After a recovery: nothing of the attempts that were running is left.
-    Settle,
+    Settle {
+        /// Those of them that waited in their lanes, where nothing of them had begun.
+        unbegun: BTreeSet<AttemptId>,
+    },
     /// Every waiting run is cancelled because nobody will be there to start it.
     CancelWaiting,
     /// A deadline has come. (Each other input looks after due deadlines too.)

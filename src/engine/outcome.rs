@@ -195,6 +195,8 @@ pub enum Interruption {
     /// The daemon or the machine went down when it may just have begun: it was announced, and nothing says
     /// that it started. Such attempts are not counted.
     Unsure,
+    /// The daemon went down while it waited in its lane: nothing of it had begun. Such attempts are not counted.
+    Unbegun,
     /// The daemon was shut down in good order.
     Shutdown,
     /// The machine had no room for its process, for this reason. It is tried again after [`NO_ROOM_PAUSE`],
@@ -215,6 +217,7 @@ enum WrittenInterruption {
 enum InterruptionWord {
     Crash,
     Unsure,
+    Unbegun,
     Shutdown,
     NoRoom,
 }
@@ -224,6 +227,7 @@ impl From<Interruption> for WrittenInterruption {
         match interruption {
             Interruption::Crash => Self::Word(InterruptionWord::Crash),
             Interruption::Unsure => Self::Word(InterruptionWord::Unsure),
+            Interruption::Unbegun => Self::Word(InterruptionWord::Unbegun),
             Interruption::Shutdown => Self::Word(InterruptionWord::Shutdown),
             Interruption::NoRoom(why) if why.is_empty() => Self::Word(InterruptionWord::NoRoom),
             Interruption::NoRoom(no_room) => Self::NoRoom { no_room },
@@ -236,6 +240,7 @@ impl From<WrittenInterruption> for Interruption {
         match written {
             WrittenInterruption::Word(InterruptionWord::Crash) => Self::Crash,
             WrittenInterruption::Word(InterruptionWord::Unsure) => Self::Unsure,
+            WrittenInterruption::Word(InterruptionWord::Unbegun) => Self::Unbegun,
             WrittenInterruption::Word(InterruptionWord::Shutdown) => Self::Shutdown,
             WrittenInterruption::Word(InterruptionWord::NoRoom) => Self::NoRoom("".into()),
             WrittenInterruption::NoRoom { no_room } => Self::NoRoom(no_room),
@@ -258,6 +263,7 @@ impl fmt::Display for Interruption {
             Self::Unsure => {
                 f.write_str("the daemon or the machine went down when it may just have begun")
             }
+            Self::Unbegun => f.write_str("the daemon went down before it had begun"),
             Self::Shutdown => f.write_str("the daemon was shut down"),
             Self::NoRoom(why) if why.is_empty() => {
                 f.write_str("the machine had no room for another process")

@@ -296,7 +296,7 @@ impl State {
                     Interruption::Crash => whole.crashes = whole.crashes.saturating_add(1),
                     // Its start is not on record.
                     Interruption::Unsure => whole.epoch = *epoch,
-                    Interruption::Shutdown | Interruption::NoRoom(_) => {}
+                    Interruption::Unbegun | Interruption::Shutdown | Interruption::NoRoom(_) => {}
                 }
                 let no_room = matches!(cause, Interruption::NoRoom(_));
                 let due = due.filter(|_| !bug!("due-forgotten"));

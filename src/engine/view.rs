@@ -175,6 +175,7 @@ impl Engine {
                 },
                 job: Arc::clone(&run.job),
                 args: run.args.clone(),
+                number: 0,
                 announced: None,
             })
         })

@@ -159,8 +159,8 @@ impl AttemptLanes {
             .map_err(|source| LaneError::Makers { threads, source })?;
         let makers = Arc::new(makers);
         io.make_by(&makers);
-        let begun = port.begun.clone();
-        let world = World::new(clock, timers, runtime, makers, begun, outside);
+        let hears = port.begun.clone();
+        let world = World::new(clock, timers, runtime, makers, hears, outside);
         let hub = Arc::new(Hub {
             world: Arc::new(world),
             handlers,

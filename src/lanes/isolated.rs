@@ -154,6 +154,7 @@ pub fn carry_out_task(handlers: Handlers) -> io::Result<()> {
         attempt,
         job,
         args,
+        number: 0,
         announced: None,
     };
     let mouth = Arc::new(Mouth(Mutex::new(socket)));

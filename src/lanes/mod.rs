@@ -3,6 +3,7 @@
 //! decides nothing about order, limits or retries.
 
 mod attempts;
+mod begun;
 mod cancel;
 mod context;
 mod cpu;
@@ -29,6 +30,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
 pub use attempts::{AttemptLanes, LaneSettings, Late, NoteSource, OverCapacity};
+pub use begun::Begun;
 pub use context::{Context, Stopped};
 pub use handlers::{HandlerError, Handlers};
 pub use inbox::Delivered;

@@ -9,6 +9,7 @@ use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::begun::Begun;
 use super::inbox::{Inbox, Sent};
 use super::makers::Makers;
 use super::scarcity::Scarcity;
@@ -37,6 +38,8 @@ pub struct Outside {
     pub helper: PathBuf,
     /// The control groups that they are put into, where there are any.
     pub groups: Option<Arc<Groups>>,
+    /// Where it is written down what has begun, if that is to be known after a crash.
+    pub begun: Option<Arc<Begun>>,
 }
 
 impl Default for Outside {
@@ -46,6 +49,7 @@ impl Default for Outside {
             instance: Arc::from(format!("{}", std::process::id())),
             helper: PathBuf::from(SHIM),
             groups: None,
+            begun: None,
         }
     }
 }
@@ -63,7 +67,8 @@ pub(crate) struct World {
     /// What was said of there being no room for processes.
     pub(crate) scarcity: Scarcity,
     /// Takes the attempts that begin, of those that tell it.
-    begun: Sender<AttemptId>,
+    hears: Sender<AttemptId>,
+    begun: Option<Arc<Begun>>,
 }
 
 impl World {
@@ -72,7 +77,7 @@ impl World {
         timers: Timers,
         runtime: Handle,
         makers: Arc<Makers>,
-        begun: Sender<AttemptId>,
+        hears: Sender<AttemptId>,
         outside: Outside,
     ) -> Self {
         Self {
@@ -85,7 +90,8 @@ impl World {
             groups: outside.groups,
             makers,
             scarcity: Scarcity::default(),
-            begun,
+            hears,
+            begun: outside.begun,
         }
     }
 }
@@ -104,6 +110,8 @@ pub(crate) struct Place {
     pub(super) inbox: Inbox,
     /// When the first of its processes was about to be made.
     begun: OnceLock<Now>,
+    /// The number of the record of its start.
+    number: u64,
     tells_beginning: bool,
     /// Its teardown is over, however that ended.
     is_torn_down: AtomicBool,
@@ -136,6 +144,7 @@ impl Place {
             last_words: OnceLock::new(),
             inbox: Inbox::of(&order.job.task),
             begun: OnceLock::new(),
+            number: order.number,
             tells_beginning: order.tells_beginning(),
             is_torn_down: AtomicBool::new(order.job.teardown.is_none()),
         }
@@ -157,9 +166,19 @@ impl Place {
     /// be behind by as many beginnings as the lanes carry attempts.
     pub(crate) fn begin(&self) {
         let is_first = self.begun.set(self.world.clock.now()).is_ok();
+        if is_first {
+            self.mark_begun();
+        }
         if is_first && self.tells_beginning {
             // An error means that nobody listens any more.
-            let _unheard = self.world.begun.send(self.attempt);
+            let _unheard = self.world.hears.send(self.attempt);
+        }
+    }
+
+    /// From here on a crash finds it begun. To be called before anything is done that others could see.
+    pub(super) fn mark_begun(&self) {
+        if let Some(begun) = &self.world.begun {
+            begun.mark(&self.job, self.number);
         }
     }
 

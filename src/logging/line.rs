@@ -230,7 +230,10 @@ impl<'a> Line<'a> {
             } => {
                 let state = match cause {
                     Interruption::NoRoom(_) => "scheduled",
-                    Interruption::Crash | Interruption::Unsure | Interruption::Shutdown => "queued",
+                    Interruption::Crash
+                    | Interruption::Unsure
+                    | Interruption::Unbegun
+                    | Interruption::Shutdown => "queued",
                 };
                 bare.tried(job, *run, *epoch).now(state).because(cause)
             }

@@ -228,6 +228,7 @@ fn every_kind() -> Vec<Fact> {
         (no_room(), None),
         (no_room(), Some(Mono(5_000_000))),
         (Interruption::Unsure, None),
+        (Interruption::Unbegun, None),
     ] {
         let (run, job) = of(1);
         facts.push(Fact::Interrupted {

@@ -41,6 +41,10 @@ shell = "echo 'all is WELL'; echo 'no disk' >&2; echo '<3>it is over'; exit 3"
 [jobs.echo]
 shell = "while read -r line; do echo \"<$line>\"; done"
 stdin = { open = true }
+[jobs.once]
+exec = ["/bin/sh", "-c", 'echo $TWOLANE_RUN >> "$1"', "sh", "{file}"]
+params.file = { type = "text" }
+on_crash = "fail"
 "#;
 
 pub(crate) struct Daemon {
@@ -62,6 +66,17 @@ impl Answer {
     }
 }
 
+fn serve(place: &Path, variables: &[(&str, &Path)]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_twolane"))
+        .args(["serve", "--config", "twolane.toml"])
+        .current_dir(place)
+        .stdin(Stdio::null())
+        .envs(variables.iter().copied())
+        .stderr(std::fs::File::create(place.join("daemon.log")).unwrap())
+        .spawn()
+        .unwrap()
+}
+
 impl Daemon {
     pub(crate) fn start(settings: &str) -> Self {
         Self::start_with(settings, &[])
@@ -69,25 +84,34 @@ impl Daemon {
 
     /// With these variables in its environment, too.
     pub(crate) fn start_with(settings: &str, variables: &[(&str, &Path)]) -> Self {
-        let place = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), settings, variables)
+    }
+
+    /// In this directory.
+    pub(crate) fn start_in(
+        place: tempfile::TempDir,
+        settings: &str,
+        variables: &[(&str, &Path)],
+    ) -> Self {
         let daemon = format!(
             "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n{settings}"
         );
         std::fs::write(place.path().join("twolane.toml"), daemon).unwrap();
         std::fs::write(place.path().join("jobs.toml"), JOBS).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_twolane"))
-            .args(["serve", "--config", "twolane.toml"])
-            .current_dir(place.path())
-            .stdin(Stdio::null())
-            .envs(variables.iter().copied())
-            .stderr(std::fs::File::create(place.path().join("daemon.log")).unwrap())
-            .spawn()
-            .unwrap();
+        let child = serve(place.path(), variables);
         let daemon = Self { place, child };
-        wait_for("the socket", || {
-            UnixStream::connect(daemon.socket()).is_ok()
-        });
+        daemon.wait();
         daemon
+    }
+
+    /// Another one, which goes on from where this one was killed.
+    pub(crate) fn restart(&mut self) {
+        self.child = serve(self.place.path(), &[]);
+        self.wait();
+    }
+
+    fn wait(&self) {
+        wait_for("the socket", || UnixStream::connect(self.socket()).is_ok());
     }
 
     pub(crate) fn socket(&self) -> std::path::PathBuf {

@@ -250,6 +250,7 @@ const BROKEN: &[Row] = &[
     ("I4", REST, L, "start 8 1 f 205", "start 9 1 f 205"),
     ("I3 I4", LIVE, E, "announced 2.1\n", ""),
     ("I4", REST, L, "start 8 4 f", "start 8 4 a"),
+    ("I4", REST, E, "interrupted 1 1 crash", "interrupted 1 1 unbegun"),
     ("I4", REST, L, "start 4 2 e 204\n", "start 4 1 e 203\nstart 4 2 e 204\n"),
     // Started twice, written and on record; what must not be done twice, by other attempts.
     ("I5", REST, L, "start 8 4 f 206\n", "start 8 4 f 206\nstart 8 4 f 207\n"),

@@ -6,7 +6,7 @@
 //! started 1 2                      the second attempt of run 1
 //! ended 1 2 succeeded              or `cancelled`, `crash`, `crashes 4`, `exit 75`
 //! retrying 1 2 exit 75 due 30      not before second 30
-//! interrupted 1 2 crash            or `unsure`, `shutdown`, `no-room`
+//! interrupted 1 2 crash            or `unsure`, `unbegun`, `shutdown`, `no-room`
 //! cancelled 1, given-up 1, retried 1, left-out 6 2 3 (slots of seconds 2 and 3)
 //! announced 1.2 1.3                these attempts
 //! evaluated tick 4                 all slots until second 4 are decided on
@@ -296,6 +296,7 @@ fn ended(how: &[&str]) -> (FinalState, Outcome) {
 fn cause_of(word: &str) -> Interruption {
     match word {
         "crash" => Interruption::Crash,
+        "unbegun" => Interruption::Unbegun,
         "unsure" => Interruption::Unsure,
         "shutdown" => Interruption::Shutdown,
         "no-room" => Interruption::NoRoom("no process is to be had".into()),

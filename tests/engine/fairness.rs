@@ -1,5 +1,6 @@
 //! Nobody starves, and no rate is exceeded, in seeded random histories.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use twolane::engine::id::{AttemptId, RunId};
@@ -60,6 +61,11 @@ fn heavy_starts_at(kind: &str, seed: u64) -> Option<u64> {
     None
 }
 
+fn settle() -> Input {
+    let unbegun = BTreeSet::new();
+    Input::Settle { unbegun }
+}
+
 fn submit(job: &str) -> Input {
     Input::Submit(Submission {
         items: vec![SubmitItem::of(&job.into())],
@@ -116,11 +122,11 @@ fn taken(seed: u64) -> Vec<(u64, u64)> {
             96..97 => {
                 bench.crash();
                 running.clear();
-                Input::Settle
+                settle()
             }
             _ => Input::Tick,
         }];
-        if inputs == [Input::Settle] {
+        if inputs == [settle()] {
             inputs.push(Input::Open);
         }
         for input in inputs {

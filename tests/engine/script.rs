@@ -35,7 +35,7 @@ use twolane::engine::{By, CapacityName, Engine, Outputs, Recovery, RunState, Run
 /// A step a line: `TIME WHAT…`, where WHAT is `open`, `submit JOB[:PRIORITY][@TIME][{ARGS}]… [key=K/DIGEST]`,
 /// `began RUN[.EPOCH]`, `end RUN[.EPOCH] ok[=RESULT]|error|panic|stopped|no-room [[held=]BUSY/TOOK[-DELAYED]]`, `cancel RUN [graph]`,
 /// `retry RUN JOB EPOCH`, `again RUN…` (as a graph), `alone RUN`, `complete RUN [WHY]`,
-/// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle`, `cancel-waiting`,
+/// `pause|resume lane|pool|limit|job NAME`, `drain`, `stop`, `interrupt`, `settle [ATTEMPT]...` (those had not begun), `cancel-waiting`,
 /// `send RUN [BYTES]`, `leave`, `hold`, `release`, `tick`, `explain RUN`, `status`, `next` (deadline), `crash` (a recovery from what is on record of live runs), or
 /// `define` with definitions up to the next `.`, separated by `;`. `WHO: WHAT…` is asked for by WHO.
 pub(crate) fn check(definitions: &str, script: &str, expected: Expect) {
@@ -318,7 +318,9 @@ fn input(text: &str) -> Input {
         "leave" => Input::Leave,
         "stop" => Input::StopRunning { durable: false },
         "interrupt" => Input::StopRunning { durable: true },
-        "settle" => Input::Settle,
+        "settle" => Input::Settle {
+            unbegun: rest.split_whitespace().map(attempt_id).collect(),
+        },
         "pause" | "resume" | "complete" | "retry" | "send" => from_outside(what, rest),
         "cancel-waiting" => Input::CancelWaiting,
         "define" => Input::Configure(Arc::new(define(&rest.replace(';', "\n")))),

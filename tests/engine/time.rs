@@ -392,3 +392,31 @@ fn a_timeout_counts_by_the_clock_that_nobody_sets() {
         assert!(over[0].contains("its timeout passed"), "{jump} s: {over:?}");
     }
 }
+
+#[test]
+fn what_waited_in_its_lane_when_the_daemon_went_down_is_not_counted() {
+    for job in ["job a io", "job a io on_crash=fail"] {
+        let mut script = "0s submit a\n".to_owned();
+        for epoch in 1..=9 {
+            use std::fmt::Write as _;
+            writeln!(
+                script,
+                "{epoch}s crash\n{epoch}s settle 1.{epoch}\n{epoch}s open"
+            )
+            .unwrap();
+        }
+        let said = play(job, &format!("{script}10s end 1.10 ok"));
+        let times = said
+            .matches("the daemon went down before it had begun")
+            .count();
+        assert_eq!(times, 9, "{job}: {said}");
+        assert!(said.contains("run 1 (a) succeeded"), "{job}: {said}");
+    }
+}
+
+#[test]
+fn what_somebody_stops_that_has_not_begun_stays_stopped() {
+    let script = "0s submit a\n1s cancel 1\n2s crash\n2s settle 1.1\n2s open";
+    let said = play("job a io", script);
+    assert!(said.contains("run 1 (a) cancelled"), "{said}");
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use twolane::api::client::Client;
 use twolane::api::wire::Status;
 use twolane::clock::Clock;
@@ -14,6 +15,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Daemon {
     place: PathBuf,
+    /// In memory, as it is where a service manager makes it: what outlives a kill and no machine is kept there.
+    runtime: TempDir,
     child: Option<Child>,
 }
 
@@ -31,8 +34,11 @@ fn short(place: &Path) -> String {
 
 impl Daemon {
     pub(crate) fn new(place: &Path) -> Self {
-        let settings = "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = \"run\"\n\
-                        [log]\nlevel = \"warn\"\n";
+        let runtime = tempfile::tempdir_in("/dev/shm").unwrap();
+        let settings = format!(
+            "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = {:?}\n[log]\nlevel = \"warn\"\n",
+            runtime.path()
+        );
         let jobs = "[jobs.again]\ncall = \"io-mark\"\n\
                     [jobs.compute]\ncall = \"cpu-mark\"\n\
                     [jobs.once]\ncall = \"io-mark\"\non_crash = \"fail\"\n\
@@ -42,12 +48,13 @@ impl Daemon {
         std::fs::write(place.join("jobs.toml"), format!("{jobs}{}", short(place))).unwrap();
         Self {
             place: place.to_owned(),
+            runtime,
             child: None,
         }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
-        self.place.join("run/twolane.sock")
+        self.runtime.path().join("twolane.sock")
     }
 
     /// All that it has, and the ledger of its jobs.

@@ -61,6 +61,7 @@ impl Shop {
         Orphans::adopt().unwrap();
         let heard = Heard::default();
         let outside = Outside {
+            begun: None,
             outlet: Arc::new(heard.clone()),
             instance: Arc::clone(&instance),
             helper: env!("CARGO_BIN_EXE_twolane").into(),
@@ -85,6 +86,7 @@ impl Shop {
             attempt,
             job: Arc::new(job),
             args: args.map(Arc::new),
+            number: 0,
             announced: None,
         };
         self.bench.lanes.submit(order).unwrap();

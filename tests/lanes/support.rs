@@ -79,6 +79,7 @@ pub(crate) fn order(run: u64, lane: Lane, task: TaskSpec) -> StartOrder {
         attempt: id(run),
         job: Arc::new(JobSpec::new(Arc::from(format!("job-{run}")), lane, task)),
         args: None,
+        number: 0,
         announced: None,
     }
 }

@@ -1,7 +1,7 @@
 //! A daemon of cardboard: an engine with schedules whose two clocks the test has in its hand. Every fact is
 //! kept, so that what was run and what was not can be read from them, and recovery is tried on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,7 +155,9 @@ impl Bench {
         self.running.clear();
         let again = definitions.map_or_else(|| Arc::clone(self.engine.definitions()), Arc::new);
         self.engine = self.recovered();
-        self.apply(Input::Settle);
+        self.apply(Input::Settle {
+            unbegun: BTreeSet::new(),
+        });
         self.apply(Input::Configure(again));
         self.apply(Input::Open);
     }
@@ -216,7 +218,7 @@ impl Bench {
                 _ => None,
             })
             .collect();
-        let skipped: std::collections::BTreeSet<RunId> = skipped.into_iter().collect();
+        let skipped: BTreeSet<RunId> = skipped.into_iter().collect();
         self.records
             .iter()
             .filter_map(|record| match &record.fact {

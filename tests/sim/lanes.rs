@@ -30,6 +30,7 @@ pub(crate) struct Lanes {
 
 struct Work {
     lane: Lane,
+    begins_at: u64,
     ends_at: u64,
     outcome: Outcome,
     /// Why what is run after it fails, however it went.
@@ -83,6 +84,7 @@ impl Lanes {
         }
         let work = Work {
             lane: order.job.lane,
+            begins_at,
             ends_at: begins_at + 1 + random.below(4_000),
             outcome,
             teardown: (has_teardown && random.chance(30)).then_some(Failure::Exit(2)),
@@ -190,6 +192,15 @@ impl Lanes {
         let arrives = self.arriving.keys().map(|(at, _)| *at).next();
         let begins = self.begun.first().map(|(at, _)| *at);
         ends.into_iter().chain(arrives).chain(begins).min()
+    }
+
+    /// What waits in its lane still.
+    pub(crate) fn unbegun(&self, now: u64) -> impl Iterator<Item = AttemptId> + '_ {
+        let waits = self
+            .executing
+            .iter()
+            .filter(move |(_, work)| work.begins_at > now);
+        waits.map(|(attempt, _)| *attempt)
     }
 
     pub(crate) fn executing(&self) -> impl Iterator<Item = AttemptId> + '_ {

@@ -116,6 +116,11 @@ impl Ledger {
         self.attempts.insert(attempt, Some(did));
     }
 
+    /// Whether nothing of it was ever done.
+    pub(crate) fn is_unbegun(&self, attempt: AttemptId) -> bool {
+        matches!(self.attempts.get(&attempt), None | Some(Some(Did::Nothing)))
+    }
+
     pub(crate) fn crash(&mut self) {
         self.executing.clear();
         self.replaced.clear();

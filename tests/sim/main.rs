@@ -121,10 +121,10 @@ fn promise_1_and_2_and_3_hold_whatever_fails() {
         taken > 200 && late > 20 && no_room > 50,
         "{taken} were handed to attempts, {late} to attempts that had left; for {no_room} there was no room"
     );
-    let (early, unsure) = (all.unrecorded, all.unsure);
+    let (early, unsure, unbegun) = (all.unrecorded, all.unsure, all.unbegun);
     assert!(
-        early > 50 && unsure > 15,
-        "{early} began before their record, {unsure} are unsure"
+        early > 50 && unsure > 15 && unbegun > 50,
+        "{early} began before their record, {unsure} are unsure, {unbegun} had not begun"
     );
     assert!(years > 0.001 * seeds as f64, "{years} years");
 }
@@ -138,6 +138,7 @@ struct All {
     unresponsive: usize,
     unrecorded: usize,
     unsure: usize,
+    unbegun: usize,
     no_room: usize,
     taken: usize,
     late: usize,
@@ -172,6 +173,7 @@ fn play_all(seeds: u64) -> All {
                     all.unresponsive += played.unresponsive;
                     all.unrecorded += played.unrecorded;
                     all.unsure += played.unsure;
+                    all.unbegun += played.unbegun;
                     all.no_room += played.no_room;
                     all.taken += played.taken;
                     all.late += played.late;

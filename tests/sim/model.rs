@@ -38,6 +38,8 @@ pub(crate) struct Model {
     pub(crate) announced: Vec<AttemptId>,
     /// Attempts that may have begun when the plug was pulled.
     pub(crate) unsure: usize,
+    /// How many waited in their lane when the daemon went down.
+    pub(crate) unbegun: usize,
     /// Runs of which there is only one at a time.
     pub(crate) alone: Alone,
     /// Runs that are spread into parts.
@@ -187,6 +189,7 @@ impl Model {
             }
             Fact::Interrupted { epoch, cause, .. } => {
                 expect(is_active(before, *epoch));
+                self.unbegun += usize::from(*cause == Interruption::Unbegun);
                 if *cause == Interruption::Crash && !job.task.is_future() {
                     let crashes = self.crashes.entry(run).or_default();
                     *crashes += 1;

@@ -71,6 +71,8 @@ pub(crate) struct Played {
     pub(crate) unrecorded: usize,
     /// How many may have begun when the plug was pulled.
     pub(crate) unsure: usize,
+    /// How many waited in their lane when the plug was pulled.
+    pub(crate) unbegun: usize,
     /// How many attempts there was no room for.
     pub(crate) no_room: usize,
     /// How many things that were sent attempts have taken.
@@ -293,6 +295,7 @@ impl World {
             facts,
             unrecorded: self.unrecorded,
             unsure: self.model.unsure,
+            unbegun: self.model.unbegun,
             no_room: self.model.no_room,
             taken: self.sends.taken,
             late: self.sends.late,

@@ -1,6 +1,6 @@
 //! Turns of the loop, one by one, with a log that commits when the test says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +74,7 @@ fn rig(patience: Patience) -> Rig {
     let seen = Seen::default();
     let definitions = Arc::new(definitions());
     let turn = Turn::new(Parts {
+        unbegun: BTreeSet::new(),
         engine: Engine::new(Arc::clone(&definitions)),
         definitions,
         requests: never(),

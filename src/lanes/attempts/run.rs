@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::super::begun::Line;
 use super::super::inbox::{Delivered, Inbox};
 use super::super::makers::Haste;
 use super::super::place::Place;
@@ -20,7 +21,7 @@ use crate::clock::thread_cpu;
 use crate::engine::action::StartOrder;
 use crate::engine::id::AttemptId;
 use crate::engine::outcome::{End, Failure, Measures, Outcome};
-use crate::engine::spec::{JobSpec, Lane, TaskSpec};
+use crate::engine::spec::{Lane, TaskSpec};
 use crate::engine::time::Now;
 use crate::inbox::{Ended, Note, Progress};
 use crate::process::thread_delayed;
@@ -44,7 +45,8 @@ impl Attempt {
     /// Puts it into the table of those that run. Its end is reported when what is returned is
     /// dropped, or before.
     pub(super) fn register(hub: &Arc<Hub>, order: StartOrder) -> Ending {
-        let haste = begins_with_process(&order.job).then(Arc::default);
+        let line = Line::of(&order.job);
+        let haste = (line == Line::Making).then(Arc::default);
         let attempt = Arc::new_cyclic(|me| Self {
             place: Arc::new(Place::new(&order, &hub.world)),
             args: order.args,
@@ -191,12 +193,6 @@ pub(super) fn haste(ending: &Ending) -> Option<Arc<Haste>> {
     ending.attempt.haste.clone()
 }
 
-/// Whether the first thing that is done for an attempt on the io lane is to make a process.
-fn begins_with_process(job: &JobSpec) -> bool {
-    let is_command = matches!(job.task, TaskSpec::Command(_));
-    job.lane == Lane::Io && (job.setup.is_some() || job.isolate || is_command)
-}
-
 /// The duty to report an attempt's end. Dropping it unfulfilled (the lane is shut down, or was full)
 /// fulfils it.
 pub(super) struct Ending {
@@ -212,6 +208,11 @@ impl Ending {
             return false;
         }
         self.began = Some(self.attempt.hub.world.clock.now());
+        let place = &self.attempt.place;
+        // Of those, others see nothing before there is a process.
+        if Line::of(&place.job) != Line::Making {
+            place.mark_begun();
+        }
         true
     }
 

@@ -263,6 +263,14 @@ impl Left {
         }
     }
 
+    /// Whether nothing of it was done.
+    pub(crate) const fn had_not_begun(&self) -> bool {
+        matches!(
+            self,
+            Self::Interrupted(Interruption::NoRoom(_) | Interruption::Unbegun)
+        )
+    }
+
     /// With what code its command had exited, where that is why it failed.
     pub(crate) const fn exit(&self) -> Option<i32> {
         match self {

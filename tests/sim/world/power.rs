@@ -1,6 +1,6 @@
 //! The daemon goes down, in good order or not, and comes back with what is on the disk, on which there is room then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use twolane::engine::fact::Fact;
@@ -12,6 +12,7 @@ use twolane::engine::{Engine, JobView, Recovery, RunState};
 use super::World;
 use super::room::Room;
 use crate::in_force::in_force;
+use crate::lanes::Did;
 use crate::swarm::Step;
 
 impl World {
@@ -34,6 +35,10 @@ impl World {
         self.sends.crash();
         self.model.crash();
         self.orders.clear();
+        let waited: Vec<_> = self.lanes.unbegun(self.now).collect();
+        for attempt in waited {
+            self.ledger.end(attempt, Did::Nothing);
+        }
         self.stale = self.lanes.crash();
         self.ledger.crash();
         let down = 5_000.max(self.swarm.pace);
@@ -136,7 +141,15 @@ impl World {
     }
 
     pub(super) fn open(&mut self) {
-        self.apply(Input::Settle);
+        let mut unbegun = BTreeSet::new();
+        // What had begun is known as long as the machine runs on.
+        if self.random.chance(60) {
+            let orders = self.engine.active_orders();
+            let orders = orders.filter(|order| !order.job.task.is_future());
+            let attempts = orders.map(|order| order.attempt);
+            unbegun.extend(attempts.filter(|attempt| self.ledger.is_unbegun(*attempt)));
+        }
+        self.apply(Input::Settle { unbegun });
         let executing = self.lanes.executing().count();
         assert_eq!(executing, 0, "nothing starts before all is settled");
         let definitions = self.in_force();

@@ -59,7 +59,7 @@ pub(super) fn i3_no_end_is_forgotten_or_made_up(
 }
 
 /// **I4.** Each start that was written has an earlier record of it: that it starts, or that it may (announced), and
-/// was not on its way back to the line for want of room. It is of the run that has the key of it. That the record is
+/// was not on its way back to the line before it had begun. It is of the run that has the key of it. That the record is
 /// the earlier one shows where the daemon is killed in between.
 pub(super) fn i4_no_start_without_its_record(
     evidence: &Evidence,
@@ -82,7 +82,7 @@ pub(super) fn i4_no_start_without_its_record(
         if !run.has_started(epoch) && !evidence.log.announced.contains_key(&attempt) {
             at.tell(|| format!("attempt {attempt} has started without a record of it"));
         }
-        if let Some(Left::Interrupted(Interruption::NoRoom(_))) = run.left(epoch) {
+        if run.left(epoch).is_some_and(Left::had_not_begun) {
             at.tell(|| format!("attempt {attempt} is on record as never begun, and has"));
         }
     }
@@ -111,11 +111,8 @@ pub(super) fn i5_each_attempt_starts_once(evidence: &Evidence, _: &Expectations,
         }
         let starts = evidence.ledger.of(*id).iter();
         let written = starts.filter(|entry| entry.mark == Mark::Start).count();
-        let had_room = |epoch: &&u32| {
-            let left = run.left(**epoch);
-            !matches!(left, Some(Left::Interrupted(Interruption::NoRoom(_))))
-        };
-        let recorded = seen.iter().filter(had_room).count();
+        let had_begun = |epoch: &&u32| !run.left(**epoch).is_some_and(Left::had_not_begun);
+        let recorded = seen.iter().filter(had_begun).count();
         if written > 1 || recorded > 1 {
             let job = &run.job.name;
             at.tell(|| {
