@@ -270,8 +270,8 @@ fn beside(db: &Path, more: &str) -> PathBuf {
     name.into()
 }
 
-/// Takes the lock. Where the daemon that held it was killed, a process that it was just making has it, too,
-/// until it is the program that it was made for: that is waited for.
+/// Takes the lock. Where the daemon that held it was killed, it may still be on its way out, and a process that it was
+/// just making has it, too, until it is the program that it was made for: that is waited for.
 fn take(file: &mut File, mut wait: impl FnMut()) -> Result<(), Errno> {
     for _ in 0..TRIES {
         match flock(&*file, FlockOperation::NonBlockingLockExclusive) {
@@ -290,22 +290,51 @@ fn holder(file: &mut File) -> String {
     pid.trim().to_owned()
 }
 
-/// Whether there is no such process any more.
+/// Whether there is no such process any more, or soon.
 fn is_gone(pid: &str) -> bool {
     let pid = pid.parse().ok().and_then(Pid::from_raw);
-    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH) || is_on_its_way_out(pid))
+}
+
+/// The bit of `SIGKILL` in a set of signals.
+const KILL: u64 = 1 << 8;
+
+/// Whether a process has been killed, or has no memory any more: its files are closed after that. See `proc(5)`.
+fn is_on_its_way_out(pid: Pid) -> bool {
+    let path = format!("/proc/{}/status", pid.as_raw_nonzero());
+    let Ok(status) = fs::read_to_string(path) else {
+        return false;
+    };
+    let of = |name: &str| {
+        let mut lines = status.lines();
+        lines.find_map(|line| line.strip_prefix(name))
+    };
+    let is_killed = |name| {
+        let set = of(name).map(|set| u64::from_str_radix(set.trim(), 16));
+        matches!(set, Some(Ok(set)) if set & KILL != 0)
+    };
+    of("VmSize:").is_none() || is_killed("SigPnd:") || is_killed("ShdPnd:")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+
     use super::*;
 
     #[test]
     fn a_lock_of_a_daemon_that_has_gone_is_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        // No process has this number; whatever it was just making has the lock still.
-        for (holder, waits) in [("2000000000", 1), ("1", 0)] {
+        let mut dead = Command::new("true").spawn().unwrap();
+        let id = WaitId::Pid(Pid::from_child(&dead));
+        // It stays there for who has made it.
+        waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
+        let on_its_way_out = dead.id().to_string();
+        // No process has the first number; whatever it was just making has the lock still.
+        for (holder, waits) in [("2000000000", 1), (&*on_its_way_out, 1), ("1", 0)] {
             fs::write(&path, format!("{holder}\n")).unwrap();
             let mut held = Some(File::open(&path).unwrap());
             flock(held.as_ref().unwrap(), FlockOperation::LockExclusive).unwrap();
@@ -316,5 +345,6 @@ mod tests {
             });
             assert_eq!((taken.is_ok(), waited), (waits > 0, waits), "{holder}");
         }
+        dead.wait().unwrap();
     }
 }
