@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::Exit;
 use super::out::{Out, complain};
 use crate::api::client::{Client, ClientError};
+use crate::api::wire;
+use crate::config;
 use crate::logging::{harmless, harmless_json};
 
 /// What came of asking.
@@ -25,6 +27,15 @@ pub(super) fn told(asked: Asked) -> Exit {
             ClientError::Problem(_) | ClientError::Broken(_) => Exit::System,
         }
     })
+}
+
+/// What to do where there is no job of this name.
+pub(super) fn meant(name: &str, known: &wire::Jobs) -> String {
+    let names = known.jobs.iter().map(|job| &*job.job);
+    match config::nearest(name, names) {
+        Some(nearest) => format!("hint: did you mean `{}`?", harmless(nearest)),
+        None => "hint: `twolane jobs` lists the jobs".to_owned(),
+    }
 }
 
 /// Asks for each run by itself. What goes wrong with one does not keep the others from being asked
@@ -96,7 +107,7 @@ pub(super) fn change(
     body: &impl Serialize,
     as_json: bool,
 ) -> Asked {
-    let changed: crate::api::wire::Changed = client.post(&format!("/runs/{run}/{verb}"), body)?;
+    let changed: wire::Changed = client.post(&format!("/runs/{run}/{verb}"), body)?;
     if as_json {
         return json(out, &changed);
     }

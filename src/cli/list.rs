@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::Exit;
-use super::ask::{Asked, json, path};
+use super::ask::{Asked, json, meant, path};
 use super::moments::{ago, now, took};
 use super::out::{Out, complain};
 use super::table::Table;
@@ -117,8 +117,9 @@ fn known(job: &str, client: &Client) -> Asked {
         return Ok(Exit::Success);
     }
     complain(&format!(
-        "there is no job `{0}`, and no run of a `{0}` on record\nhint: `twolane jobs` lists the jobs",
-        harmless(job)
+        "there is no job `{0}`, and no run of a `{0}` on record\n{1}",
+        harmless(job),
+        meant(job, &jobs)
     ));
     Ok(Exit::NotFound)
 }

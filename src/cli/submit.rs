@@ -96,7 +96,7 @@ pub(super) fn run(args: &Submit, client: &Client, out: &mut Out) -> Asked {
     };
     let submitted: wire::Submitted = client
         .post("/runs", &submit)
-        .map_err(|error| open(error, args))?;
+        .map_err(|error| open(advised(error, args, client), args))?;
     if let Some(at) = &args.at
         && !submitted.again
         && submit.at.as_deref().is_some_and(has_passed)
@@ -130,16 +130,31 @@ pub(super) fn as_text(given: &[(String, String)]) -> Option<String> {
     ))
 }
 
-/// An error after which nobody can say whether a run was accepted says how to find out, and one about arguments how a
-/// number is a text.
-fn open(mut error: ClientError, args: &Submit) -> ClientError {
+/// What to do about a refusal, where that is known.
+fn cure(problem: &wire::Problem, args: &Submit, client: &Client) -> Option<String> {
+    match &*problem.kind {
+        "urn:twolane:arguments" => as_text(&args.arg),
+        "urn:twolane:unknown-job" => {
+            let known = client.get("/jobs").ok()?;
+            Some(ask::meant(args.job.as_ref()?, &known))
+        }
+        _ => None,
+    }
+}
+
+/// A refusal says what to do about it.
+fn advised(mut error: ClientError, args: &Submit, client: &Client) -> ClientError {
     if let ClientError::Problem(problem) = &mut error
-        && problem.kind == "urn:twolane:arguments"
-        && let Some(hint) = as_text(&args.arg)
+        && let Some(hint) = cure(problem, args, client)
     {
         problem.detail.push('\n');
         problem.detail.push_str(&hint);
     }
+    error
+}
+
+/// An error after which nobody can say whether a run was accepted says how to find out.
+fn open(error: ClientError, args: &Submit) -> ClientError {
     if !error.leaves_it_open() {
         return error;
     }

@@ -310,6 +310,19 @@ fn the_same_key_is_the_same_run_also_in_parallel() {
 }
 
 #[test]
+fn who_misspells_a_job_is_told_which_one_may_be_meant() {
+    let daemon = Daemon::start("");
+    for (job, hint) in [
+        ("compue", "hint: did you mean `compute`?"),
+        ("xyzxyz", "hint: `twolane jobs` lists the jobs"),
+    ] {
+        let (well, _, said) = daemon.twolane(&["submit", job]);
+        let told = format!("there is no job `{job}`\n{hint}\n");
+        assert!(!well && said.ends_with(&told), "{said}");
+    }
+}
+
+#[test]
 fn a_batch_is_answered_line_by_line_in_order() {
     let daemon = Daemon::start("");
     let mut lines = String::new();

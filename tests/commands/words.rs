@@ -390,7 +390,8 @@ fn a_list_of_nothing_says_whether_there_is_such_a_job() {
     check("a b", &[], "no runs\n", 0, "");
     check("a b", &["--json"], "", 0, "");
     check("ab", &[], "", NOT_FOUND, "there is no job `ab`");
-    check("ab", &["--json"], "", NOT_FOUND, "`twolane jobs` lists");
+    check("ab", &[], "", NOT_FOUND, "did you mean `a b`?");
+    check("xyz", &["--json"], "", NOT_FOUND, "`twolane jobs` lists");
     let answers = [
         json(&value!({"runs": []})),
         json(&value!({"runs": []})),
