@@ -1,6 +1,7 @@
 //! What outlives the daemon: the store, opened and recovered, and the logs of runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,10 +13,9 @@ use super::out::complain;
 use super::place;
 use crate::clock::Clock;
 use crate::config::Loaded;
-use crate::engine::action::StartOrder;
 use crate::engine::fact::{Fact, Record};
 use crate::engine::id::AttemptId;
-use crate::engine::spec::Definitions;
+use crate::engine::spec::{Definitions, JobSpec};
 use crate::engine::{Engine, Recovery};
 use crate::lanes::{Begun, MARK};
 use crate::process::{Left, end_marked, instance_in};
@@ -43,8 +43,8 @@ pub(super) struct Durable {
     /// The records of the runs that are not over.
     #[cfg(feature = "otlp")]
     pub(super) records: Vec<crate::engine::fact::Record>,
-    /// The numbers of the records by which the attempts have started that were under way.
-    starts: BTreeMap<AttemptId, u64>,
+    /// The attempts of runs that are not over, each with the record by which it has started, and its job as it was then.
+    starts: BTreeMap<AttemptId, (u64, Arc<JobSpec>)>,
     /// The number of the newest record.
     newest: u64,
     /// What of an earlier life was still there.
@@ -141,7 +141,9 @@ impl Durable {
 
     /// What is to know after a crash which attempts had begun, and those of the last life that had not. To be called
     /// when the daemon has its runtime directory to itself.
-    pub(super) fn begun(&self, loaded: &Loaded) -> (Option<Arc<Begun>>, BTreeSet<AttemptId>) {
+    pub(super) fn begun(&mut self, loaded: &Loaded) -> (Option<Arc<Begun>>, BTreeSet<AttemptId>) {
+        // Nobody needs them after that.
+        let starts = mem::take(&mut self.starts);
         let directory = place::runtime_dir(loaded);
         let begun = match Begun::open(&directory, &self.instance, self.newest) {
             Ok(begun) => begun,
@@ -154,12 +156,12 @@ impl Durable {
                 return (None, BTreeSet::new());
             }
         };
-        let has_not_begun = |order: &StartOrder| {
-            let start = self.starts.get(&order.attempt);
-            start.is_some_and(|start| !begun.may_have(&order.job, *start))
+        let has_not_begun = |attempt: &AttemptId| {
+            let start = starts.get(attempt);
+            start.is_some_and(|(number, job)| !begun.may_have(job, *number))
         };
-        let waited = self.engine.active_orders().filter(has_not_begun);
-        let waited = waited.map(|order| order.attempt).collect();
+        let active = self.engine.active_orders().map(|order| order.attempt);
+        let waited = active.filter(has_not_begun).collect();
         (Some(Arc::new(begun)), waited)
     }
 
@@ -199,14 +201,14 @@ impl Durable {
 }
 
 /// By which record each attempt has started that is in its lane. Futures are in none.
-fn starts(records: &[Record]) -> BTreeMap<AttemptId, u64> {
+fn starts(records: &[Record]) -> BTreeMap<AttemptId, (u64, Arc<JobSpec>)> {
     let start = |record: &Record| {
         let Fact::Started { run, job, epoch } = &record.fact else {
             return None;
         };
         let (run, epoch) = (*run, *epoch);
-        let start = (AttemptId { run, epoch }, record.number);
-        (!job.task.is_future()).then_some(start)
+        let start = (record.number, Arc::clone(job));
+        (!job.task.is_future()).then_some((AttemptId { run, epoch }, start))
     };
     records.iter().filter_map(start).collect()
 }

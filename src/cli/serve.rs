@@ -52,7 +52,7 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     } = jobs.ok_or(Exit::Config)?;
 
     let listener = start::listen()?;
-    let durable = Durable::open(&loaded, &definitions)?;
+    let mut durable = Durable::open(&loaded, &definitions)?;
     let clock = durable.clock;
     let logging = logging(settings, clock)?;
     tell_start(&loaded, &durable, (definitions.jobs.len(), files.len()));
