@@ -44,7 +44,6 @@ fn main() {
         }
     });
     let outside = Outside {
-        begun: None,
         helper: env!("CARGO_BIN_EXE_twolane").into(),
         ..Outside::default()
     };

@@ -1,6 +1,7 @@
 //! What outlives the daemon: the store, opened and recovered, and the logs of runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::mem;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::engine::fact::{Fact, Record};
 use crate::engine::id::AttemptId;
 use crate::engine::spec::{Definitions, JobSpec};
 use crate::engine::{Engine, Recovery};
-use crate::lanes::{Begun, MARK};
+use crate::lanes::{Begun, Life, MARK};
 use crate::process::{Left, end_marked, instance_in};
 use crate::runlog::RunLogs;
 use crate::store::{Opened, Reader, Retention, SqliteLog, StorePlace};
@@ -45,8 +46,9 @@ pub(super) struct Durable {
     pub(super) records: Vec<crate::engine::fact::Record>,
     /// The attempts of runs that are not over, each with the record by which it has started, and its job as it was then.
     starts: BTreeMap<AttemptId, (u64, Arc<JobSpec>)>,
-    /// The number of the newest record.
+    /// The number of the newest record, and of this daemon among those that had the store.
     newest: u64,
+    epoch: u64,
     /// What of an earlier life was still there.
     left: Left,
     is_new: bool,
@@ -83,7 +85,11 @@ impl Durable {
             max_bytes: Some(keep.keep_bytes),
         };
         let opened = SqliteLog::open(&StorePlace::new(&directory), retention);
-        let Opened { log, recovered } = opened.map_err(|error| {
+        let Opened {
+            log,
+            recovered,
+            epoch,
+        } = opened.map_err(|error| {
             complain(&error.to_string());
             Exit::of_store(&error)
         })?;
@@ -125,6 +131,7 @@ impl Durable {
             log,
             engine,
             starts: starts(&recovered.records),
+            epoch,
             newest: recovered.next_record.saturating_sub(1),
             run_logs,
             instance,
@@ -145,14 +152,15 @@ impl Durable {
         // Nobody needs them after that.
         let starts = mem::take(&mut self.starts);
         let directory = place::runtime_dir(loaded);
-        let begun = match Begun::open(&directory, &self.instance, self.newest) {
+        let life = Life {
+            name: &self.instance,
+            epoch: self.epoch,
+            newest: self.newest,
+        };
+        let begun = match Begun::open(&directory, life) {
             Ok(begun) => begun,
             Err(error) => {
-                tracing::debug!(
-                    target: "twolane::daemon",
-                    "after a crash, what waits in the lanes will count as begun, since it cannot be kept in {} what has: \
-                     {error}", directory.display()
-                );
+                tell_unknown(&directory, &error);
                 return (None, BTreeSet::new());
             }
         };
@@ -200,17 +208,39 @@ impl Durable {
     }
 }
 
-/// By which record each attempt has started that is in its lane. Futures are in none.
+/// Says that a kill will count for what waits in the lanes.
+fn tell_unknown(directory: &Path, error: &io::Error) {
+    let directory = directory.display();
+    // That is how somebody has set it up, or their system.
+    if error.kind() == io::ErrorKind::Unsupported {
+        tracing::debug!(
+            target: "twolane::daemon",
+            "if the daemon is killed, what waits in the lanes counts as begun: {directory} is not in memory (tmpfs)"
+        );
+    } else {
+        tracing::warn!(
+            target: "twolane::daemon",
+            %error,
+            "if the daemon is killed, what waits in the lanes counts as begun, since it cannot be written down in \
+             {directory} what has"
+        );
+    }
+}
+
+/// By which record each attempt has started of which nothing on record says that it had begun. Futures are in no lane.
 fn starts(records: &[Record]) -> BTreeMap<AttemptId, (u64, Arc<JobSpec>)> {
-    let start = |record: &Record| {
-        let Fact::Started { run, job, epoch } = &record.fact else {
-            return None;
-        };
-        let (run, epoch) = (*run, *epoch);
-        let start = (record.number, Arc::clone(job));
-        (!job.task.is_future()).then_some((AttemptId { run, epoch }, start))
-    };
-    records.iter().filter_map(start).collect()
+    let mut starts = BTreeMap::new();
+    for record in records {
+        if let Fact::Started { run, job, epoch } = &record.fact
+            && !job.task.is_future()
+        {
+            let (run, epoch) = (*run, *epoch);
+            starts.insert(AttemptId { run, epoch }, (record.number, Arc::clone(job)));
+        } else if let Fact::Began { run, epoch, .. } = record.fact {
+            starts.remove(&AttemptId { run, epoch });
+        }
+    }
+    starts
 }
 
 /// Has the logs of runs go with the runs. The thread ends with the store.

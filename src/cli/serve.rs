@@ -106,7 +106,7 @@ fn serve(settings_args: &SettingsArgs, handlers: &Arc<Handlers>) -> Result<Exit,
     Ok(if by_signal { Exit::Success } else { exit })
 }
 
-/// What the lanes are given for commands.
+/// What the lanes are given.
 fn outside(durable: &Durable, groups: Option<Arc<Groups>>, begun: Option<Arc<Begun>>) -> Outside {
     Outside {
         outlet: Arc::new(durable.run_logs.outlet()),

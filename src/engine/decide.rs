@@ -1,7 +1,6 @@
 //! From inputs to facts and actions: one match over all that can happen, whose arms stay short.
 
-use std::collections::BTreeSet;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;

@@ -11,6 +11,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{OFlags, fstatfs};
 use rustix::process::geteuid;
@@ -57,22 +58,44 @@ impl Line {
 pub struct Begun {
     path: PathBuf,
     file: File,
+    /// Where the first line's number stands in it.
+    first: usize,
     /// The number of the newest start that has begun in each line, or of the newest one that there was when the daemon
-    /// began. Written to the file under the lock, so that no lower one comes after a higher one.
-    newest: Mutex<[u64; LINES]>,
+    /// began. Written to the file under its lock, so that no lower one comes after a higher one; each has its own, since
+    /// who has one may be kept from the cores for long.
+    newest: [Mutex<u64>; LINES],
+    /// It could not be written to.
+    is_lost: AtomicBool,
+}
+
+/// Which daemon it is that has begun something, and after which one.
+#[derive(Clone, Copy, Debug)]
+pub struct Life<'a> {
+    /// The name of its store, which is the same for all daemons on it.
+    pub name: &'a str,
+    /// The number of this daemon among them, from 1 on.
+    pub epoch: u64,
+    /// The number of the newest record that was there when it began.
+    pub newest: u64,
 }
 
 impl Begun {
-    /// Goes on with the file in `directory` of the daemon of this name, which is made if there is none. `newest` is the
-    /// number of the newest record: where the file is of another life of the machine, or says something else than what was
-    /// written there, all up to that one counts as begun.
+    /// Goes on with the file in `directory`, which is made if there is none. Where it is not from the daemon right before
+    /// this one in the same life of the machine, or says something else than what was written there, all that has a
+    /// record so far counts as begun.
     ///
     /// # Errors
-    /// What the system says; or that what is written there could be lost though the machine runs on: only a file system
-    /// in memory keeps each write for just as long as it does.
-    pub fn open(directory: &Path, name: &str, newest: u64) -> io::Result<Self> {
+    /// What the system says; [`io::ErrorKind::Unsupported`] where what is written could be lost though the machine runs
+    /// on: only a file system in memory keeps each write for just as long as it does.
+    pub fn open(directory: &Path, life: Life<'_>) -> io::Result<Self> {
+        let path = directory.join(format!("{}.begun", life.name));
+        Self::open_at(&path, life).inspect_err(|_| {
+            let _not_there = remove_file(&path);
+        })
+    }
+
+    fn open_at(path: &Path, life: Life<'_>) -> io::Result<Self> {
         let boot = read_to_string(BOOT)?;
-        let path = directory.join(format!("{name}.begun"));
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -80,76 +103,83 @@ impl Begun {
             .truncate(false)
             .mode(0o600)
             .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path)?;
+            .open(path)?;
         if !u64::try_from(fstatfs(&file)?.f_type).is_ok_and(|kind| kind == TMPFS) {
-            remove_file(&path)?;
-            return Err(io::Error::other("it is not in memory (tmpfs)"));
+            let why = "it is not in memory (tmpfs)";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
         if file.metadata()?.uid() != geteuid().as_raw() {
             return Err(io::Error::other("it is somebody else's"));
         }
         let before = io::read_to_string(&file).ok();
-        let before = before.and_then(|text| parse(&text, &boot));
-        // A number above that is from a store which was another one.
-        let newest = before.map_or([newest; LINES], |before| before.map(|n| n.min(newest)));
+        let last = head(&boot, life.epoch.saturating_sub(1));
+        let before = before.and_then(|text| parse(&text, &last));
+        // A number above that is of a start that never came to the disk.
+        let most = life.newest;
+        let newest = before.map_or([most; LINES], |before| before.map(|n| n.min(most)));
         let lines: String = newest.iter().map(line).collect();
+        let head = head(&boot, life.epoch);
         // At once, so that no half of it is ever there.
-        file.write_all_at(format!("{boot}{lines}").as_bytes(), 0)?;
-        let newest = Mutex::new(newest);
-        Ok(Self { path, file, newest })
+        file.write_all_at(format!("{head}{lines}").as_bytes(), 0)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            first: head.len(),
+            newest: newest.map(Mutex::new),
+            is_lost: AtomicBool::new(false),
+        })
     }
 
     /// Whether an attempt of this job, whose start has this number, may have begun.
     #[must_use]
     pub fn may_have(&self, job: &JobSpec, number: u64) -> bool {
-        number <= lock(&self.newest)[Line::of(job) as usize]
+        number <= *lock(&self.newest[Line::of(job) as usize])
     }
 
     /// An attempt of this job is about to begin. Costs a call to the system, for a few bytes in memory.
     pub(super) fn mark(&self, job: &JobSpec, number: u64) {
         let place = Line::of(job) as usize;
-        let mut newest = lock(&self.newest);
-        if number <= newest[place] || bug!("begun-unmarked") {
+        let mut newest = lock(&self.newest[place]);
+        if number <= *newest || bug!("begun-unmarked") {
             return;
         }
-        newest[place] = number;
-        let at = FIRST + place * line(&number).len();
-        if let Err(error) = self.file.write_all_at(line(&number).as_bytes(), at as u64) {
-            self.give_up(&mut newest, &error);
+        *newest = number;
+        let text = line(&number);
+        let at = self.first + place * text.len();
+        if let Err(error) = self.file.write_all_at(text.as_bytes(), at as u64) {
+            self.give_up(&error);
         }
     }
 
-    /// Without the file all counts as begun, now and after a crash.
-    fn give_up(&self, newest: &mut [u64; LINES], error: &io::Error) {
-        *newest = [u64::MAX; LINES];
-        let removed = remove_file(&self.path).or_else(|_| self.file.set_len(0));
+    /// Without the file all counts as begun after a crash.
+    fn give_up(&self, error: &io::Error) {
+        let (removed, emptied) = (remove_file(&self.path), self.file.set_len(0));
+        if self.is_lost.swap(true, Ordering::Relaxed) {
+            return;
+        }
         tracing::error!(
             target: "twolane::lanes",
             %error,
-            was_removed = removed.is_ok(),
-            "cannot write to {}: after a crash, what waits in the lanes counts as begun", self.path.display()
+            is_gone = removed.is_ok() || emptied.is_ok(),
+            "cannot write to {0}. If the daemon is killed, what waits in the lanes counts as begun. hint: if it is not \
+             gone, remove it: what it says of what has begun is not true any more", self.path.display()
         );
     }
 }
 
-impl Drop for Begun {
-    /// Who leaves in good order has nothing that had not begun.
-    fn drop(&mut self) {
-        let _gone = remove_file(&self.path);
-    }
+/// What stands before the lines: the life of the machine, the form of what follows, and the daemon.
+fn head(boot: &str, epoch: u64) -> String {
+    format!("{boot}1 {}", line(&epoch))
 }
-
-/// The length of what the kernel says of its life, with the end of the line.
-const FIRST: usize = 37;
 
 /// All of the same length, so that each can be written by itself.
 fn line(number: &u64) -> String {
     format!("{number:020}\n")
 }
 
-/// What was written in this life of the machine; `None` if that is something else.
-fn parse(text: &str, boot: &str) -> Option<[u64; LINES]> {
-    let lines = text.strip_prefix(boot)?;
+/// What was written behind this head; `None` if that is something else.
+fn parse(text: &str, head: &str) -> Option<[u64; LINES]> {
+    let lines = text.strip_prefix(head)?;
     let numbers: Vec<u64> = lines
         .lines()
         .map(|line| line.parse().ok())
@@ -200,16 +230,20 @@ mod tests {
         })
     }
 
-    /// What a daemon does that is killed.
-    fn kill(marks: Begun) {
-        std::mem::forget(marks);
+    fn life(epoch: u64, newest: u64) -> Life<'static> {
+        let name = "me";
+        Life {
+            name,
+            epoch,
+            newest,
+        }
     }
 
     #[test]
-    fn each_line_is_known_up_to_what_has_begun_in_it_by_who_comes_after_a_kill() {
+    fn each_line_is_known_up_to_what_has_begun_in_it_by_who_comes_next() {
         let place = in_memory();
-        let open = |newest| Begun::open(place.path(), "me", newest).unwrap();
-        let marks = open(2);
+        let open = |epoch, newest| Begun::open(place.path(), life(epoch, newest)).unwrap();
+        let marks = open(1, 2);
         assert_eq!(
             begun(&marks),
             [2; LINES],
@@ -219,34 +253,37 @@ mod tests {
             marks.mark(job, number);
             marks.mark(job, number - 1);
         }
-        kill(marks);
-        assert_eq!(begun(&open(9)), [4, 3, 7, 9]);
+        assert_eq!(begun(&open(2, 9)), [4, 3, 7, 9]);
+        assert_eq!(begun(&open(3, 9)), [4, 3, 7, 9]);
     }
 
     #[test]
-    fn a_store_that_is_another_one_has_no_starts_that_have_begun() {
+    fn what_another_daemon_may_have_begun_since_counts_as_begun() {
         let place = in_memory();
-        let open = |newest| Begun::open(place.path(), "me", newest).unwrap();
-        let marks = open(0);
-        jobs().iter().for_each(|job| marks.mark(job, 9));
-        kill(marks);
-        assert_eq!(begun(&open(5)), [5; LINES]);
+        let open = |epoch, newest| Begun::open(place.path(), life(epoch, newest)).unwrap();
+        let marks = open(4, 1);
+        jobs().iter().for_each(|job| marks.mark(job, 3));
+        // The fifth had another directory.
+        assert_eq!(begun(&open(6, 8)), [8; LINES]);
+        // An older store was put in the place of this one.
+        assert_eq!(begun(&open(5, 6)), [6; LINES]);
+        // What never came to the disk has no number any more.
+        assert_eq!(begun(&open(6, 5)), [5; LINES]);
     }
 
     #[test]
     fn what_is_not_as_it_was_written_tells_nothing() {
         let place = in_memory();
         let path = place.path().join("me.begun");
-        let open = || Begun::open(place.path(), "me", 8);
-        kill(open().unwrap());
+        let open = || Begun::open(place.path(), life(2, 8));
+        drop(Begun::open(place.path(), life(1, 2)).unwrap());
         let whole = read_to_string(&path).unwrap();
-        let lower = whole.replace("08\n", "02\n");
-        let other_life = format!("0{}", &lower[1..]).replacen(&lower[..1], "z", 1);
-        let cut = &lower[..lower.len() - 1];
-        let longer = format!("{lower}{lower}");
-        let signed = lower.replace("\n0", "\n+");
+        let other_life = whole.replacen('-', "x", 1);
+        let cut = &whole[..whole.len() - 1];
+        let longer = format!("{whole}{}", line(&2));
+        let signed = whole.replace("\n0", "\n+");
         for (text, known) in [
-            (&*lower, [2; LINES]),
+            (&*whole, [2; LINES]),
             (&*other_life, [8; LINES]),
             (cut, [8; LINES]),
             (&*longer, [8; LINES]),
@@ -254,21 +291,22 @@ mod tests {
             ("", [8; LINES]),
         ] {
             write(&path, text).unwrap();
-            let marks = open().unwrap();
-            assert_eq!(begun(&marks), known, "{text}");
-            kill(marks);
+            assert_eq!(begun(&open().unwrap()), known, "{text}");
             remove_file(&path).unwrap();
         }
     }
 
     #[test]
-    fn who_leaves_takes_it_away_and_a_disk_has_none() {
-        let place = in_memory();
-        drop(Begun::open(place.path(), "me", 8).unwrap());
-        assert_eq!(place.path().read_dir().unwrap().count(), 0);
-        let on_disk = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
-        let refused = Begun::open(on_disk.path(), "me", 8).unwrap_err();
-        assert!(refused.to_string().contains("tmpfs"), "{refused}");
-        assert_eq!(on_disk.path().read_dir().unwrap().count(), 0);
+    fn what_could_be_lost_is_not_begun_with() {
+        let program = std::env::current_exe().unwrap();
+        let on_disk = tempfile::tempdir_in(program.parent().unwrap()).unwrap();
+        let opened = Begun::open(on_disk.path(), life(1, 8));
+        let left = on_disk.path().read_dir().unwrap().count();
+        match opened {
+            Ok(_) => assert_eq!(left, 1, "it is in memory"),
+            Err(error) => {
+                assert_eq!((error.kind(), left), (io::ErrorKind::Unsupported, 0));
+            }
+        }
     }
 }

@@ -30,7 +30,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
 pub use attempts::{AttemptLanes, LaneSettings, Late, NoteSource, OverCapacity};
-pub use begun::Begun;
+pub use begun::{Begun, Life};
 pub use context::{Context, Stopped};
 pub use handlers::{HandlerError, Handlers};
 pub use inbox::Delivered;

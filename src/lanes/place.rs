@@ -27,7 +27,7 @@ use crate::process::{Groups, SHIM, Usage};
 /// [`Outside::instance`], `-`, and the number of the run.
 pub const MARK: &str = "TWOLANE_KEY";
 
-/// What the lanes are given from outside, for commands.
+/// What the lanes are given from outside.
 #[derive(Clone)]
 pub struct Outside {
     /// Takes what they write.
@@ -165,10 +165,8 @@ impl Place {
     /// The first of its processes is about to be made. To be called where a thread may wait: the loop may
     /// be behind by as many beginnings as the lanes carry attempts.
     pub(crate) fn begin(&self) {
+        self.mark_begun();
         let is_first = self.begun.set(self.world.clock.now()).is_ok();
-        if is_first {
-            self.mark_begun();
-        }
         if is_first && self.tells_beginning {
             // An error means that nobody listens any more.
             let _unheard = self.world.hears.send(self.attempt);
@@ -176,7 +174,7 @@ impl Place {
     }
 
     /// From here on a crash finds it begun. To be called before anything is done that others could see.
-    pub(super) fn mark_begun(&self) {
+    pub(crate) fn mark_begun(&self) {
         if let Some(begun) = &self.world.begun {
             begun.mark(&self.job, self.number);
         }

@@ -56,6 +56,8 @@ pub struct Opened {
     pub log: SqliteLog,
     /// What was on disk.
     pub recovered: Recovered,
+    /// One more than it was when the store was opened to write the last time.
+    pub epoch: u64,
 }
 
 impl SqliteLog {
@@ -147,7 +149,11 @@ impl SqliteLog {
             thread: Some(thread),
             _lock: lock,
         };
-        Ok(Opened { log, recovered })
+        Ok(Opened {
+            log,
+            recovered,
+            epoch: epoch.unsigned_abs(),
+        })
     }
 
     /// Somebody who reads the same store, from any thread, without holding up what is written.

@@ -1,5 +1,6 @@
 //! Commands as tasks: real processes. What their tests share.
 
+mod begun;
 mod endings;
 mod manners;
 mod words;

@@ -106,6 +106,8 @@ async fn before(
 /// What is run after the task, whatever came of that.
 pub(in super::super) async fn after(args: Option<&Value>, place: &Arc<Place>) -> Option<Failure> {
     let step = place.job.teardown.as_ref()?;
+    // Of a task that was stopped before it could begin, this is the first that others see.
+    place.mark_begun();
     let context = place.context_of_its_own();
     let what = Run {
         begins: false,
