@@ -102,13 +102,18 @@ impl Begun {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            // Whatever stands there is not waited for.
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(path)?;
+        let there = file.metadata()?;
+        if !there.is_file() {
+            return Err(io::Error::other("something else is in the way"));
+        }
         if !u64::try_from(fstatfs(&file)?.f_type).is_ok_and(|kind| kind == TMPFS) {
             let why = "it is not in memory (tmpfs)";
             return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
-        if file.metadata()?.uid() != geteuid().as_raw() {
+        if there.uid() != geteuid().as_raw() {
             return Err(io::Error::other("it is somebody else's"));
         }
         let before = io::read_to_string(&file).ok();
@@ -119,8 +124,10 @@ impl Begun {
         let newest = before.map_or([most; LINES], |before| before.map(|n| n.min(most)));
         let lines: String = newest.iter().map(line).collect();
         let head = head(&boot, life.epoch);
+        let text = format!("{head}{lines}");
         // At once, so that no half of it is ever there.
-        file.write_all_at(format!("{head}{lines}").as_bytes(), 0)?;
+        file.write_all_at(text.as_bytes(), 0)?;
+        file.set_len(text.len() as u64)?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -192,6 +199,8 @@ fn parse(text: &str, head: &str) -> Option<[u64; LINES]> {
 mod tests {
     use std::fs::write;
     use std::time::Duration;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
 
@@ -292,8 +301,14 @@ mod tests {
         ] {
             write(&path, text).unwrap();
             assert_eq!(begun(&open().unwrap()), known, "{text}");
+            let after = read_to_string(&path).unwrap();
+            assert_eq!(after.len(), whole.len(), "the next one is told again");
             remove_file(&path).unwrap();
         }
+        mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let error = open().unwrap_err();
+        assert!(error.to_string().contains("in the way"), "{error}");
+        assert_eq!(begun(&open().unwrap()), [8; LINES], "it is taken away");
     }
 
     #[test]
