@@ -34,7 +34,9 @@ fn short(place: &Path) -> String {
 
 impl Daemon {
     pub(crate) fn new(place: &Path) -> Self {
-        let runtime = tempfile::tempdir_in("/dev/shm").unwrap();
+        let runtime = tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .unwrap();
         let settings = format!(
             "[daemon]\njobs = [\"jobs.toml\"]\nstate_dir = \"state\"\nruntime_dir = {:?}\n[log]\nlevel = \"warn\"\n",
             runtime.path()
