@@ -110,8 +110,20 @@ impl Daemon {
         self.wait();
     }
 
+    /// Waits until somebody answers. That a connection is accepted says little after a kill: what the one that was
+    /// killed had just forked holds its socket until it has become a command.
     fn wait(&self) {
-        wait_for("the socket", || UnixStream::connect(self.socket()).is_ok());
+        wait_for("an answer", || {
+            let Ok(mut stream) = UnixStream::connect(self.socket()) else {
+                return false;
+            };
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let request = "GET /status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+            let mut text = String::new();
+            stream.write_all(request.as_bytes()).is_ok()
+                && stream.read_to_string(&mut text).is_ok()
+                && text.starts_with("HTTP/1.1 200 ")
+        });
     }
 
     pub(crate) fn socket(&self) -> std::path::PathBuf {
