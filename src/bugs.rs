@@ -59,6 +59,7 @@ const ALL: &[&str] = &[
     "too-deep-is-kept",
     "torn-down-by-leaving",
     "unbegun-counts",
+    "unbegun-times-out",
     "unfair",
     "unique-forgotten",
     "unseen-part-succeeds",

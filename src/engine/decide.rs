@@ -1,6 +1,6 @@
 //! From inputs to facts and actions: one match over all that can happen, whose arms stay short.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -156,6 +156,14 @@ impl Turn<'_> {
                 Timer::Due(run) => {
                     let job = self.job(run);
                     self.record(Fact::Due { run, job });
+                }
+                // The time of what had not begun does not count.
+                Timer::Timeout(run)
+                    if let Input::Settle { unbegun } = input
+                        && unbegun.contains(&self.newest_attempt(run))
+                        && !bug!("unbegun-times-out") =>
+                {
+                    self.settle_run(run, unbegun);
                 }
                 Timer::Timeout(run) => {
                     let whole = self.state.run(run).end_by();
@@ -383,7 +391,7 @@ impl Turn<'_> {
     }
 
     /// An end of an active run that no lane reports.
-    fn end_now(&self, id: RunId, outcome: Outcome) -> End {
+    pub(super) fn end_now(&self, id: RunId, outcome: Outcome) -> End {
         let run = self.state.run(id);
         let since = run.state.since().unwrap_or(self.now.mono);
         let past = i64::try_from(self.now.mono.since(since).as_micros()).unwrap_or(i64::MAX);
@@ -404,43 +412,7 @@ impl Turn<'_> {
         }
     }
 
-    /// After a recovery: nothing is left of the attempts that were running, so each run is over or
-    /// waits in line again.
-    fn settle(&mut self, unbegun: &BTreeSet<AttemptId>) {
-        let active: Vec<RunId> = self.state.active.iter().copied().collect();
-        for id in active {
-            self.settle_run(id, unbegun);
-        }
-        self.settle_announced();
-    }
-
-    fn settle_run(&mut self, id: RunId, unbegun: &BTreeSet<AttemptId>) {
-        let run = self.state.run(id);
-        let attempt = AttemptId {
-            run: id,
-            epoch: run.epoch,
-        };
-        // Of a future nothing executed that could have brought the daemon down.
-        let again = run.may_start_again() && (run.job.task.is_future() || run.crashes_left());
-        let outcome = match (run.state.stop_reason(), again) {
-            (Some(reason), _) if reason != StopReason::Interrupt => Outcome::Stopped,
-            _ if unbegun.contains(&attempt) && !bug!("unbegun-counts") => {
-                return self.interrupt(attempt, Interruption::Unbegun);
-            }
-            (Some(_), _) if run.may_start_again() => {
-                return self.interrupt(attempt, Interruption::Shutdown);
-            }
-            (_, true) => return self.interrupt(attempt, Interruption::Crash),
-            (_, false) if run.may_start_again() => {
-                Outcome::Failed(Failure::Crashes(u32::from(run.crashes) + 1))
-            }
-            (_, false) => Outcome::Failed(Failure::Crash),
-        };
-        let end = self.end_now(id, outcome);
-        self.ended(attempt, end);
-    }
-
-    fn interrupt(&mut self, attempt: AttemptId, cause: Interruption) {
+    pub(super) fn interrupt(&mut self, attempt: AttemptId, cause: Interruption) {
         let AttemptId { run, epoch } = attempt;
         let job = self.job(run);
         let due = match cause {
@@ -468,7 +440,7 @@ impl Turn<'_> {
         }
     }
 
-    fn ended(&mut self, attempt: AttemptId, mut end: End) {
+    pub(super) fn ended(&mut self, attempt: AttemptId, mut end: End) {
         let id = attempt.run;
         end.outcome = kept(end.outcome);
         // A stale attempt can finish nothing: only the running one's own epoch counts.

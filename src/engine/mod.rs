@@ -39,6 +39,7 @@ pub mod placing;
 pub mod retry;
 mod run;
 pub mod schedule;
+mod settle;
 mod slots;
 pub mod spec;
 mod spread;

@@ -224,11 +224,43 @@ pub(super) struct Run {
     pub(super) crashes: u8,
     /// Number of the record that accepted it, or tried it once more.
     pub(super) born: u64,
-    /// An attempt of it has started since it was accepted or tried once more by hand.
-    pub(super) begun: bool,
+    /// Whether an attempt of it has started since it was accepted or tried once more by hand.
+    pub(super) begun: Begun,
     /// How many of its attempts have failed.
     pub(super) failures: u16,
     pub(super) priority: Priority,
+}
+
+/// Whether an attempt of a run has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    No,
+    /// Its first one has, which may turn out to have waited in its lane until the daemon went down.
+    First,
+    /// Whatever may turn out of the newest.
+    Surely,
+}
+
+impl Begun {
+    pub(super) const fn is_begun(self) -> bool {
+        matches!(self, Self::First | Self::Surely)
+    }
+
+    /// An attempt starts.
+    pub(super) const fn started(self) -> Self {
+        match self {
+            Self::No => Self::First,
+            Self::First | Self::Surely => Self::Surely,
+        }
+    }
+
+    /// The newest attempt had not begun.
+    pub(super) const fn taken_back(self) -> Self {
+        match self {
+            Self::No | Self::First => Self::No,
+            Self::Surely => Self::Surely,
+        }
+    }
 }
 
 /// What only few runs have: what ties them to others, and until when they may wait.
@@ -283,7 +315,7 @@ impl Run {
     pub(super) fn expires(&self) -> Option<Mono> {
         let links = self.links.as_ref()?;
         match self.state {
-            RunState::Queued { .. } if self.begun => links.end_by,
+            RunState::Queued { .. } if self.begun.is_begun() => links.end_by,
             RunState::Queued { .. } => links.start_by,
             RunState::Scheduled { .. } => links.end_by,
             RunState::Blocked
@@ -294,6 +326,14 @@ impl Run {
             | RunState::Failed(_)
             | RunState::Cancelled(_)
             | RunState::Skipped(_) => None,
+        }
+    }
+
+    /// Its newest attempt had not begun: what counts from the first one does not count yet, if it was that.
+    pub(super) fn take_back_start(&mut self) {
+        self.begun = self.begun.taken_back();
+        if let (false, Some(links)) = (self.begun.is_begun(), &mut self.links) {
+            links.end_by = None;
         }
     }
 

@@ -18,7 +18,7 @@ use super::flow::{Over, Parts};
 use super::id::RunId;
 use super::outcome::{Interruption, NO_ROOM_GAP, NO_ROOM_PAUSE, StopReason};
 use super::placing::Placing;
-use super::run::{Run, RunState, StateKind};
+use super::run::{Begun, Run, RunState, StateKind};
 use super::spec::{Definitions, JobSpec, Lane, Name, Priority};
 use super::table::RunTable;
 use super::ties::UniqueKey;
@@ -191,7 +191,7 @@ impl State {
             } => {
                 self.enter(*run, RunState::Blocked);
                 let whole = self.run_mut(*run);
-                whole.begun = true;
+                whole.begun = Begun::Surely;
                 let links = whole.links_mut();
                 links.open = 0;
                 links.parts = Some(Box::new(Parts::new(*first, *count as usize)));
@@ -213,7 +213,7 @@ impl State {
                 let deadline = deadline.into_iter().chain(end_by).min();
                 self.enter_in(*run, RunState::Running { since, deadline }, Some(job.lane));
                 let whole = self.run_mut(*run);
-                whole.begun = true;
+                whole.begun = whole.begun.started();
                 if end_by.is_some() {
                     whole.links_mut().end_by = end_by;
                 }
@@ -296,7 +296,8 @@ impl State {
                     Interruption::Crash => whole.crashes = whole.crashes.saturating_add(1),
                     // Its start is not on record.
                     Interruption::Unsure => whole.epoch = *epoch,
-                    Interruption::Unbegun | Interruption::Shutdown | Interruption::NoRoom(_) => {}
+                    Interruption::Unbegun => whole.take_back_start(),
+                    Interruption::Shutdown | Interruption::NoRoom(_) => {}
                 }
                 let no_room = matches!(cause, Interruption::NoRoom(_));
                 let due = due.filter(|_| !bug!("due-forgotten"));
@@ -401,7 +402,7 @@ impl State {
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
                 let run = self.run_mut(id);
-                if let Some(limit) = run.job.start_within.filter(|_| !run.begun) {
+                if let Some(limit) = run.job.start_within.filter(|_| !run.begun.is_begun()) {
                     let start_by = &mut run.links_mut().start_by;
                     start_by.get_or_insert_with(|| at.mono.plus(limit));
                 }

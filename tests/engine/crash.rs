@@ -291,3 +291,84 @@ fn a_run_that_is_over_is_tried_once_more() {
         "#]],
     );
 }
+
+/// What had only waited in its lane has not started: it still has to within its time, and its whole time is before it.
+#[test]
+fn what_had_not_begun_still_has_to_start_in_time() {
+    let config = "io 1\njob a io start_within=5s timeout=7s run_timeout=9s retry=2:fixed";
+    check(
+        config,
+        "0s submit a\n1s crash\n4s settle 1.1\n4s open\n10s tick\n11s tick",
+        expect![[r#"
+            0s submit a
+                run 1 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            1s crash
+                1 running
+                lane `io`: 1 of 1
+                lane `cpu`: 0 of 2
+            4s settle 1.1
+                run 1 (a) interrupted in attempt 1: the daemon went down before it had begun
+            4s open
+                opened
+                run 1 (a) started, attempt 2
+                -> start 1.2 in io
+            10s tick
+            11s tick
+                run 1 (a) stopping because its timeout passed
+                -> stop 1.2 because its timeout passed
+        "#]],
+    );
+    check(
+        config,
+        "0s submit a\n1s crash\n20s settle 1.1\n20s open",
+        expect![[r#"
+            0s submit a
+                run 1 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            1s crash
+                1 running
+                lane `io`: 1 of 1
+                lane `cpu`: 0 of 2
+            20s settle 1.1
+                run 1 (a) interrupted in attempt 1: the daemon went down before it had begun
+                run 1 (a) skipped: it could not start within 5s
+            20s open
+                opened
+        "#]],
+    );
+}
+
+#[test]
+fn what_has_failed_once_had_begun_whatever_becomes_of_its_next_attempt() {
+    check(
+        "io 1\njob a io start_within=5s timeout=7s run_timeout=9s retry=2:fixed",
+        "0s submit a\n1s end 1.1 error\n2s tick\n3s crash\n10s settle 1.2\n10s open",
+        expect![[r#"
+            0s submit a
+                run 1 (a) accepted
+                run 1 (a) started, attempt 1
+                -> answer Submitted([RunId(1)])
+                -> start 1.1 in io
+            1s end 1.1 error
+                run 1 (a) failed in attempt 1: no luck; again at 2s
+            2s tick
+                run 1 (a) due
+                run 1 (a) started, attempt 2
+                -> start 1.2 in io
+            3s crash
+                1 running
+                lane `io`: 1 of 1
+                lane `cpu`: 0 of 2
+            10s settle 1.2
+                run 1 (a) interrupted in attempt 2: the daemon went down before it had begun
+                run 1 (a) given up: not done within its `run_timeout` of 9s
+            10s open
+                opened
+        "#]],
+    );
+}

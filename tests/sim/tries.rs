@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use twolane::engine::fact::{Fact, FinalState};
 use twolane::engine::id::RunId;
-use twolane::engine::outcome::{Failure, Outcome, StopReason};
+use twolane::engine::outcome::{Failure, Interruption, Outcome, StopReason};
 use twolane::engine::retry::{Backoff, RetrySpec};
 use twolane::engine::spec::JobSpec;
 use twolane::engine::time::Mono;
@@ -25,6 +25,7 @@ pub(crate) struct Tries {
 #[derive(Default)]
 struct Tried {
     began: Mono,
+    attempts: u32,
     failures: u16,
     /// Why its attempt was asked to stop.
     asked: Option<StopReason>,
@@ -43,7 +44,17 @@ impl Tries {
                     began: at,
                     ..Tried::default()
                 };
-                self.open.entry(*run).or_insert_with(began).asked = None;
+                let tried = self.open.entry(*run).or_insert_with(began);
+                tried.attempts += 1;
+                tried.asked = None;
+            }
+            // Its first attempt turns out not to have begun.
+            Fact::Interrupted {
+                run,
+                cause: Interruption::Unbegun,
+                ..
+            } if self.open[run].attempts == 1 => {
+                self.open.remove(run);
             }
             Fact::Stopping { run, reason, .. } | Fact::Unresponsive { run, reason, .. } => {
                 self.open.get_mut(run).unwrap().asked = Some(*reason);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::State;
 use crate::engine::fact::{Fact, Record};
-use crate::engine::run::{Run, RunState};
+use crate::engine::run::{Begun, Run, RunState};
 
 impl State {
     pub(super) fn accept(&mut self, record: &Record) {
@@ -35,7 +35,7 @@ impl State {
             epoch: 0,
             crashes: 0,
             failures: 0,
-            begun: false,
+            begun: Begun::No,
             born: record.number,
             priority: *priority,
         };
@@ -91,7 +91,7 @@ impl State {
             epoch: *epoch,
             crashes: 0,
             failures: 0,
-            begun: false,
+            begun: Begun::No,
             born: record.number,
             priority: *priority,
         };
