@@ -132,7 +132,10 @@ impl App {
             Command::Next(args) => next::run(args, &cli.settings, &handlers, &mut out),
             Command::Backfill(args) => {
                 let own = (&cli.settings, &handlers);
-                backfill::run(args, &cli.socket.client(), own, &mut out)
+                match cli.socket.client(&cli.settings) {
+                    Ok(client) => backfill::run(args, &client, own, &mut out),
+                    Err(exit) => exit,
+                }
             }
             Command::Schema(args) => schema::run(args, &mut out),
             Command::Init(args) => init::run(args, &mut out),
@@ -144,9 +147,10 @@ impl App {
             Command::Store(args) => store::run(args, &cli.settings, &mut out),
             Command::Completions(args) => completions::run(args, &mut out),
             Command::Man(args) => man::run(args, &mut out),
-            Command::Asking(asking) => {
-                ask::told(asking.run(&cli.socket.client(), &cli.settings, &mut out))
-            }
+            Command::Asking(asking) => match cli.socket.client(&cli.settings) {
+                Ok(client) => ask::told(asking.run(&client, &cli.settings, &mut out)),
+                Err(exit) => exit,
+            },
         }
     }
 }

@@ -37,9 +37,14 @@ fn default_state_dir() -> PathBuf {
 
 /// The directory of the socket.
 pub(super) fn runtime_dir(loaded: &Loaded) -> PathBuf {
+    named_runtime_dir(loaded).unwrap_or_else(default_runtime_dir)
+}
+
+/// The same where the settings name it.
+pub(super) fn named_runtime_dir(loaded: &Loaded) -> Option<PathBuf> {
     match loaded.settings.daemon.runtime_dir.as_str() {
-        AUTO => default_runtime_dir(),
-        path => loaded.directory.join(path),
+        AUTO => None,
+        path => Some(loaded.directory.join(path)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::process::Command;
 
 use crate::daemon::{Daemon, mode, wait_for};
 
@@ -45,4 +46,31 @@ fn a_socket_that_is_somebody_elses_stays_theirs() {
     daemon.terminate();
     assert!(UnixStream::connect(&socket).is_ok());
     drop(listener);
+}
+
+#[test]
+fn who_names_the_settings_of_a_daemon_asks_that_one() {
+    let daemon = Daemon::start("");
+    // Elsewhere than the daemon was started, and with another one's socket in the environment.
+    let exit = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_twolane"));
+        command.current_dir("/").env("TWOLANE_SOCKET", "/no/socket");
+        command.args(args).output().unwrap().status.code().unwrap()
+    };
+    let config = daemon.place.path().join("twolane.toml");
+    let config = config.to_str().unwrap();
+    let socket = daemon.socket();
+    let socket = socket.to_str().unwrap();
+    let cases: [(&[&str], i32); 7] = [
+        (&["status"], 6),
+        (&["--config", config, "status"], 0),
+        (&["--config", config, "history"], 0),
+        (&["--config", config, "backfill", "--list"], 0),
+        (&["--config", "/no/file", "--socket", socket, "status"], 0),
+        (&["--config", "/no/file", "status"], 3),
+        (&["--set", "no.such=1", "status"], 3),
+    ];
+    for (args, expected) in cases {
+        assert_eq!(exit(args), expected, "{args:?}");
+    }
 }
