@@ -169,7 +169,14 @@ impl Durable {
             start.is_some_and(|(number, job)| !begun.may_have(job, *number))
         };
         let active = self.engine.active_orders().map(|order| order.attempt);
-        let waited = active.filter(has_not_begun).collect();
+        let waited: BTreeSet<AttemptId> = active.filter(has_not_begun).collect();
+        if !waited.is_empty() {
+            tracing::info!(
+                target: "twolane::daemon",
+                runs = waited.len(),
+                "what was in a lane and had not begun waits again: that the daemon went down does not count for it"
+            );
+        }
         (Some(Arc::new(begun)), waited)
     }
 

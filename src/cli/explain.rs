@@ -27,12 +27,13 @@ pub(super) fn run(args: &Explain, client: &Client, out: &mut Out) -> Asked {
         if args.json {
             return json(out, &explained);
         }
-        let state = table::state(out, &explained.state);
+        // What became of a run says itself how it ended.
+        let state = match table::is_over(&explained.state) {
+            true => String::new(),
+            false => format!(" {}", table::state(out, &explained.state)),
+        };
         let text: Vec<String> = explained.text.lines().map(harmless).collect();
-        Ok(out.line(format_args!(
-            "run {} {state}: {}",
-            explained.run,
-            text.join("\n  ")
-        )))
+        let text = text.join("\n  ");
+        Ok(out.line(format_args!("run {}{state}: {text}", explained.run)))
     })
 }

@@ -70,6 +70,11 @@ pub(super) fn state(out: &Out, state: &str) -> String {
     }
 }
 
+/// Whether a run in this state is over.
+pub(super) fn is_over(state: &str) -> bool {
+    matches!(state, "succeeded" | "failed" | "cancelled" | "skipped")
+}
+
 /// `line` with the word that begins at byte `at` in its colour.
 fn paint(line: &str, at: usize) -> String {
     let Some((before, rest)) = line.split_at_checked(at) else {

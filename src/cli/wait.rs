@@ -161,7 +161,7 @@ impl Waiting<'_> {
         reason: Option<&str>,
         teardown: Option<&str>,
     ) -> Result<(), ClientError> {
-        if !matches!(state, "succeeded" | "failed" | "cancelled" | "skipped") {
+        if !table::is_over(state) {
             self.pending.insert(run, state.to_owned());
             return Ok(());
         }

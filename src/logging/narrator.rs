@@ -63,9 +63,10 @@ const fn level_of(event: Event, fact: &Fact) -> Level {
         return Level::WARN;
     }
     if let Fact::Interrupted { cause, .. } = fact
-        && matches!(cause, Interruption::NoRoom(_))
+        && matches!(cause, Interruption::NoRoom(_) | Interruption::Unbegun)
     {
-        // It comes once a second for each that waits. The lane warns of all of them once in ten seconds.
+        // It comes once a second for each that waits, or for all that waited when the daemon went down; and one line
+        // that counts them comes beside it.
         return Level::INFO;
     }
     event.level()

@@ -36,6 +36,10 @@ fn what_had_begun_is_never_made_again_and_what_waited_is() {
         let status = daemon.get("/status").json();
         usize::try_from(status["runs"][state].as_u64().unwrap()).unwrap()
     };
+    wait_for("a word about what waits again", || {
+        let log = fs::read_to_string(daemon.place.path().join("daemon.log")).unwrap();
+        log.contains("had not begun waits again")
+    });
     wait_for("the end of all", || {
         over("succeeded") + over("failed") == RUNS
     });

@@ -249,6 +249,15 @@ fn runs_are_changed_by_their_number() {
             "run 42 queued: the lane `cpu` is full\n",
             0,
         ),
+        case(
+            &["explain", "42"],
+            json(
+                &value!({"run": 42, "state": "failed", "text": "it has failed: exited with code 3"}),
+            ),
+            "GET /runs/42/explain",
+            "run 42: it has failed: exited with code 3\n",
+            0,
+        ),
     ]);
 }
 
