@@ -97,7 +97,7 @@ fn no_daemon(socket: &Path, source: &io::Error) -> String {
     }
     format!(
         "no daemon answers on `{socket}`: {source}\nhint: start one with `systemctl start twolane` or \
-         `twolane serve`, or name its socket with `--socket PATH`"
+         `twolane serve`, or name its socket with `--socket PATH` or its settings with `--config FILE`"
     )
 }
 

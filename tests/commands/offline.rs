@@ -31,7 +31,7 @@ fn without_a_daemon_each_command_says_how_to_start_one() {
             left.stderr,
             "error: no daemon answers on `DIR/nobody`: No such file or directory (os error 2)\n\
              hint: start one with `systemctl start twolane` or `twolane serve`, or name its socket \
-             with `--socket PATH`\n",
+             with `--socket PATH` or its settings with `--config FILE`\n",
             "{args:?}"
         );
         assert_eq!(left.stdout, "", "{args:?}");
