@@ -242,7 +242,7 @@ fn redirects_are_followed_so_far() {
     spec.redirects = 0;
     assert_eq!(
         error(&run(&bench, spec)),
-        format!("GET {url}: unexpected status 302 Found")
+        format!("GET {url}: unexpected status 302 Found: it leads to /to-itself")
     );
 }
 

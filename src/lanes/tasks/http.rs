@@ -167,9 +167,7 @@ async fn receive(
     stage.set(0);
     let status = response.status();
     if !is_expected(spec, status) {
-        // What it says about itself is not worth waiting for long.
-        let said = tokio::time::timeout(COMPLAINT, first_line(&mut response)).await;
-        let complaint = said.unwrap_or_default();
+        let complaint = complaint(&mut response).await;
         return Err(request.failed(words::unexpected(
             status,
             response.url(),
@@ -241,6 +239,18 @@ fn headers(of: &HeaderMap) -> Value {
         Some((name.as_str().to_owned(), json!(value)))
     });
     Value::Object(shown.collect())
+}
+
+/// What an answer says of why it is no success: where else to ask, or the first line of its body, which is not worth
+/// waiting for long.
+async fn complaint(response: &mut Response) -> String {
+    let location = response.headers().get(header::LOCATION);
+    if let Some(location) = location.filter(|_| response.status().is_redirection()) {
+        let location = String::from_utf8_lossy(location.as_bytes());
+        return format!("it leads to {}", words::first_line(&location));
+    }
+    let said = tokio::time::timeout(COMPLAINT, first_line(response)).await;
+    said.unwrap_or_default()
 }
 
 /// The first line of an answer's body with anything in it, as far as it comes; empty if none does.
