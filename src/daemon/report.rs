@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::diff;
+use crate::engine::action::StartOrder;
 use crate::engine::id::RunId;
 use crate::engine::spec::{Definitions, Name};
 use crate::engine::time::{Mono, Now};
@@ -16,6 +17,29 @@ use super::shutdown::Step;
 
 /// Of the active runs and of those that wait, the status names at most this many each.
 const NAMED: usize = 50;
+
+/// Says what a start waits for: the teardowns of what went down with an earlier daemon.
+pub(super) fn torn_down(orders: &[StartOrder]) {
+    let torn = || orders.iter().filter(|order| order.job.teardown.is_some());
+    let Some(longest) = torn().map(|order| order.job.teardown_timeout).max() else {
+        return;
+    };
+    let mut runs: Vec<String> = torn()
+        .take(NAMED)
+        .map(|order| format!("{} {}", order.attempt.run, order.job.name))
+        .collect();
+    let count = torn().count();
+    if count > runs.len() {
+        runs.push("…".to_owned());
+    }
+    tracing::info!(
+        target: "twolane::daemon",
+        count,
+        runs = runs.join(", "),
+        "teardowns of what went down with the daemon run first: until they are over, for {longest:?} at most, nothing \
+         starts and nobody is answered"
+    );
+}
 
 /// Logs where everything stands: counts, capacities with their bounds, what runs, and what waits
 /// for what.

@@ -210,6 +210,7 @@ impl Turn {
             .iter()
             .map(|order| (order.attempt, Arc::clone(&order.job)))
             .collect();
+        report::torn_down(&orders);
         for (attempt, failure) in self.lanes.tear_down(orders) {
             tracing::warn!(
                 target: "twolane::daemon",

@@ -71,6 +71,7 @@ fn a_teardown_that_is_cut_short_is_run_by_the_next_daemon() {
     assert_eq!(process.finish().code, Some(4));
     place.write("jobs.d/go", "");
     let mut process = serve(&place);
+    process.wait_for("teardowns of what went down with the daemon run first");
     process.wait_for("run 2 b: failed");
     process.wait_for("run 3 c: failed");
     process.wait_for("run 1 a: started  lane=io attempt=2");
